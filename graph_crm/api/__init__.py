@@ -1,0 +1,1 @@
+"""The GraphQL edge: schema assembly, execution, errors and the HTTP app."""

@@ -1,0 +1,1 @@
+"""Interactions: every contact the bank had with a party."""

@@ -1,0 +1,1 @@
+"""Decisions: which offer for whom, and why."""

@@ -1,0 +1,119 @@
+"""The errors of the platform: each has a stable code, a message that says what is wrong, and a hint that says what to do.
+
+GraphQL puts the code into ``extensions.code``; the command prints ``CODE: message`` and the hint and exits with 1.
+`docs/errors.md` describes every code and a test compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class CrmError(Exception):
+    """Base of every error that a user may see.
+
+    ``message`` says what is wrong in one sentence, ``hint`` what to do about it, ``details`` holds
+    JSON-safe facts (the field, the limit, the value's length) and never personal data.
+    """
+
+    code: ClassVar[str] = "INTERNAL"
+    http_status: ClassVar[int] = 200
+
+    def __init__(self, message: str, *, hint: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+    def extensions(self) -> dict[str, Any]:
+        """What GraphQL shows beside the message: ``code``, and ``hint`` and details where there are any."""
+        shown: dict[str, Any] = {"code": self.code}
+        if self.hint:
+            shown["hint"] = self.hint
+        return {**self.details, **shown}
+
+
+class InvalidInput(CrmError):
+    """A value that the caller sent can't be used; nothing was written."""
+
+    code = "BAD_USER_INPUT"
+
+
+class NotFound(CrmError):
+    """What the caller named does not exist, or not for this caller."""
+
+    code = "NOT_FOUND"
+
+
+class VersionConflict(CrmError):
+    """The record was changed since the caller read it: read it again and repeat the change."""
+
+    code = "VERSION_CONFLICT"
+
+
+class IdempotencyKeyReused(CrmError):
+    """The idempotency key was used before with another input."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class AlreadyExists(CrmError):
+    """A record with this identity exists."""
+
+    code = "ALREADY_EXISTS"
+
+
+class Unauthenticated(CrmError):
+    """No valid token came with the request."""
+
+    code = "UNAUTHENTICATED"
+    http_status = 401
+
+
+class Forbidden(CrmError):
+    """The caller's role may not do or see this."""
+
+    code = "FORBIDDEN"
+
+
+class DatabaseUnavailable(CrmError):
+    """Neo4j can't be reached, or did not answer in time."""
+
+    code = "DATABASE_UNAVAILABLE"
+    http_status = 503
+
+
+class DatabaseTimeout(CrmError):
+    """The statement was stopped at its time limit."""
+
+    code = "DATABASE_TIMEOUT"
+
+
+class DatabaseRefused(CrmError):
+    """Neo4j refused: wrong password, a version that is too old, or an edition that lacks something."""
+
+    code = "DATABASE_REFUSED"
+
+
+class MigrationRefused(CrmError):
+    """A migration can't be applied: an applied file was changed or is missing, or a statement failed."""
+
+    code = "MIGRATION_REFUSED"
+
+
+class EngineError(CrmError):
+    """The embedded Neo4j can't be installed, started or stopped."""
+
+    code = "ENGINE"
+
+
+class RuleError(CrmError):
+    """A rule or plugin can't be loaded or evaluated."""
+
+    code = "RULE"
+
+
+class ConfigurationError(CrmError):
+    """A setting is missing or can't be used."""
+
+    code = "CONFIGURATION"

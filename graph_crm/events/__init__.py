@@ -1,0 +1,1 @@
+"""What customers do, recorded together with its outbox entry."""

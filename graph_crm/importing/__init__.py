@@ -1,0 +1,1 @@
+"""Import of outside data: Berka, FinBench, and a bank's own files."""

@@ -1,0 +1,1 @@
+"""People, organisations, households, their contact points and the ties between them."""

@@ -1,0 +1,1 @@
+"""Products, families, the cross-sell ladder, and the agreements that customers hold."""
