@@ -1,4 +1,4 @@
-"""The errors of the platform: each has a stable code, a message that says what is wrong, and a hint that says what to do.
+"""The errors of the platform: a stable code, a message that says what is wrong, a hint that says what to do.
 
 GraphQL puts the code into ``extensions.code``; the command prints ``CODE: message`` and the hint and exits with 1.
 `docs/errors.md` describes every code and a test compares the two.

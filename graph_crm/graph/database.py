@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, LiteralString, Self, TypeAlias, TypeVar, cast
+from typing import Any, Self, TypeAlias, TypeVar, cast
 
 import neo4j
 from neo4j import READ_ACCESS, WRITE_ACCESS, AsyncGraphDatabase, AsyncManagedTransaction, Query, Record
@@ -49,7 +49,7 @@ class Transaction:
         """Send one statement in this transaction and return all its rows."""
         started = time.perf_counter()
         try:
-            result = await self._transaction.run(cast(LiteralString, statement), dict(parameters or {}))
+            result = await self._transaction.run(statement, dict(parameters or {}))
             return [record async for record in result]
         finally:
             self._database.count(statement, time.perf_counter() - started)
@@ -118,14 +118,14 @@ class Database:
     async def execute(
         self, statement: str, parameters: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> list[Row]:
-        """Run one writing statement in auto-commit; for DDL and ``CALL {} IN TRANSACTIONS``, not retried when the outcome is unknown."""
+        """Run one writing statement in auto-commit: DDL, ``CALL {} IN TRANSACTIONS``. It is not retried."""
         return await self._auto_commit(statement, parameters, timeout, WRITE_ACCESS)
 
     async def _auto_commit(
         self, statement: str, parameters: Mapping[str, Any] | None, timeout: float | None, access: str
     ) -> list[Row]:
         limit = timeout or self.timeout
-        query = Query(cast(LiteralString, statement), timeout=limit)
+        query = Query(statement, timeout=limit)
         deadline = time.monotonic() + limit
         pause = FIRST_RETRY_SECONDS
         while True:
