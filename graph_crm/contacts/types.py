@@ -1,0 +1,55 @@
+"""The GraphQL type of interactions and where they live in the graph."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+
+import strawberry
+
+from graph_crm.graph.mapping import graph, many, prop
+from graph_crm.parties.types import Party
+
+
+@strawberry.enum(description="Where bank and customer meet.")
+class Channel(enum.Enum):
+    """Where bank and customer meet."""
+
+    PHONE = "PHONE"
+    SMS = "SMS"
+    EMAIL = "EMAIL"
+    ATM = "ATM"
+    ONLINE = "ONLINE"
+    BRANCH = "BRANCH"
+    LETTER = "LETTER"
+
+
+@strawberry.enum(name="ContactDirection", description="Who began the contact.")
+class Direction(enum.Enum):
+    """Who began the contact: INBOUND is the customer, OUTBOUND the bank."""
+
+    INBOUND = "INBOUND"
+    OUTBOUND = "OUTBOUND"
+
+
+@graph.node(label="Interaction")
+class Interaction:
+    """One contact between the bank and a party."""
+
+    id: strawberry.ID = prop("Identifier of the contact.", order=True)
+    channel: Channel = prop("Where it took place.")
+    direction: Direction = prop("Who began it.")
+    purpose: str | None = prop("Why it took place, for example OFFER or SERVICE.")
+    outcome: str | None = prop("How it ended, for example ACCEPTED or NO_ANSWER.")
+    at: dt.datetime = prop("When it took place.", order=True)
+    note: str | None = prop("What the employee wrote down.", filter=False)
+    product_code: str | None = prop("Code of the product that it was about.")
+    source: str | None = prop("The system that said so.")
+    parties: Party = many("Who took part for the customer.", "HAD", Party, direction="in")
+
+
+@graph.extend(Party)
+class _PartyInteractions:
+    interactions: Interaction = many(
+        "Contacts between the bank and the party, the latest first.", "HAD", Interaction, order="AT_DESC"
+    )

@@ -1,0 +1,107 @@
+"""The GraphQL types of decisions and offers and where they live in the graph."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+
+import strawberry
+from strawberry.scalars import JSON
+
+from graph_crm.contacts.types import Channel
+from graph_crm.events.types import Event
+from graph_crm.graph.mapping import JsonText, graph, many, one, prop
+from graph_crm.parties.types import Party
+from graph_crm.products.types import Product
+
+
+@strawberry.enum(description="Where an offer stands.")
+class OfferStatus(enum.Enum):
+    """Where an offer stands."""
+
+    PROPOSED = "PROPOSED"
+
+
+@strawberry.enum(description="What a decision came to.")
+class DecisionOutcome(enum.Enum):
+    """What a decision came to."""
+
+    PROPOSED = "PROPOSED"
+    NOTHING = "NOTHING"
+
+
+@strawberry.type(description="The answer of one gate for one candidate.")
+class GateVerdict:
+    """The answer of one gate for one candidate."""
+
+    name: str = strawberry.field(description="Name of the gate, for example eligibility.")
+    passed: bool = strawberry.field(description="Whether the candidate may go on.")
+    reason_code: str = strawberry.field(description="Stable code of the reason.")
+    reason: str = strawberry.field(description="The reason in words.")
+    numbers: JSON | None = strawberry.field(description="The numbers that the verdict rests on.")
+    evidence: list[str] | None = strawberry.field(description="Identifiers of what it rests on.")
+
+
+@strawberry.type(description="What was thought about one candidate offer.")
+class TraceEntry:
+    """What was thought about one candidate offer."""
+
+    rule: str = strawberry.field(description="The rule that proposed it.")
+    product_code: str = strawberry.field(description="The product that it proposed.")
+    gates: list[GateVerdict] = strawberry.field(description="The gates in order, up to the first that stopped it.")
+
+
+@graph.node(label="Offer")
+class Offer:
+    """A product that a rule proposes to a customer."""
+
+    id: strawberry.ID = prop("Identifier of the offer.", order=True)
+    rule_id: str = prop("The rule that proposes it.")
+    product_code: str = prop("Code of the product.")
+    family_code: str | None = prop("Code of the product's family.")
+    channels: list[Channel] | None = prop("Channels that the rule allows.")
+    status: OfferStatus = prop("Where the offer stands.")
+    reasons: list[str] = prop("Why, in words that an agent can say.", filter=False)
+    reason_codes: list[str] | None = prop("Why, as stable codes.")
+    created_at: dt.datetime | None = prop("When it was proposed.", order=True)
+    product: Product | None = one("The product.", "ABOUT", Product)
+
+
+@graph.edge
+class Proposal:
+    """The place of an offer in its decision."""
+
+    rank: int | None = prop("1 for the best.", order=True)
+
+
+@graph.node(label="Decision")
+class Decision:
+    """What was decided for a customer, when, and why."""
+
+    id: strawberry.ID = prop("Identifier of the decision.", order=True)
+    at: dt.datetime = prop("When it was made.", order=True)
+    as_of: dt.date | None = prop("The day that the customer was looked at.", order=True)
+    trigger: str = prop("What started it, for example event:atm_balance_check.")
+    outcome: DecisionOutcome = prop("What it came to.")
+    rule_versions: JsonText | None = prop("The versions of the rules that were asked.")
+    trace: list[TraceEntry] | None = prop("Every candidate with the verdict of every gate.", item=TraceEntry)
+    party: Party | None = one("Whom it is for.", "FOR", Party)
+    caused_by: Event | None = one("The event that started it.", "CAUSED_BY", Event)
+    offers: Offer = many("What it proposes, the best first.", "PROPOSED", Offer, edge=Proposal, order="RANK_ASC")
+
+
+@graph.extend(Offer)
+class _OfferDecision:
+    decision: Decision | None = one("The decision that proposed it.", "PROPOSED", Decision, direction="in")
+
+
+@graph.extend(Event)
+class _EventDecisions:
+    decisions: Decision = many("What it led to.", "CAUSED_BY", Decision, direction="in", order="AT_DESC")
+
+
+@graph.extend(Party)
+class _PartyDecisions:
+    decisions: Decision = many(
+        "What was decided for the party, the latest first.", "FOR", Decision, direction="in", order="AT_DESC"
+    )

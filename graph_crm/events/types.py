@@ -1,0 +1,32 @@
+"""The GraphQL type of events and where they live in the graph."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import strawberry
+
+from graph_crm.contacts.types import Channel
+from graph_crm.graph.mapping import JsonText, graph, many, one, prop
+from graph_crm.parties.types import Party
+from graph_crm.products.types import Agreement
+
+
+@graph.node(label="Event")
+class Event:
+    """Something that a customer did or that happened to them."""
+
+    id: strawberry.ID = prop("Identifier of the event; the sender may choose it.", order=True)
+    type: str = prop("Type of the event, for example atm_balance_check.")
+    at: dt.datetime = prop("When it happened.", order=True)
+    recorded_at: dt.datetime | None = prop("When the bank recorded it.", order=True)
+    channel: Channel | None = prop("Where it happened.")
+    source: str | None = prop("The system that said so.")
+    payload: JsonText | None = prop("What else the type of event tells.")
+    party: Party | None = one("Whose event it is.", "DID", Party, direction="in")
+    agreement: Agreement | None = one("The agreement that it concerns.", "ON", Agreement)
+
+
+@graph.extend(Party)
+class _PartyEvents:
+    events: Event = many("What the party did, the latest first.", "DID", Event, order="AT_DESC")

@@ -1,0 +1,424 @@
+"""The mapping: what a GraphQL type is in the graph.
+
+A slice declares each of its types once::
+
+    @graph.interface(label="Party")
+    class Party:
+        \"\"\"A person or an organisation that the bank knows.\"\"\"
+
+        id: strawberry.ID = prop("The bank's identifier of the party.")
+        display_name: str = prop("The name as people write it.", text="nameKey", order=True)
+
+    @graph.extend(Party)
+    class _PartyAgreements:
+        agreements: Agreement = many("Everything that the party holds.", "HOLDS", Agreement, edge=Holding, as_of=True)
+
+From that the platform derives the GraphQL type with its connections, filters and orderings
+(`graph_crm.api.generated`) and the Cypher of every selection (`graph_crm.graph.compiler`). Names in statements come from
+here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import strawberry
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
+
+Direction = Literal["out", "in", "both"]
+C = TypeVar("C", bound=type)
+
+JsonText = NewType("JsonText", str)
+"""A property that holds JSON text; GraphQL shows the value itself (scalar ``JSON``)."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a computed field or of a root field: its GraphQL type, meaning and, if any, what is done to it."""
+
+    type: Any
+    description: str
+    convert: Callable[[Any], Any] | None = None
+    """Turns the value that the caller sent into the parameter of the statement; raises `InvalidInput`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scalar:
+    """A leaf: a stored property, or a Cypher expression over it (``cypher``).
+
+    In ``cypher`` and ``absent``, ``{n}`` stands for the node, ``{e}`` for the relationship, ``{name}`` for the
+    parameter of the argument ``name``.
+    """
+
+    name: str
+    description: str
+    type: Any
+    stored: str = ""
+    """The property that holds it; empty for an expression."""
+    nullable: bool = True
+    filter: bool = True
+    order: bool = False
+    text: str = ""
+    """The property with the normalised text, where there is one: makes contains and startsWith possible."""
+    cypher: str = ""
+    absent: str = ""
+    """The expression where no argument is given (with arguments only)."""
+    arguments: Mapping[str, Argument] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    """Named constants of the expression, sent as parameters."""
+    item: type | None = None
+    """The class of the items where the property holds a list of objects as JSON text."""
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the value is a list."""
+        return get_origin(self.type) is list
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relation:
+    """Another node, or a page of other nodes, along relationships of some types."""
+
+    name: str
+    description: str
+    types: tuple[str, ...]
+    target: type
+    direction: Direction
+    page: bool
+    edge: type | None = None
+    as_of: bool = False
+    nullable: bool = True
+    order: str = ""
+    """The ordering where the caller names none, for example ``OPENED_ON_DESC``; the key alone when empty."""
+
+
+FieldSpec = Scalar | Relation
+
+
+@dataclass
+class NodeMapping:
+    """A GraphQL object or interface and its label."""
+
+    name: str
+    label: str
+    description: str
+    cls: type
+    key: str = "id"
+    key_order: str = "id"
+    as_of: str = ""
+    """A predicate over ``{n}`` and ``{asOf}``: did this node count on that day?"""
+    interface: NodeMapping | None = None
+    implementers: list[NodeMapping] = field(default_factory=list)
+    fields: dict[str, FieldSpec] = field(default_factory=dict)
+
+    @property
+    def concrete(self) -> list[NodeMapping]:
+        """The object types that a node of this mapping can be."""
+        return self.implementers or [self]
+
+    def scalar(self, name: str) -> Scalar:
+        """The leaf ``name`` (GraphQL name)."""
+        spec = self.fields[name]
+        if not isinstance(spec, Scalar):
+            raise TypeError(f"{self.name}.{name} is not a leaf")
+        return spec
+
+
+@dataclass
+class EdgeMapping:
+    """The properties of a relationship, shown on the edge of a connection."""
+
+    name: str
+    description: str
+    cls: type
+    fields: dict[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Root:
+    """A root query field over the mapping: one node by its key, or a page of nodes.
+
+    ``start`` replaces the label scan of a page: Cypher that binds ``n`` and ``e`` (its row, for ``edge``), with the
+    ``arguments`` as parameters. ``order`` then ranks, an expression over ``n`` and ``e``.
+    """
+
+    name: str
+    node: type
+    description: str
+    page: bool = False
+    by: str = "id"
+    start: str = ""
+    rank: str = ""
+    edge: type | None = None
+    order: str = ""
+    arguments: Mapping[str, Argument] = field(default_factory=dict)
+
+
+class _Declared:
+    """What `prop` and its siblings leave in the class body until the decorator reads it."""
+
+    def __init__(self, make: Callable[[str, Any, bool], FieldSpec]) -> None:
+        self.make = make
+
+
+def prop(
+    description: str,
+    *,
+    stored: str = "",
+    filter: bool = True,  # noqa: A002 - GraphQL's own word
+    order: bool = False,
+    text: str = "",
+    item: type | None = None,
+) -> Any:
+    """A stored property (``stored`` where its name differs). ``text`` names the property with the normalised text; ``item`` the class of JSON items."""
+
+    def make(name: str, annotation: Any, nullable: bool) -> FieldSpec:  # noqa: FBT001 - called by the decorator only
+        return Scalar(
+            name=name,
+            description=description,
+            type=annotation,
+            stored=stored or name,
+            nullable=nullable,
+            filter=filter and item is None and annotation is not JsonText,
+            order=order,
+            text=text,
+            item=item,
+        )
+
+    return _Declared(make)
+
+
+def computed(
+    description: str,
+    cypher: str,
+    *,
+    absent: str = "",
+    arguments: Mapping[str, Argument] | None = None,
+    constants: Mapping[str, Any] | None = None,
+) -> Any:
+    """A Cypher expression over ``{n}`` (and ``{e}`` on edges) with arguments as parameters."""
+
+    def make(name: str, annotation: Any, nullable: bool) -> FieldSpec:  # noqa: FBT001 - called by the decorator only
+        return Scalar(
+            name=name,
+            description=description,
+            type=annotation,
+            nullable=nullable,
+            filter=False,
+            cypher=cypher,
+            absent=absent,
+            arguments=arguments or {},
+            constants=constants or {},
+        )
+
+    return _Declared(make)
+
+
+def many(
+    description: str,
+    relationship: str | tuple[str, ...],
+    target: type,
+    *,
+    direction: Direction = "out",
+    edge: type | None = None,
+    as_of: bool = False,
+    order: str = "",
+) -> Any:
+    """A page of other nodes. With ``as_of`` the page can be asked as it was on a day (``since`` and ``until``)."""
+    names = (relationship,) if isinstance(relationship, str) else tuple(relationship)
+
+    def make(name: str, _annotation: Any, _nullable: bool) -> FieldSpec:  # noqa: FBT001 - called by the decorator only
+        return Relation(
+            name=name,
+            description=description,
+            types=names,
+            target=target,
+            direction=direction,
+            page=True,
+            edge=edge,
+            as_of=as_of,
+            order=order,
+        )
+
+    return _Declared(make)
+
+
+def one(description: str, relationship: str, target: type, *, direction: Direction = "out") -> Any:
+    """The one other node along a relationship; null where there is none."""
+
+    def make(name: str, _annotation: Any, nullable: bool) -> FieldSpec:  # noqa: FBT001 - called by the decorator only
+        return Relation(
+            name=name,
+            description=description,
+            types=(relationship,),
+            target=target,
+            direction=direction,
+            page=False,
+            nullable=nullable,
+        )
+
+    return _Declared(make)
+
+
+def _plain(annotation: Any) -> tuple[Any, bool]:
+    """The annotation without ``| None``, and whether it had one."""
+    if get_origin(annotation) in {Union, types.UnionType}:
+        rest = [part for part in get_args(annotation) if part is not types.NoneType]
+        if len(rest) == 1:
+            return rest[0], True
+    return annotation, False
+
+
+class Registry:
+    """All mapped types of a platform, by GraphQL name."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, NodeMapping] = {}
+        self.edges: dict[type, EdgeMapping] = {}
+        self.roots: dict[str, Root] = {}
+        self._of: dict[type, NodeMapping] = {}
+
+    def of(self, cls: type) -> NodeMapping:
+        """The mapping of a declared class."""
+        return self._of[cls]
+
+    def interface(self, *, label: str, key: str = "id") -> Callable[[C], C]:
+        """Declare an interface, the shared part of several object types; its name and meaning are the class's."""
+        return self._node(label, key, "", interface=True)
+
+    def node(self, *, label: str, key: str = "id", as_of: str = "") -> Callable[[C], C]:
+        """Declare an object type; a class that inherits from an interface's class implements it."""
+        return self._node(label, key, as_of, interface=False)
+
+    def _node(self, label: str, key: str, as_of: str, *, interface: bool) -> Callable[[C], C]:
+        def decorate(cls: C) -> C:
+            description = inspect.cleandoc(cls.__doc__ or "")
+            parent = next((self._of[base] for base in cls.__bases__ if base in self._of), None)
+            mapping = NodeMapping(cls.__name__, label, description, cls, key, key, as_of, parent)
+            own = self._declared(cls)
+            mapping.fields = {**(parent.fields if parent else {}), **own}
+            if parent:
+                parent.implementers.append(mapping)
+            made = self._strawberry(cls, own, interface=interface, description=description)
+            mapping.cls = made
+            self.nodes[mapping.name] = mapping
+            self._of[made] = mapping
+            return typing.cast(C, made)
+
+        return decorate
+
+    def edge(self, cls: C) -> C:
+        """Declare the properties of a relationship."""
+        own = {name: spec for name, spec in self._declared(cls).items() if isinstance(spec, Scalar)}
+        self.edges[cls] = EdgeMapping(cls.__name__, inspect.cleandoc(cls.__doc__ or ""), cls, own)
+        return cls
+
+    def extend(self, node: type) -> Callable[[C], C]:
+        """Add fields to a type of an earlier slice, and to all that implement it."""
+
+        def decorate(cls: C) -> C:
+            own = self._declared(cls)
+            mapping = self._of[node]
+            for each in (mapping, *mapping.implementers):
+                each.fields.update(own)
+                scalars = {name: spec for name, spec in own.items() if isinstance(spec, Scalar)}
+                definition = each.cls.__strawberry_definition__  # type: ignore[attr-defined]  # set by strawberry
+                definition.fields.extend(_strawberry_leaf(spec, each.cls) for spec in scalars.values())
+            return cls
+
+        return decorate
+
+    def root(self, root: Root) -> None:
+        """Declare a root query field."""
+        self.roots[root.name] = root
+
+    def _declared(self, cls: type) -> dict[str, FieldSpec]:
+        hints = get_type_hints(cls, vars(inspect.getmodule(cls) or types.ModuleType("")))
+        found: dict[str, FieldSpec] = {}
+        for python_name, declared in list(vars(cls).items()):
+            if not isinstance(declared, _Declared):
+                continue
+            annotation, nullable = _plain(hints[python_name])
+            spec = declared.make(to_camel_case(python_name), annotation, nullable)
+            found[spec.name] = spec
+            delattr(cls, python_name)
+        cls.__annotations__ = {}
+        return found
+
+    def _strawberry(self, cls: type, own: dict[str, FieldSpec], *, interface: bool, description: str) -> type:
+        make = strawberry.interface if interface else strawberry.type
+        made: type = make(cls, name=cls.__name__, description=description)
+        definition = made.__strawberry_definition__  # type: ignore[attr-defined]  # set by strawberry
+        definition.fields.extend(_strawberry_leaf(spec, made) for spec in own.values() if isinstance(spec, Scalar))
+        return made
+
+
+def _strawberry_leaf(spec: Scalar, origin: type) -> StrawberryField:
+    annotation = list[spec.item] if spec.item else spec.type  # type: ignore[name-defined]  # a class known at run time
+    return strawberry_field(
+        spec.name,
+        annotation | None if spec.nullable else annotation,
+        spec.description,
+        origin,
+        {name: (argument.type, argument.description) for name, argument in spec.arguments.items()},
+    )
+
+
+def strawberry_field(
+    name: str,
+    annotation: Any,
+    description: str,
+    origin: type,
+    arguments: Mapping[str, tuple[Any, str]] | None = None,
+) -> StrawberryField:
+    """A field of a generated GraphQL type. Its value is copied from the row, so it has no resolver of its own."""
+    from strawberry.types.arguments import StrawberryArgument  # noqa: PLC0415 - strawberry imports in a circle here
+
+    made = StrawberryField(
+        python_name=name,
+        graphql_name=name,
+        type_annotation=StrawberryAnnotation(annotation),
+        origin=origin,
+        description=description,
+        default=strawberry.UNSET,
+    )
+    made.name = name
+    made.arguments = [
+        StrawberryArgument(key, key, StrawberryAnnotation(kind), description=text)
+        for key, (kind, text) in (arguments or {}).items()
+    ]
+    return made
+
+
+TEMPORAL = (dt.date, dt.datetime)
+ORDERABLE_KINDS = (str, int, float, dt.date, dt.datetime, Decimal, enum.Enum)
+
+graph = Registry()
+"""The platform's own registry: the slices declare their types here."""
+
+__all__ = [
+    "Argument",
+    "EdgeMapping",
+    "JsonText",
+    "NodeMapping",
+    "Registry",
+    "Relation",
+    "Root",
+    "Scalar",
+    "computed",
+    "graph",
+    "many",
+    "one",
+    "prop",
+    "replace",
+]
