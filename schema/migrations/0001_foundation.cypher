@@ -67,6 +67,7 @@ CREATE INDEX outbox_state_available IF NOT EXISTS FOR (n:OutboxEntry) ON (n.stat
 CREATE INDEX outbox_partition_state_at IF NOT EXISTS FOR (n:OutboxEntry) ON (n.partitionKey, n.state, n.at);
 CREATE INDEX idempotency_key_at IF NOT EXISTS FOR (n:IdempotencyKey) ON (n.at);
 
-// Search: names, phones, e-mails and identifiers, normalised by the platform before they are stored.
+// Search: names, phones, e-mails and identifiers as words that the platform normalised (graph_crm/parties/names.py), on
+// both sides, so the analyzer only takes them apart at the spaces.
 CREATE FULLTEXT INDEX party_search IF NOT EXISTS FOR (n:Party) ON EACH [n.searchText]
-OPTIONS { indexConfig: { `fulltext.analyzer`: 'standard-no-stop-words' } };
+OPTIONS { indexConfig: { `fulltext.analyzer`: 'whitespace' } };

@@ -1,0 +1,200 @@
+"""Names as people type them, made comparable: the key for sorting and filtering, the words for the search index.
+
+Both sides of a search, what is stored and what is asked, go through the functions of this module. The fulltext index
+therefore uses the `whitespace` analyzer: it must not change the words again.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+import phonenumbers
+
+# Letters that Unicode does not decompose into a base letter and an accent, though people search for the base letter.
+_FOLDED = str.maketrans(
+    {
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "ø": "o",
+        "æ": "ae",
+        "œ": "oe",
+        "þ": "th",
+        "ı": "i",
+        "ħ": "h",
+        "ŧ": "t",
+        "ŋ": "ng",
+        "ĸ": "k",
+    }
+)
+_ADDRESS_SIGNS = frozenset("@.+-_!#$%&*/=?^`{|}~:")
+_APOSTROPHES = dict.fromkeys(map(ord, "'`´ʻʼʽˈ‘’‛′＇"))
+
+MAX_WORDS = 10
+"""How many words of a search text are looked at; the rest is ignored."""
+MAX_WORD_LENGTH = 64
+"""Characters of a word that are indexed and searched; Lucene refuses terms of 32 kB."""
+FUZZY_FROM = 3
+"""Words of at least so many characters forgive a typo; shorter ones would match half of the bank."""
+
+EXACT_BOOST, PREFIX_BOOST, FUZZY_BOOST = 100, 10, 0.1
+
+MATCH_NOTHING = "[z TO a]"
+"""A Lucene query that is valid and finds nothing (an empty query would be an error)."""
+
+_PHONE_RUN = re.compile(r"(?<![^\s,;])\+?[(]?\d[\d\s().\-/\u00a0]{3,}\d(?![^\s,;])")
+_INTERNATIONAL = re.compile(r"^(?:\+|00|011(?=\d{9}))")
+MIN_PHONE_DIGITS = 5
+
+
+def name_key(text: str) -> str:
+    """The text casefolded, without accents, whitespace collapsed: `"  Łukasz  GROSS "` is `"lukasz gross"`.
+
+    Stable under itself (`name_key(name_key(x)) == name_key(x)`), for every text.
+    """
+    key = text
+    for _ in range(4):  # folding can uncover more to fold (compatibility letters with capitals inside)
+        folded = unicodedata.normalize("NFKD", key).casefold().translate(_FOLDED)
+        folded = "".join(letter for letter in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(letter))
+        folded = " ".join(folded.split())
+        if folded == key:
+            break
+        key = folded
+    return key
+
+
+def _is_letter(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category[0] in "LN" or category == "Mc"
+
+
+def _parts(chunk: str) -> list[str]:
+    """The runs of letters and digits of one chunk of a key."""
+    return "".join(character if _is_letter(character) else " " for character in chunk).split()
+
+
+def _address(chunk: str) -> str:
+    """The chunk as one term: letters, digits and the signs that addresses are written with."""
+    return "".join(character for character in chunk if _is_letter(character) or character in _ADDRESS_SIGNS)[
+        :MAX_WORD_LENGTH
+    ]
+
+
+def search_words(text: str) -> list[str]:
+    """The words under which a name is found: `"O'Brien Jean-Luc"` gives `obrien`, `jean`, `luc`, `jeanluc`."""
+    words: list[str] = []
+    for chunk in name_key(text.translate(_APOSTROPHES)).split():
+        parts = _parts(chunk)
+        words += parts
+        if len(parts) > 1:
+            words.append("".join(parts))
+    return [word[:MAX_WORD_LENGTH] for word in dict.fromkeys(words)]
+
+
+def phone_words(e164: str) -> list[str]:
+    """An E.164 number as search words: all its digits, and the national number that people know by heart."""
+    digits = e164.lstrip("+")
+    try:
+        national = phonenumbers.national_significant_number(phonenumbers.parse(e164, None))
+    except phonenumbers.NumberParseException:
+        return [digits]
+    return list(dict.fromkeys([digits, national.lstrip("0") or national]))
+
+
+def search_text(
+    name: str, *, phones: Iterable[str] = (), emails: Iterable[str] = (), identifiers: Iterable[str] = ()
+) -> str:
+    """What the index `party_search` holds of a party: its name, E.164 phones, e-mails and identifiers as words.
+
+    The same words whatever the order and repetitions of the contact points.
+    """
+    words = search_words(name)
+    for phone in sorted(set(phones)):
+        words += phone_words(phone)
+    words += [_address(name_key(email.translate(_APOSTROPHES))) for email in sorted(set(emails))]
+    for identifier in sorted(set(identifiers)):
+        parts = _parts(name_key(identifier))
+        words.append("".join(parts)[:MAX_WORD_LENGTH])
+        # The number inside ("CZ-12345678") is what people read out; short parts would be noise.
+        words += [part[:MAX_WORD_LENGTH] for part in parts if len(parts) > 1 and len(part) >= FUZZY_FROM + 1]
+    return " ".join(dict.fromkeys(word for word in words if word))
+
+
+def _escaped(word: str) -> str:
+    """The word as a Lucene term: everything but letters and digits neutralised."""
+    return "".join(character if _is_letter(character) else "\\" + character for character in word)
+
+
+def _word_query(word: str) -> str:
+    """One word: exactly, as a prefix, or with one typo, ranked in this order.
+
+    The exact word is a range of one term: like the prefix it scores a constant, so that the three ranks never mix
+    whatever the frequency of the word.
+    """
+    term = _escaped(word[:MAX_WORD_LENGTH])
+    kinds = [f"[{term} TO {term}]^{EXACT_BOOST}", f"{term}*^{PREFIX_BOOST}"]
+    # One digit off is another customer's phone or contract, not a typo to forgive.
+    if len(word) >= FUZZY_FROM and not word.isdigit():
+        kinds.append(f"{term}~1^{FUZZY_BOOST}")
+    return f"({' OR '.join(kinds)})"
+
+
+def _phone_query(run: str) -> str | None:
+    """The run of digits as a phone (international or national) or an identifier; None when it is too short."""
+    digits = re.sub(r"\D", "", run)
+    if len(digits) < MIN_PHONE_DIGITS:
+        return None
+    words = [digits]
+    compact = re.sub(r"[^\d+]", "", run)
+    international = _INTERNATIONAL.match(compact)
+    if international:
+        words.insert(0, compact[international.end() :])
+        try:
+            number = phonenumbers.parse("+" + compact[international.end() :], None)
+            words.insert(0, phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).lstrip("+"))
+        except phonenumbers.NumberParseException:
+            pass  # not a number of any country: the digits as typed may still be an identifier
+    elif digits.startswith("0"):
+        words.append(digits.lstrip("0") or digits)
+    return f"({' OR '.join(_word_query(word) for word in dict.fromkeys(words) if word)})"
+
+
+def _chunk_query(chunk: str) -> str | None:
+    parts = _parts(chunk)
+    if not parts:
+        return None
+    if len(parts) == 1 and parts[0] == chunk:
+        return _word_query(chunk)
+    whole = [_word_query("".join(parts))]
+    if "@" in chunk or "." in chunk:
+        whole.insert(0, _word_query(_address(chunk)))
+    # Half of an address must not find everybody with its provider: an e-mail is never taken apart.
+    if len(parts) > 1 and "@" not in chunk:
+        whole.append(f"({' AND '.join(_word_query(part) for part in parts[:MAX_WORDS])})")
+    return f"({' OR '.join(whole)})"
+
+
+def search_query(text: str) -> str:
+    """A Lucene query for what somebody typed: names in any order, a phone, an e-mail, an identifier.
+
+    Every word must match, exactly, as a prefix or with one typo; the ranks are in this order. A phone is found in any
+    common way of writing it. Never a query that Lucene refuses, whatever the text.
+    """
+    queries: list[str] = []
+
+    def take_phone(match: re.Match[str]) -> str:
+        query = _phone_query(match.group())
+        if query is None:
+            return match.group()
+        queries.append(query)
+        return " "
+
+    plain = unicodedata.normalize("NFKC", text[: MAX_WORDS * MAX_WORD_LENGTH])
+    plain = _PHONE_RUN.sub(take_phone, plain)
+    for chunk in name_key(plain.translate(_APOSTROPHES)).split():
+        query = _chunk_query(chunk)
+        if query:
+            queries.append(query)
+    return " AND ".join(queries[:MAX_WORDS]) or MATCH_NOTHING
