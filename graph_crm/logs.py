@@ -1,0 +1,111 @@
+"""Structured logs: one event a line, as text for people or as JSON for a collector; never personal data.
+
+`configure` sends structlog, the standard library and uvicorn through the same processors. Log keys that could carry
+personal data are masked here, in one place: a log line may name a party's id, never who that is.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import structlog
+from structlog.typing import Processor
+
+MASK: Final = "***"
+PERSONAL: Final = frozenset(
+    {
+        "name", "displayname", "givenname", "familyname", "legalname", "birthdate", "phone", "email", "value",
+        "street", "postalcode", "identifiers", "searchtext", "note", "payload", "variables", "parameters", "token",
+        "authorization", "password", "secret", "jwt_secret", "neo4j_password", "account", "counteraccount", "query",
+    }
+)  # fmt: skip
+# Local variables of a frame may hold a customer's data: a trace shows lines of code only.
+_TRACES: Final = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+LOG_FILE_BYTES: Final = 10_000_000
+LOG_FILES_KEPT: Final = 3
+
+
+def without_personal_data(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Mask the values of keys that could hold personal data or a secret, also inside dictionaries."""
+    for key, value in event.items():
+        if key.replace("_", "").lower() in PERSONAL or key.lower() in PERSONAL:
+            event[key] = MASK
+        elif isinstance(value, dict):
+            event[key] = without_personal_data(None, "", dict(value))
+    return event
+
+
+def configure(*, form: Literal["console", "json"] = "console", level: str = "info", file: Path | None = None) -> None:
+    """Send every log of this process to stderr in ``form``, and to ``file`` (always JSON, rotated) where one is named.
+
+    Calling it again replaces what was set before.
+    """
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        without_personal_data,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        if getattr(handler, "of_graph_crm", False):
+            root.removeHandler(handler)
+            handler.close()
+    screen: logging.Handler = logging.StreamHandler(sys.stderr)
+    screen.setFormatter(_formatter(form, shared))
+    handlers = [screen]
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        kept = logging.handlers.RotatingFileHandler(
+            file, maxBytes=LOG_FILE_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8", delay=True
+        )
+        kept.setFormatter(_formatter("json", shared))
+        handlers.append(kept)
+    for handler in handlers:
+        handler.of_graph_crm = True  # type: ignore[attr-defined] # our mark, to find it again
+        root.addHandler(handler)
+    root.setLevel(level.upper())
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    # The driver's notifications repeat the statement; what matters of them reaches the caller as an error.
+    logging.getLogger("neo4j").setLevel(logging.ERROR)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _formatter(form: str, shared: list[Processor]) -> logging.Formatter:
+    last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if form == "json":
+        last += [_TRACES, structlog.processors.JSONRenderer()]
+    else:
+        last.append(
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        )
+    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last)
+
+
+def get(name: str) -> structlog.stdlib.BoundLogger:
+    """The logger of ``name`` (a module's ``__name__``): ``log.info("what_happened", key=value)``."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger

@@ -1,0 +1,94 @@
+"""Who a caller is, and what each role may do today."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from graph_crm.errors import Forbidden
+
+
+class Role(StrEnum):
+    """The roles that a token may carry, exactly one each."""
+
+    CUSTOMER = "customer"
+    """A customer of the bank, through the online bank or the app: sees the catalogue and the own party."""
+    AGENT = "agent"
+    """The call centre and the branch counter."""
+    RELATIONSHIP_MANAGER = "relationship_manager"
+    """Looks after named customers and their ties."""
+    MARKETER = "marketer"
+    """Plans what is offered; reads, does not change customers."""
+    RULE_AUTHOR = "rule_author"
+    """Writes rules: reads, and sees how a query runs."""
+    ANALYST = "analyst"
+    """Explores the graph: reads, and sees how a query runs."""
+    SERVICE = "service"
+    """Another system of the bank: the ATM, the online bank's back end, the core system."""
+    AUDITOR = "auditor"
+    """Reads everything, changes nothing."""
+    ADMINISTRATOR = "administrator"
+    """Runs the platform."""
+
+
+class Permission(StrEnum):
+    """A coarse permission of a role."""
+
+    READ_PARTIES = "read_parties"
+    """Read any party, agreement, event and decision, and walk from one to the other."""
+    MUTATE = "mutate"
+    """Create, update and end records, and record events."""
+    EXPLAIN = "explain"
+    """See the statement that a query was compiled to."""
+    INTROSPECT = "introspect"
+    """Read the GraphQL schema through the API."""
+
+
+_STAFF: Final = frozenset({Permission.READ_PARTIES, Permission.INTROSPECT})
+
+_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
+    Role.CUSTOMER: frozenset(),
+    Role.AGENT: _STAFF | {Permission.MUTATE},
+    Role.RELATIONSHIP_MANAGER: _STAFF | {Permission.MUTATE},
+    Role.MARKETER: _STAFF,
+    Role.RULE_AUTHOR: _STAFF | {Permission.EXPLAIN},
+    Role.ANALYST: _STAFF | {Permission.EXPLAIN},
+    Role.SERVICE: _STAFF | {Permission.MUTATE},
+    Role.AUDITOR: _STAFF,
+    Role.ADMINISTRATOR: frozenset(Permission),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as a verified token says."""
+
+    subject: str
+    """A stable name of the person or system, for the audit; never shown to customers."""
+    role: Role
+    party_id: str | None = None
+    """The caller's own party; a customer always has one."""
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the caller's role carries ``permission``."""
+        return permission in _PERMISSIONS[self.role]
+
+    def require(self, permission: Permission) -> None:
+        """Raise Forbidden unless the caller's role carries ``permission``."""
+        if not self.may(permission):
+            raise Forbidden(
+                f"The role {self.role} may not {permission.replace('_', ' ')}.",
+                hint="docs/operations.md lists what each role may do.",
+                role=self.role.value,
+                permission=permission.value,
+            )
+
+    def may_read_party(self, party_id: str) -> bool:
+        """Whether the caller may read the party ``party_id``: staff may read any, a customer the own one."""
+        return self.may(Permission.READ_PARTIES) or (self.party_id is not None and self.party_id == party_id)
+
+
+def permissions(role: Role) -> frozenset[Permission]:
+    """What ``role`` may do."""
+    return _PERMISSIONS[role]
