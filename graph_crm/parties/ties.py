@@ -1,34 +1,82 @@
-"""Kinds of ties between parties and what each side is in them."""
+"""The ties between parties: which kinds there are, how each end is called, what may be said about them."""
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
+from types import MappingProxyType
+
+from graph_crm.parties import checks
+from graph_crm.parties.kinds import TieKind
 
 
 @dataclass(frozen=True)
-class TieKind:
-    """A kind of tie: its relationship type, and the roles of the party it starts at and of the one it ends at."""
+class Tie:
+    """What a kind of tie means."""
 
-    name: str
+    kind: TieKind
     start_role: str
+    """How the party at the start is called: the parent."""
     end_role: str
+    """How the party at the end is called: the child."""
+    start_labels: frozenset[str]
+    end_labels: frozenset[str]
+    ends_with_party: bool = True
+    """Whether the tie is over when one of the parties ends; a parent stays a parent."""
 
     @property
-    def symmetric(self) -> bool:
-        """Whether both sides are the same in it, as spouses are."""
+    def symmetrical(self) -> bool:
+        """Whether both ends are called the same, so that the direction says nothing."""
         return self.start_role == self.end_role
 
 
-TIE_KINDS = (
-    TieKind("SPOUSE_OF", "spouse", "spouse"),
-    TieKind("PARENT_OF", "parent", "child"),
-    TieKind("GUARANTEES", "guarantor", "guaranteed"),
-    TieKind("OWNS", "owner", "owned"),
-    TieKind("DIRECTS", "director", "directed"),
-    TieKind("EMPLOYS", "employer", "employee"),
-    TieKind("REFERRED", "referrer", "referred"),
-)
+_PERSON = frozenset({"Person"})
+_ORGANIZATION = frozenset({"Organization"})
+_ANY = _PERSON | _ORGANIZATION
 
-PARTY_TIES = tuple(kind.name for kind in TIE_KINDS)
-START_ROLES = {kind.name: kind.start_role for kind in TIE_KINDS}
-END_ROLES = {kind.name: kind.end_role for kind in TIE_KINDS}
+TIES = MappingProxyType(
+    {
+        tie.kind: tie
+        for tie in (
+            Tie(TieKind.SPOUSE_OF, "spouse", "spouse", _PERSON, _PERSON),
+            Tie(TieKind.PARENT_OF, "parent", "child", _PERSON, _PERSON, ends_with_party=False),
+            Tie(TieKind.GUARANTEES, "guarantor", "guaranteed", _ANY, _ANY),
+            Tie(TieKind.OWNS, "owner", "owned", _ANY, _ORGANIZATION),
+            Tie(TieKind.DIRECTS, "director", "directed", _ANY, _ORGANIZATION),
+            Tie(TieKind.EMPLOYS, "employer", "employee", _ANY, _PERSON),
+            Tie(TieKind.REFERRED, "referrer", "referred", _ANY, _ANY, ends_with_party=False),
+        )
+    }
+)
+"""Every kind with the role names of its two ends: `PARENT_OF` is parent and child."""
+
+
+def role_of_other(kind: TieKind, *, seen_from_start: bool) -> str:
+    """How the other party is called, seen from the start or the end of the tie: for a child, `parent`."""
+    return TIES[kind].end_role if seen_from_start else TIES[kind].start_role
+
+
+def check_tie(
+    kind: TieKind, start: str, end: str, since: dt.date | None, until: dt.date | None, share: float | None
+) -> None:
+    """Refuse what no tie can be: with itself, over before it began, a share where nothing is owned."""
+    if start == end:
+        raise checks.refuse("toId", "is the same party as fromId", "A party has no tie to itself: name two parties.")
+    checks.period(since, until)
+    if share is not None:
+        if kind is not TieKind.OWNS:
+            raise checks.refuse("share", f"makes no sense for {kind}", "Send a share only with OWNS.")
+        if not 0 <= share <= 1:
+            raise checks.refuse("share", "is not between 0 and 1", "Send a fraction: 0.25 for a quarter.")
+
+
+def check_labels(kind: TieKind, start_labels: set[str], end_labels: set[str]) -> None:
+    """Refuse ties of parties that can't have them: an organisation has no spouse."""
+    tie = TIES[kind]
+    for field, labels, allowed in (("fromId", start_labels, tie.start_labels), ("toId", end_labels, tie.end_labels)):
+        if not labels & allowed:
+            raise checks.refuse(
+                field,
+                f"is a party that can't be part of {kind} here",
+                f"It must be one of: {', '.join(sorted(allowed))}.",
+            )

@@ -8,6 +8,7 @@ import enum
 import strawberry
 
 from graph_crm.graph.mapping import computed, graph, many, prop
+from graph_crm.parties.names import name_key
 from graph_crm.parties.ties import END_ROLES, PARTY_TIES, START_ROLES
 
 
@@ -98,7 +99,7 @@ class Party:
     """A person or an organisation that the bank knows."""
 
     id: strawberry.ID = prop("Identifier of the party, for example berka:client:18.", order=True)
-    display_name: str = prop("The name as people write it.", text="nameKey", order=True)
+    display_name: str = prop("The name as people write it.", text="nameKey", normalise=name_key, order=True)
     status: PartyStatus = prop("Whether the bank still deals with the party.")
     ended_on: dt.date | None = prop("The day on which the bank stopped dealing with the party.", order=True)
     identifiers: list[str] | None = prop("Identifiers of the party in other systems.", filter=True)
@@ -143,7 +144,7 @@ class Household:
     """People who live together and decide together."""
 
     id: strawberry.ID = prop("Identifier of the household.", order=True)
-    name: str | None = prop("What the household is called.", text="nameKey", order=True)
+    name: str | None = prop("What the household is called.", text="nameKey", normalise=name_key, order=True)
     ended_on: dt.date | None = prop("The day on which the household ended.")
     source: str | None = prop("The system that the household came from.")
     version: int = prop("Grows by one with each change; send it with an update.")

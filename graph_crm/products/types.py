@@ -163,24 +163,21 @@ class Agreement:
     number: str | None = prop("Number that the customer knows.", order=True)
     product_code: str = prop("Code of the product.")
     family_code: str = prop("Code of the product's family.")
-    status: AgreementStatus | None = prop("Where the agreement stands now.")
-    status_on: AgreementStatus | None = computed(
-        "Where the agreement stood on a day; null before it began.",
-        "[i IN range(0, size(coalesce({n}.statusDates, [])) - 1)"
+    status: AgreementStatus | None = prop(
+        "Where the agreement stands; as of a day, where it stood then, null before it began.",
+        cypher="[i IN range(0, size(coalesce({n}.statusDates, [])) - 1)"
         " WHERE {n}.statusDates[i] <= {asOf} | {n}.statusValues[i]][-1]",
-        absent="{n}.status",
         arguments=AS_OF,
     )
     opened_on: dt.date | None = prop("Day of the opening.", order=True)
     closed_on: dt.date | None = prop("First day after the agreement; null while it lasts.", order=True)
     matures_on: dt.date | None = prop("Day on which it ends by contract.", order=True)
     amount: Decimal | None = prop("Amount granted or insured.", order=True)
-    balance: Decimal | None = prop("Balance as last known.", order=True)
-    balance_on: Decimal | None = computed(
-        "Balance after the last booking of a day, from the bookings; as last known when no day is given.",
-        "COLLECT { MATCH ({n})<-[:ON]-(b:Movement) WHERE b.bookedOn <= {asOf}"
+    balance: Decimal | None = prop(
+        "Balance as last known; as of a day, the balance after the last booking of that day or before.",
+        order=True,
+        cypher="COLLECT { MATCH ({n})<-[:ON]-(b:Movement) WHERE b.bookedOn <= {asOf}"
         " RETURN b.balance ORDER BY b.bookedOn DESC, b.id DESC LIMIT 1 }[0]",
-        absent="{n}.balance",
         arguments=AS_OF,
     )
     payment: Decimal | None = prop("Amount of one instalment.", order=True)

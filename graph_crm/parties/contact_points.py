@@ -1,0 +1,70 @@
+"""Phones and e-mail addresses in the one form in which they are stored, compared and shared.
+
+Two customers who give the same phone share one node: its key is built from the normalised value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+from graph_crm.parties.checks import refuse
+from graph_crm.parties.kinds import ContactKind
+
+VALUE_LIMIT = 320
+"""Characters of a contact point as typed: an e-mail address has at most 254."""
+
+
+@dataclass(frozen=True)
+class ContactValue:
+    """A normalised contact point: an E.164 phone (`+420602123456`) or a lower-case e-mail address."""
+
+    kind: ContactKind
+    value: str
+
+    @property
+    def key(self) -> str:
+        """The unique key of the node, for example `PHONE:+420602123456`."""
+        return f"{self.kind}:{self.value}"
+
+
+def phone(value: str, region: str | None, field: str = "value") -> ContactValue:
+    """A phone as people write it, in E.164; ``region`` (ISO alpha-2) says where a national number belongs.
+
+    Raises `InvalidInput` where the number can't exist; no call is made to find out.
+    """
+    typed = value.strip()
+    if typed.startswith("00"):
+        typed = "+" + typed[2:]
+    hint = "Send an international number such as +420 602 123 456"
+    hint += "." if region else ", or the party's country so that a national number can be understood."
+    if len(value) > VALUE_LIMIT:
+        raise refuse(field, "is too long for a phone number", hint)
+    try:
+        number = phonenumbers.parse(typed, region)
+    except phonenumbers.NumberParseException:
+        raise refuse(field, "is no phone number", hint) from None
+    if not phonenumbers.is_valid_number(number):
+        raise refuse(field, "is a phone number that no country has", hint)
+    return ContactValue(
+        ContactKind.PHONE, phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    )
+
+
+def email(value: str, field: str = "value") -> ContactValue:
+    """An e-mail address in lower case with its domain in Unicode; the form is checked, the DNS is not asked."""
+    hint = "Send an address such as jan.novak@example.com."
+    if len(value) > VALUE_LIMIT:
+        raise refuse(field, "is too long for an e-mail address", hint)
+    try:
+        checked = validate_email(value.strip(), check_deliverability=False)
+    except EmailNotValidError:
+        raise refuse(field, "is no e-mail address", hint) from None
+    return ContactValue(ContactKind.EMAIL, checked.normalized.lower())
+
+
+def contact_value(kind: ContactKind, value: str, region: str | None, field: str = "value") -> ContactValue:
+    """The normalised contact point of either kind."""
+    return phone(value, region, field) if kind is ContactKind.PHONE else email(value, field)
