@@ -3,33 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import enum
 
 import strawberry
 
+from graph_crm.contacts.kinds import Channel, ContactDirection
 from graph_crm.graph.mapping import graph, many, prop
 from graph_crm.parties.types import Party
-
-
-@strawberry.enum(description="Where bank and customer meet.")
-class Channel(enum.Enum):
-    """Where bank and customer meet."""
-
-    PHONE = "PHONE"
-    SMS = "SMS"
-    EMAIL = "EMAIL"
-    ATM = "ATM"
-    ONLINE = "ONLINE"
-    BRANCH = "BRANCH"
-    LETTER = "LETTER"
-
-
-@strawberry.enum(name="ContactDirection", description="Who began the contact.")
-class Direction(enum.Enum):
-    """Who began the contact: INBOUND is the customer, OUTBOUND the bank."""
-
-    INBOUND = "INBOUND"
-    OUTBOUND = "OUTBOUND"
 
 
 @graph.node(label="Interaction")
@@ -38,7 +17,7 @@ class Interaction:
 
     id: strawberry.ID = prop("Identifier of the contact.", order=True)
     channel: Channel = prop("Where it took place.")
-    direction: Direction = prop("Who began it.")
+    direction: ContactDirection = prop("Who began it.")
     purpose: str | None = prop("Why it took place, for example OFFER or SERVICE.")
     outcome: str | None = prop("How it ended, for example ACCEPTED or NO_ANSWER.")
     at: dt.datetime = prop("When it took place.", order=True)

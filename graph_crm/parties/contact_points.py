@@ -11,7 +11,7 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
 from graph_crm.parties.checks import refuse
-from graph_crm.parties.kinds import ContactKind
+from graph_crm.parties.kinds import ContactPointKind
 
 VALUE_LIMIT = 320
 """Characters of a contact point as typed: an e-mail address has at most 254."""
@@ -21,7 +21,7 @@ VALUE_LIMIT = 320
 class ContactValue:
     """A normalised contact point: an E.164 phone (`+420602123456`) or a lower-case e-mail address."""
 
-    kind: ContactKind
+    kind: ContactPointKind
     value: str
 
     @property
@@ -49,7 +49,7 @@ def phone(value: str, region: str | None, field: str = "value") -> ContactValue:
     if not phonenumbers.is_valid_number(number):
         raise refuse(field, "is a phone number that no country has", hint)
     return ContactValue(
-        ContactKind.PHONE, phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        ContactPointKind.PHONE, phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     )
 
 
@@ -62,9 +62,9 @@ def email(value: str, field: str = "value") -> ContactValue:
         checked = validate_email(value.strip(), check_deliverability=False)
     except EmailNotValidError:
         raise refuse(field, "is no e-mail address", hint) from None
-    return ContactValue(ContactKind.EMAIL, checked.normalized.lower())
+    return ContactValue(ContactPointKind.EMAIL, checked.normalized.lower())
 
 
-def contact_value(kind: ContactKind, value: str, region: str | None, field: str = "value") -> ContactValue:
+def contact_value(kind: ContactPointKind, value: str, region: str | None, field: str = "value") -> ContactValue:
     """The normalised contact point of either kind."""
-    return phone(value, region, field) if kind is ContactKind.PHONE else email(value, field)
+    return phone(value, region, field) if kind is ContactPointKind.PHONE else email(value, field)

@@ -38,7 +38,7 @@ class Sex(StrEnum):
 
 
 @strawberry.enum(description="What a contact point is.")
-class ContactKind(StrEnum):
+class ContactPointKind(StrEnum):
     """What a contact point is."""
 
     PHONE = "PHONE"
@@ -46,7 +46,7 @@ class ContactKind(StrEnum):
 
 
 @strawberry.enum(description="Where a contact point reaches the party.")
-class ContactUsage(StrEnum):
+class ContactPointUsage(StrEnum):
     """Where a contact point reaches the party."""
 
     HOME = "HOME"

@@ -51,9 +51,12 @@ TIES = MappingProxyType(
 """Every kind with the role names of its two ends: `PARENT_OF` is parent and child."""
 
 
-def role_of_other(kind: TieKind, *, seen_from_start: bool) -> str:
-    """How the other party is called, seen from the start or the end of the tie: for a child, `parent`."""
-    return TIES[kind].end_role if seen_from_start else TIES[kind].start_role
+PARTY_TIES = tuple(kind.value for kind in TIES)
+"""The relationship types between parties."""
+START_ROLES = {kind.value: tie.start_role for kind, tie in TIES.items()}
+"""What the party at the start is called, by relationship type."""
+END_ROLES = {kind.value: tie.end_role for kind, tie in TIES.items()}
+"""What the party at the end is called, by relationship type."""
 
 
 def check_tie(

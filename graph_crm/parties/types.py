@@ -3,48 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import enum
 
 import strawberry
 
 from graph_crm.graph.mapping import computed, graph, many, prop
+from graph_crm.parties.kinds import ContactPointKind, ContactPointUsage, PartyStatus, Sex
 from graph_crm.parties.names import name_key
-from graph_crm.parties.ties import END_ROLES, PARTY_TIES, START_ROLES
+from graph_crm.parties.ties import TIES
 
-
-@strawberry.enum(description="Whether the bank still deals with the party.")
-class PartyStatus(enum.Enum):
-    """Whether the bank still deals with the party."""
-
-    ACTIVE = "ACTIVE"
-    ENDED = "ENDED"
-
-
-@strawberry.enum(description="Sex as the bank's records state it.")
-class Sex(enum.Enum):
-    """Sex as the bank's records state it."""
-
-    FEMALE = "FEMALE"
-    MALE = "MALE"
-    OTHER = "OTHER"
-
-
-@strawberry.enum(description="What a contact point is.")
-class ContactPointKind(enum.Enum):
-    """What a contact point is."""
-
-    PHONE = "PHONE"
-    EMAIL = "EMAIL"
-
-
-@strawberry.enum(description="What the party uses a contact point for.")
-class ContactPointUsage(enum.Enum):
-    """What the party uses a contact point for."""
-
-    HOME = "HOME"
-    WORK = "WORK"
-    MOBILE = "MOBILE"
-    OTHER = "OTHER"
+START_ROLES = {kind.value: tie.start_role for kind, tie in TIES.items()}
+END_ROLES = {kind.value: tie.end_role for kind, tie in TIES.items()}
 
 
 @graph.edge
@@ -178,5 +146,5 @@ class _PartyTies:
         "The households that the party belongs to.", "MEMBER_OF", Household, edge=Membership, as_of=True
     )
     relationships: Party = many(
-        "Ties to other parties, in both directions.", PARTY_TIES, Party, direction="both", edge=Tie, as_of=True
+        "Ties to other parties, in both directions.", tuple(START_ROLES), Party, direction="both", edge=Tie, as_of=True
     )

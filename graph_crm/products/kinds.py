@@ -28,8 +28,16 @@ class HoldingRole(StrEnum):
 
 
 @strawberry.enum(description="How one agreement depends on another.")
-class LinkKind(StrEnum):
+class AgreementLinkKind(StrEnum):
     """How one agreement depends on another: a loan is paid from an account, a card is issued on one."""
 
     PAID_FROM = "PAID_FROM"
     ISSUED_ON = "ISSUED_ON"
+
+
+@strawberry.enum(description="Which way money went, seen from the account.")
+class MovementDirection(StrEnum):
+    """Which way money went, seen from the account."""
+
+    CREDIT = "CREDIT"
+    DEBIT = "DEBIT"

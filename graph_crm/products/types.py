@@ -3,51 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import enum
 from decimal import Decimal
 
 import strawberry
 
 from graph_crm.graph.mapping import Argument, computed, graph, many, one, prop
 from graph_crm.parties.types import Party
+from graph_crm.products.kinds import AgreementLinkKind, AgreementStatus, HoldingRole, MovementDirection
 
 AS_OF = {"asOf": Argument(dt.date, "Answer as it was on this day; as it is now when left out.")}
-
-
-@strawberry.enum(description="Where an agreement stands.")
-class AgreementStatus(enum.Enum):
-    """Where an agreement stands."""
-
-    ACTIVE = "ACTIVE"
-    CLOSED = "CLOSED"
-    IN_ARREARS = "IN_ARREARS"
-    DEFAULTED = "DEFAULTED"
-
-
-@strawberry.enum(description="What a party is in an agreement.")
-class HoldingRole(enum.Enum):
-    """What a party is in an agreement."""
-
-    OWNER = "OWNER"
-    AUTHORISED = "AUTHORISED"
-    GUARANTOR = "GUARANTOR"
-    CARDHOLDER = "CARDHOLDER"
-
-
-@strawberry.enum(description="How an agreement depends on another.")
-class AgreementLinkKind(enum.Enum):
-    """How an agreement depends on another."""
-
-    PAID_FROM = "PAID_FROM"
-    ISSUED_ON = "ISSUED_ON"
-
-
-@strawberry.enum(description="Which way money went, seen from the account.")
-class MovementDirection(enum.Enum):
-    """Which way money went, seen from the account."""
-
-    CREDIT = "CREDIT"
-    DEBIT = "DEBIT"
 
 
 @graph.edge
