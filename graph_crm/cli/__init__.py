@@ -1,1 +1,100 @@
-"""The command `graph-crm`."""
+"""The command `graph-crm`: every command of the platform, and what happens when one fails.
+
+An error that the platform knows is printed as ``CODE: message`` with a hint, exit 1, never a stack trace. Anything
+else is one line and the name of the log that holds the trace; ``--debug`` shows the trace itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graph_crm import __version__
+from graph_crm.cli import console, data, demo, doctor, schema, serve, settings, tokens
+from graph_crm.errors import CrmError
+
+app = typer.Typer(
+    name="graph-crm",
+    help="A bank's customer-relationship platform on a Neo4j graph: GraphQL for front-ends, plugins for rules.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+START, DATA, RULES, LOOK = "Start it", "Data", "Rules", "Look at it"
+
+app.command(rich_help_panel=START)(demo.demo)
+app.command(rich_help_panel=START)(serve.serve)
+app.command(rich_help_panel=START)(serve.worker)
+app.command(rich_help_panel=DATA)(data.migrate)
+app.command(rich_help_panel=LOOK)(doctor.doctor)
+app.command(rich_help_panel=LOOK)(settings.settings)
+app.add_typer(schema.app, name="schema", rich_help_panel=LOOK)
+app.command(rich_help_panel=LOOK)(tokens.token)
+
+for _name, _module, _panel in (("engine", "engine", START), ("import", "importing", DATA), ("rules", "rules", RULES)):
+    try:
+        app.add_typer(importlib.import_module(f"graph_crm.cli.{_module}").app, name=_name, rich_help_panel=_panel)
+    except ImportError:  # the group is not there yet
+        continue
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the full trace of an unexpected error.")] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A TOML file with settings.", exists=True, dir_okay=False)
+    ] = None,
+) -> None:
+    if version:
+        console.say(f"graph-crm {__version__}")
+        raise typer.Exit
+    console.debug = debug
+    if config is not None:
+        os.environ["GRAPH_CRM_CONFIG"] = str(config.absolute())  # the processes that a command starts read it as well
+
+
+def main() -> None:
+    """Entry point of the command."""
+    try:
+        app()
+    except CrmError as error:
+        if console.debug:
+            raise
+        console.print_error(error)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of a pipe left (`graph-crm ... | head`): nothing is wrong, and nobody is there to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # the last line of defence: whatever it is, the user gets one line and the log the rest
+        if console.debug:
+            raise
+        console.note(f"INTERNAL: {type(error).__name__}: {error}")
+        console.note(f"  The trace is in {_keep_trace(error)}; --debug before the command shows it here.")
+        sys.exit(1)
+
+
+def _keep_trace(error: Exception) -> Path:
+    """Write the trace to the log of the data folder and name it."""
+    import traceback
+    from datetime import UTC, datetime
+
+    from graph_crm.settings import default_data_dir, load
+
+    try:
+        path = load().log_file
+    except CrmError:
+        path = default_data_dir() / "logs" / "graph-crm.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as log:
+        log.write(f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv[1:2])}\n")
+        log.writelines(traceback.format_exception(error))
+    return path

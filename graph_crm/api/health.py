@@ -1,0 +1,168 @@
+"""What an operator's machines ask: is the process alive, may it get traffic, what does it measure.
+
+``/healthz`` answers as long as the process runs, ``/readyz`` when the database answers and is migrated, ``/metrics``
+in Prometheus's text format. None of them shows personal data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from graph_crm import __version__, logs
+from graph_crm.api.platform import Platform
+from graph_crm.errors import CrmError
+from graph_crm.graph.migrations import Migrator
+from graph_crm.resources import folder
+
+READY_SECONDS: Final = 2.0
+SLOW_REQUEST_SECONDS: Final = 1.0
+_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SERVER_ERROR: Final = 500
+
+_OUTBOX: Final = """
+UNWIND ['PENDING', 'LEASED', 'FAILED'] AS state
+CALL (state) {
+  MATCH (entry:OutboxEntry {state: state})
+  RETURN count(entry) AS entries, min(entry.at) AS oldest
+}
+RETURN state, entries, oldest.epochMillis AS oldest
+"""
+
+REGISTRY: Final = CollectorRegistry()
+REQUESTS: Final = Counter(
+    "graph_crm_requests", "HTTP requests by path and status.", ["path", "status"], registry=REGISTRY
+)
+LATENCY: Final = Histogram(
+    "graph_crm_request_seconds", "Seconds that an HTTP request took.", ["path"], buckets=_BUCKETS, registry=REGISTRY
+)
+
+log = logs.get(__name__)
+
+
+class Observed:
+    """Middleware that counts and times requests, and logs the slow and the failed ones.
+
+    Only paths of the application are used as labels: anything else is counted as ``other``, so that a scan of the
+    server can't fill the memory.
+    """
+
+    def __init__(self, app: ASGIApp, *, paths: frozenset[str] = frozenset({"/graphql"})) -> None:
+        self._app = app
+        self._paths = paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"] if scope["path"] in self._paths else "other"
+        status = _SERVER_ERROR
+        started = time.perf_counter()
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            seconds = time.perf_counter() - started
+            REQUESTS.labels(path, status).inc()
+            LATENCY.labels(path).observe(seconds)
+            if status >= _SERVER_ERROR or seconds >= SLOW_REQUEST_SECONDS:
+                log.warning(
+                    "request", method=scope["method"], path=path, status=status, milliseconds=round(seconds * 1000)
+                )
+
+
+class _PlatformMetrics(Collector):
+    """Numbers that the platform keeps anyway, read when they are asked for."""
+
+    def __init__(self, platform: Platform, outbox: list[tuple[str, int, float]]) -> None:
+        self._platform = platform
+        self._outbox = outbox
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics of this moment."""
+        database = self._platform.database
+        yield _info()
+        yield CounterMetricFamily("graph_crm_statements", "Cypher statements sent.", value=database.statements)
+        yield CounterMetricFamily("graph_crm_statement_seconds", "Seconds in Neo4j.", value=database.seconds)
+        yield CounterMetricFamily("graph_crm_retries", "Repeated transactions.", value=database.retries)
+        entries = GaugeMetricFamily("graph_crm_outbox_entries", "Outbox entries by state.", labels=["state"])
+        lag = GaugeMetricFamily(
+            "graph_crm_outbox_lag_seconds", "Age of the oldest entry by state; 0: there is none.", labels=["state"]
+        )
+        for state, count, seconds in self._outbox:
+            entries.add_metric([state.lower()], count)
+            lag.add_metric([state.lower()], seconds)
+        yield entries
+        yield lag
+
+
+def _info() -> Metric:
+    info = GaugeMetricFamily("graph_crm_info", "The running version; always 1.", labels=["version"])
+    info.add_metric([__version__], 1)
+    return info
+
+
+async def _outbox(platform: Platform) -> list[tuple[str, int, float]]:
+    now = time.time()
+    rows = await platform.database.read(_OUTBOX, timeout=READY_SECONDS)
+    return [
+        (state, entries, max(0.0, now - oldest / 1000) if oldest is not None else 0.0)
+        for state, entries, oldest in (row.values() for row in rows)
+    ]
+
+
+def routes(platform: Platform) -> list[Route]:
+    """The three routes, for the application to mount beside ``/graphql``."""
+    migrator = Migrator(platform.database, folder("schema") / "migrations")
+
+    async def healthz(_request: Request) -> Response:
+        return JSONResponse({"status": "ok", "version": __version__})
+
+    async def readyz(_request: Request) -> Response:
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                pending = await migrator.pending()
+        except TimeoutError:
+            return _not_ready("The database does not answer in time.")
+        except CrmError as error:
+            log.warning("not_ready", code=error.code)
+            return _not_ready(f"{error.code}: the database is not usable.")
+        if pending:
+            return _not_ready(f"{len(pending)} migrations are not applied: graph-crm migrate.")
+        return JSONResponse({"status": "ready", "version": __version__})
+
+    async def metrics(_request: Request) -> Response:
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                outbox = await _outbox(platform)
+        except (TimeoutError, CrmError):
+            outbox = []  # the other numbers matter most exactly when the database is away
+        own = CollectorRegistry()
+        own.register(_PlatformMetrics(platform, outbox))
+        return Response(generate_latest(REGISTRY) + generate_latest(own), media_type=CONTENT_TYPE_LATEST)
+
+    return [
+        Route("/healthz", healthz, methods=["GET"]),
+        Route("/readyz", readyz, methods=["GET"]),
+        Route("/metrics", metrics, methods=["GET"]),
+    ]
+
+
+def _not_ready(reason: str) -> Response:
+    return JSONResponse({"status": "not ready", "reason": reason}, status_code=503)

@@ -1,0 +1,40 @@
+"""What the HTTP edge is given: the wired platform. `graph_crm.bootstrap` builds it, nobody else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from graph_crm.graph.database import Database
+from graph_crm.security.tokens import Verifier
+from graph_crm.settings import Settings
+
+if TYPE_CHECKING:
+    from graph_crm.rules.loader import Registry
+
+
+class Service(Protocol):
+    """A use-case class of a slice: built from the database and nothing else."""
+
+    def __init__(self, database: Database) -> None: ...
+
+
+S = TypeVar("S", bound=Service)
+
+
+@dataclass
+class Platform:
+    """Database, rules and token check of one running process."""
+
+    settings: Settings
+    database: Database
+    verifier: Verifier
+    rules: Registry
+    _services: dict[type[Any], Any] = field(default_factory=dict, repr=False)
+
+    def service(self, kind: type[S]) -> S:
+        """The one instance of the service ``kind`` in this process."""
+        found: S | None = self._services.get(kind)
+        if found is None:
+            found = self._services[kind] = kind(self.database)
+        return found

@@ -1,0 +1,128 @@
+"""The one place where the parts are wired: Neo4j (embedded or yours), migrations, rules, tokens, workers.
+
+Commands and tests open what they need as blocks and get it closed in the right order::
+
+    async with running(load()) as platform:
+        ...
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from graph_crm import logs
+from graph_crm.api.platform import Platform
+from graph_crm.graph.database import Database
+from graph_crm.graph.engine import Address, Engine, EngineConfig, Progress
+from graph_crm.graph.migrations import Migrator
+from graph_crm.resources import folder
+from graph_crm.rules.loader import Registry, load_rules
+from graph_crm.security.tokens import Verifier, signing_secret
+from graph_crm.settings import Settings
+
+log = logs.get(__name__)
+
+
+def engine(settings: Settings) -> Engine:
+    """The embedded Neo4j of these settings, neither installed nor started by this call."""
+    return Engine(
+        EngineConfig(
+            data_dir=settings.data_dir,
+            cache_dir=settings.cache_dir,
+            version=settings.engine_version,
+            repository=str(settings.engine_repository) if settings.engine_repository else None,
+            heap_mb=settings.engine_heap_mb,
+            pagecache_mb=settings.engine_pagecache_mb,
+        )
+    )
+
+
+@asynccontextmanager
+async def neo4j(settings: Settings, *, progress: Progress | None = None) -> AsyncIterator[Settings]:
+    """The settings with the address of a Neo4j that runs: yours, or the embedded one.
+
+    The embedded one is installed and started where that is needed. Who starts it stops it: when another process of
+    this machine runs it already, this one only connects.
+    """
+    if not settings.embedded:
+        yield settings
+        return
+    own = engine(settings)
+    status = own.status()
+    if status.running and status.address is not None:
+        yield _with_address(settings, status.address)
+        return
+    if not status.installed:
+        await asyncio.to_thread(own.install, progress=progress)
+    address = await asyncio.to_thread(own.start)
+    log.info("engine_started", uri=address.uri)
+    try:
+        yield _with_address(settings, address)
+    finally:
+        await asyncio.to_thread(own.stop)
+        log.info("engine_stopped")
+
+
+def _with_address(settings: Settings, address: Address) -> Settings:
+    from pydantic import SecretStr
+
+    return settings.model_copy(
+        update={
+            "neo4j_uri": address.uri,
+            "neo4j_username": address.user,
+            "neo4j_password": SecretStr(address.password),
+            "neo4j_database": address.database,
+        }
+    )
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Database]:
+    """A database to work with, not migrated by this call."""
+    async with neo4j(settings) as found:
+        password = found.neo4j_password
+        database = await Database.connect(
+            str(found.neo4j_uri),
+            found.neo4j_username,
+            password.get_secret_value() if password else "",
+            name=found.neo4j_database,
+            timeout=found.neo4j_timeout,
+            patience=found.neo4j_patience,
+        )
+        try:
+            yield database
+        finally:
+            await database.close()
+
+
+def migrator(database: Database) -> Migrator:
+    """What brings ``database`` up to this version."""
+    return Migrator(database, folder("schema") / "migrations")
+
+
+def rules(settings: Settings) -> Registry:
+    """The rules of these settings: the shipped plugins, your folder, the installed entry points."""
+    return load_rules(settings.plugin_folders)
+
+
+def verifier(settings: Settings) -> Verifier:
+    """Checks tokens as these settings say. Raises ConfigurationError without a secret."""
+    return Verifier(secret(settings), issuer=settings.jwt_issuer, audience=settings.jwt_audience)
+
+
+def secret(settings: Settings) -> str:
+    """What tokens are signed with: the configured secret, or in the demo the one that it made."""
+    configured = settings.jwt_secret.get_secret_value() if settings.jwt_secret else None
+    return signing_secret(configured, settings.data_dir, demo=settings.demo)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Platform]:
+    """The whole platform: database connected and migrated, rules loaded, token check ready."""
+    check = verifier(settings)  # first: a missing secret is told before anything is started
+    loaded = rules(settings)
+    async with connected(settings) as database:
+        await migrator(database).migrate()
+        yield Platform(settings=settings, database=database, verifier=check, rules=loaded)

@@ -1,0 +1,85 @@
+"""What the commands share: how they print, how they run asynchronous work, how they show progress.
+
+Results go to stdout, everything else (progress, logs, errors) to stderr, so that ``--json | jq`` always works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+import typer
+
+from graph_crm.errors import CrmError
+
+T = TypeVar("T")
+
+# Set by `graph-crm --debug`: an unexpected error shows its trace.
+debug = False
+
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def say(text: str = "") -> None:
+    """One line of a result, to stdout."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """One line beside the result (what is being done), to stderr."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def print_json(value: Any) -> None:
+    """``value`` as indented JSON on stdout; dataclasses, dates and paths included."""
+    import orjson
+
+    options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
+    say(orjson.dumps(value, default=_plain, option=options).decode())
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
+    """A table on stdout; None is shown as an empty cell."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, title=title, title_justify="left", header_style="bold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console = Console()
+    # A pipe has no width: don't cut the text that somebody greps for.
+    console = console if console.is_terminal else Console(width=240, soft_wrap=False)
+    console.print(table)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run asynchronous work to its end, on uvloop where there is one."""
+    if sys.platform == "win32":
+        return asyncio.run(work)
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def print_error(error: CrmError) -> None:
+    """``CODE: message`` and the hint, to stderr."""
+    note(f"{error.code}: {error.message}")
+    if error.hint:
+        note(f"  {error.hint}")

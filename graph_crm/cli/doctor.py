@@ -1,0 +1,146 @@
+"""`graph-crm doctor`: what is wrong on this machine, and what to do about each thing."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from graph_crm.cli.console import AsJson, print_json, run, say
+from graph_crm.errors import CrmError
+
+if TYPE_CHECKING:
+    from graph_crm.settings import Settings
+
+NEEDED_PYTHON = (3, 11)
+NEEDED_DISK_MB = 2_000
+SCARCE_DISK_MB = 500
+
+
+class State(StrEnum):
+    """How a thing stands."""
+
+    OK = "ok"
+    NOTE = "note"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's report."""
+
+    check: str
+    state: State
+    found: str
+    advice: str | None = None
+
+
+def ok(check: str, found: str) -> Finding:
+    """All is well."""
+    return Finding(check, State.OK, found)
+
+
+def hint(check: str, found: str, advice: str) -> Finding:
+    """Worth knowing, nothing is broken."""
+    return Finding(check, State.NOTE, found, advice)
+
+
+def wrong(check: str, found: str, advice: str) -> Finding:
+    """Something will not work."""
+    return Finding(check, State.WRONG, found, advice)
+
+
+def doctor(*, as_json: AsJson = False) -> None:
+    """Look at Python, disk, ports, Java, the engine, migrations, plugins and settings; exit 1 if something is wrong."""
+    findings = run(_examine())
+    if as_json:
+        print_json(findings)
+    else:
+        marks = {State.OK: "ok   ", State.NOTE: "note ", State.WRONG: "WRONG"}
+        for finding in findings:
+            say(f"{marks[finding.state]}  {finding.check}: {finding.found}")
+            if finding.advice:
+                say(f"         {finding.advice}")
+    if any(finding.state is State.WRONG for finding in findings):
+        raise typer.Exit(1)
+
+
+async def _examine() -> list[Finding]:
+    from graph_crm import settings as settings_module
+
+    findings = [_python(), *(_unknown(name) for name in settings_module.unknown_names())]
+    try:
+        settings = settings_module.load()
+    except CrmError as error:
+        return [*findings, wrong("settings", error.message, error.hint or "Correct the setting.")]
+    findings.append(ok("settings", f"read; data in {settings.data_dir}"))
+    checks: list[Callable[[Settings], AsyncIterator[Finding]]] = [_secret, _disk, _port, _engine, _database, _plugins]
+    for check in checks:
+        name = check.__name__.strip("_")
+        try:
+            findings += [finding async for finding in check(settings)]
+        except CrmError as error:
+            findings.append(wrong(name, f"{error.code}: {error.message}", error.hint or "See docs/errors.md."))
+    return findings
+
+
+def _python() -> Finding:
+    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    if sys.version_info < NEEDED_PYTHON:
+        return wrong("python", found, "Install Python 3.11 or newer.")
+    return ok("python", found)
+
+
+def _unknown(name: str) -> Finding:
+    return hint("settings", name, "`graph-crm settings` lists the settings that there are.")
+
+
+async def _secret(settings: Settings) -> AsyncIterator[Finding]:
+    from graph_crm.security.tokens import demo_secret
+
+    if settings.jwt_secret is not None:
+        yield ok("secret", "set")
+    elif demo_secret(settings.data_dir, create=False):
+        yield hint("secret", "the demo's", "Set GRAPH_CRM_JWT_SECRET before `graph-crm serve`.")
+    else:
+        yield hint("secret", "none", "`graph-crm demo` makes its own; `graph-crm serve` needs GRAPH_CRM_JWT_SECRET.")
+
+
+async def _disk(settings: Settings) -> AsyncIterator[Finding]:
+    for name, path in (("data", settings.data_dir), ("cache", settings.cache_dir)):
+        existing = next(parent for parent in (path, *path.parents) if parent.exists())
+        free = shutil.disk_usage(existing).free // 1_048_576
+        found = f"{free:,} MiB free for {path}"
+        if free < SCARCE_DISK_MB:
+            yield wrong("disk", found, f"Free some space or move it: GRAPH_CRM_{name.upper()}_DIR.")
+        elif free < NEEDED_DISK_MB:
+            yield hint("disk", found, f"A real bank needs more: GRAPH_CRM_{name.upper()}_DIR moves it.")
+        else:
+            yield ok("disk", found)
+
+
+async def _port(settings: Settings) -> AsyncIterator[Finding]:
+    if settings.port == 0:
+        yield ok("port", "any free one")
+        return
+    with socket.socket() as trial:
+        if sys.platform != "win32":
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((settings.host, settings.port))
+        except OSError as error:
+            yield hint(
+                "port",
+                f"{settings.host}:{settings.port} can't be had ({error.strerror})",
+                "If that is not your own server: GRAPH_CRM_PORT or --port names another.",
+            )
+            return
+    yield ok("port", f"{settings.host}:{settings.port} is free")

@@ -1,0 +1,96 @@
+"""`graph-crm serve` and `graph-crm worker`: the two long-running processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from typing import Annotated
+
+import typer
+
+from graph_crm.cli.console import note, run
+
+WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True, help="Stop when stdin is closed.")]
+
+
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="setting host")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on.", show_default="setting port")
+    ] = None,
+    with_parent: WithParent = False,
+) -> None:
+    """Serve GraphQL over HTTP until it is stopped; needs a secret to check tokens with."""
+    import uvicorn
+
+    from graph_crm import logs
+    from graph_crm.api.app import create_app
+    from graph_crm.bootstrap import running
+    from graph_crm.settings import load
+
+    settings = load(host=host, port=port)
+    logs.configure(form=settings.log_format, level=settings.log_level)
+    if with_parent:
+        _stop_with_parent()
+
+    async def work() -> None:
+        async with running(settings) as platform:
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    create_app(platform),
+                    host=settings.host,
+                    port=settings.port,
+                    log_config=None,
+                    access_log=False,
+                    server_header=False,
+                    timeout_graceful_shutdown=round(settings.shutdown_timeout),
+                    http="httptools",
+                    ws="none",
+                    lifespan="off",
+                )
+            )
+            await server.serve()
+
+    run(work())
+
+
+def worker(*, with_parent: WithParent = False) -> None:
+    """Work through the outbox until it is stopped: evaluate rules, record decisions. Several may run at once."""
+    import asyncio
+
+    from graph_crm import logs
+    from graph_crm.bootstrap import running, work_outbox
+    from graph_crm.settings import load
+
+    settings = load()
+    logs.configure(form=settings.log_format, level=settings.log_level)
+    if with_parent:
+        _stop_with_parent()
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if sys.platform == "win32":  # its loop knows no signal handlers
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+            else:
+                loop.add_signal_handler(number, stop.set)
+        async with running(settings) as platform:
+            await work_outbox(platform, stop)
+
+    run(work())
+    note("The worker stopped.")
+
+
+def _stop_with_parent() -> None:
+    """End this process in order when the parent, who holds the other end of stdin, is gone."""
+
+    def wait() -> None:
+        while sys.stdin.buffer.read(1024):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent-watch", daemon=True).start()

@@ -1,0 +1,45 @@
+"""`graph-crm token`: a signed token for trying the API or for another system of the bank."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from graph_crm.cli.console import note, say
+from graph_crm.security.roles import Role
+
+
+def token(
+    role: Annotated[Role, typer.Option(help="What the caller is; docs/operations.md says what each role may do.")],
+    party: Annotated[str | None, typer.Option(help="Id of the caller's own party; a customer needs one.")] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="Name of the person or system, for the audit.", show_default="demo:ROLE")
+    ] = None,
+    hours: Annotated[
+        float | None, typer.Option(min=0.01, max=8760, help="Valid so long.", show_default="setting token_hours")
+    ] = None,
+) -> None:
+    """Print a signed token.
+
+    Example: curl -H "Authorization: Bearer $(graph-crm token --role agent)" ...
+    """
+    from graph_crm.security.tokens import demo_secret, issue, signing_secret
+    from graph_crm.settings import load
+
+    settings = load()
+    configured = settings.jwt_secret.get_secret_value() if settings.jwt_secret else None
+    if configured is None and demo_secret(settings.data_dir, create=False):
+        note("Signed with the demo's secret: valid for the demo on this machine only.")
+    say(
+        issue(
+            signing_secret(configured, settings.data_dir, demo=True),
+            role,
+            subject=subject,
+            party_id=party,
+            lifetime=timedelta(hours=hours or settings.token_hours),
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+        )
+    )

@@ -1,0 +1,1 @@
+"""What `graph-crm demo` prints once everything is up: addresses, a token a role, three queries."""
