@@ -326,7 +326,7 @@ def unknown_names(environment: Mapping[str, str] | None = None) -> list[str]:
 
 
 def _suggestion(shown: str, name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     return f"{shown} is no setting" + (f"; did you mean {near[0]}?" if near else "")
 
 
