@@ -60,26 +60,26 @@ END_ROLES = {kind.value: tie.end_role for kind, tie in TIES.items()}
 
 
 def check_tie(
-    kind: TieKind, start: str, end: str, since: dt.date | None, until: dt.date | None, share: float | None
+    kind: TieKind, ends: tuple[str, str], time: tuple[dt.date | None, dt.date | None], share: float | None
 ) -> None:
     """Refuse what no tie can be: with itself, over before it began, a share where nothing is owned."""
-    if start == end:
+    if ends[0] == ends[1]:
         raise checks.refuse("toId", "is the same party as fromId", "A party has no tie to itself: name two parties.")
-    checks.period(since, until)
+    checks.period(*time)
     if share is not None:
         if kind is not TieKind.OWNS:
-            raise checks.refuse("share", f"makes no sense for {kind}", "Send a share only with OWNS.")
+            raise checks.refuse("share", f"makes no sense for {kind.value}", "Send a share only with OWNS.")
         if not 0 <= share <= 1:
             raise checks.refuse("share", "is not between 0 and 1", "Send a fraction: 0.25 for a quarter.")
 
 
-def check_labels(kind: TieKind, start_labels: set[str], end_labels: set[str]) -> None:
+def check_labels(kind: TieKind, start_label: str, end_label: str) -> None:
     """Refuse ties of parties that can't have them: an organisation has no spouse."""
     tie = TIES[kind]
-    for field, labels, allowed in (("fromId", start_labels, tie.start_labels), ("toId", end_labels, tie.end_labels)):
-        if not labels & allowed:
+    for field, label, allowed in (("fromId", start_label, tie.start_labels), ("toId", end_label, tie.end_labels)):
+        if label not in allowed:
             raise checks.refuse(
                 field,
-                f"is a party that can't be part of {kind} here",
-                f"It must be one of: {', '.join(sorted(allowed))}.",
+                f"names a party that can't be the {tie.start_role if field == 'fromId' else tie.end_role}",
+                f"{kind.value} needs one of: {', '.join(sorted(allowed))}.",
             )

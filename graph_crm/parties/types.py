@@ -6,9 +6,9 @@ import datetime as dt
 
 import strawberry
 
-from graph_crm.graph.mapping import computed, graph, many, prop
+from graph_crm.graph.mapping import Argument, Root, computed, graph, many, prop
 from graph_crm.parties.kinds import ContactPointKind, ContactPointUsage, PartyStatus, Sex
-from graph_crm.parties.names import name_key
+from graph_crm.parties.names import name_key, search_query
 from graph_crm.parties.ties import TIES
 
 START_ROLES = {kind.value: tie.start_role for kind, tie in TIES.items()}
@@ -148,3 +148,31 @@ class _PartyTies:
     relationships: Party = many(
         "Ties to other parties, in both directions.", tuple(START_ROLES), Party, direction="both", edge=Tie, as_of=True
     )
+
+
+@graph.edge
+class Search:
+    """How well a party fits what was searched."""
+
+    score: float = computed("The higher the better; comparable within one search only.", "{e}")
+
+
+graph.root(Root(name="party", node=Party, description="The party with this identifier; null when there is none."))
+graph.root(Root(name="parties", node=Party, page=True, description="Parties, by identifier or as ordered."))
+graph.root(
+    Root(name="household", node=Household, description="The household with this identifier; null when there is none.")
+)
+graph.root(Root(name="households", node=Household, page=True, description="Households, by identifier or as ordered."))
+graph.root(
+    Root(
+        name="searchParties",
+        node=Party,
+        page=True,
+        description="Parties by name, phone, e-mail or identifier; the best first. Case, accents and a typo are forgiven"
+        " and the beginning of a word is enough.",
+        start="CALL db.index.fulltext.queryNodes('party_search', {query}, {{limit: {limit}}}) YIELD node AS {n}, score AS {e}",
+        rank="{e} DESC",
+        edge=Search,
+        arguments={"query": Argument(str, "What to look for.", search_query)},
+    )
+)
