@@ -83,6 +83,13 @@ class DatabaseUnavailable(CrmError):
     http_status = 503
 
 
+class DatabaseBusy(CrmError):
+    """Neo4j answers but can't take this now: every connection is in use, or the work collides with other work."""
+
+    code = "DATABASE_BUSY"
+    http_status = 503
+
+
 class DatabaseTimeout(CrmError):
     """The statement was stopped at its time limit."""
 
@@ -93,6 +100,12 @@ class DatabaseRefused(CrmError):
     """Neo4j refused: wrong password, a version that is too old, or an edition that lacks something."""
 
     code = "DATABASE_REFUSED"
+
+
+class StatementFailed(CrmError):
+    """Neo4j could not run a statement of the platform: a fault of the platform, not of the caller."""
+
+    code = "STATEMENT_FAILED"
 
 
 class MigrationRefused(CrmError):

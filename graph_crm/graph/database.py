@@ -1,27 +1,65 @@
-"""One wrapper around the official async driver, for the embedded Neo4j and for yours."""
+"""One wrapper around the official async driver, for the embedded Neo4j and for yours.
+
+A read is one statement in auto-commit: half the cost of an explicit transaction, and safe to repeat. A write is a
+managed transaction, repeated while Neo4j asks for it. Sessions are kept and used again, because making one costs as
+much as a small read. Every call is bounded twice: the limit is carried to the server, and a little later the client
+gives up by itself, so that a server that hangs can't hang the platform.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import datetime as dt
+import logging
 import random
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeAlias, TypeVar, cast
+from typing import Any, Self, TypeAlias, TypeVar
+from urllib.parse import urlsplit
 
 import neo4j
-from neo4j import READ_ACCESS, WRITE_ACCESS, AsyncGraphDatabase, AsyncManagedTransaction, Query, Record
-from neo4j.exceptions import DriverError, Neo4jError
+from neo4j import READ_ACCESS, WRITE_ACCESS, AsyncGraphDatabase, AsyncManagedTransaction, AsyncSession, Query, Record
+from neo4j.exceptions import AuthError
 
-from graph_crm.errors import DatabaseTimeout, DatabaseUnavailable
+from graph_crm.errors import (
+    ConfigurationError,
+    CrmError,
+    DatabaseBusy,
+    DatabaseRefused,
+    DatabaseTimeout,
+    DatabaseUnavailable,
+    InvalidInput,
+)
+from graph_crm.graph.faults import (
+    DRIVER_ERRORS,
+    REPEAT_WITH_KEY,
+    UNKNOWN_OUTCOME,
+    UNSENDABLE,
+    code_of,
+    outcome_unknown,
+    repeatable,
+    translate,
+    unreachable,
+)
+from graph_crm.graph.metrics import DatabaseMetrics
 
 Row: TypeAlias = Record
 T = TypeVar("T")
 
 FIRST_RETRY_SECONDS = 0.005
 LAST_RETRY_SECONDS = 0.25
+MAX_ATTEMPTS = 60
+GRACE_SECONDS = 2.0
+"""How much longer than the limit the client waits: Neo4j looks at its clock only now and then."""
+OLDEST_VERSION = (5, 26)
+
+_SCHEMES = frozenset({"bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc"})
+_PLAIN = frozenset({str, int, float, bool, type(None), bytes, dt.date})
+_logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -38,6 +76,28 @@ class StatementCount:
 _counter: contextvars.ContextVar[StatementCount | None] = contextvars.ContextVar("statement_count", default=None)
 
 
+def sendable(value: Any) -> Any:
+    """The same value with every instant in `datetime.timezone.utc`, copied only where one had another zone.
+
+    A `zoneinfo.ZoneInfo` crashes the process inside the driver's packer. A datetime without a zone would be stored as
+    a local one, which compares with no instant, so it is refused.
+    """
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is dict or isinstance(value, Mapping):
+        sent = {key: item if type(item) in _PLAIN else sendable(item) for key, item in value.items()}
+        return value if kind is dict and all(sent[key] is value[key] for key in sent) else sent
+    if isinstance(value, (list, tuple)):
+        items = [item if type(item) in _PLAIN else sendable(item) for item in value]
+        return value if all(map(lambda a, b: a is b, items, value)) else items
+    if isinstance(value, dt.datetime):
+        if value.tzinfo is None:
+            raise InvalidInput("A point in time needs a time zone", hint="For example 2026-01-31T12:00:00Z")
+        return value if value.tzinfo is dt.UTC else value.astimezone(dt.UTC)
+    return value
+
+
 class Transaction:
     """A running write transaction: `run` sends a statement and returns its rows."""
 
@@ -46,58 +106,194 @@ class Transaction:
         self._database = database
 
     async def run(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
-        """Send one statement in this transaction and return all its rows."""
+        """Send one statement in this transaction and return all its rows.
+
+        An error ends the transaction, also when the caller catches it.
+
+        Raises: AlreadyExists where a unique value is taken, and the other errors of the database.
+        """
         started = time.perf_counter()
         try:
-            result = await self._transaction.run(statement, dict(parameters or {}))
+            sent = sendable(parameters) if parameters else None
+            result = await self._transaction.run(statement, sent)
             return [record async for record in result]
+        except (*DRIVER_ERRORS, *UNSENDABLE) as error:
+            raise translate(error) from error
         finally:
-            self._database.count(statement, time.perf_counter() - started)
+            self._database.count(statement, time.perf_counter() - started, WRITE_ACCESS)
+
+
+class _Attempts:
+    """How often and how long one call may be repeated, and how long to pause before the next attempt."""
+
+    __slots__ = ("_deadline", "_made", "_patience_ends", "_pause", "limit")
+
+    def __init__(self, limit: float, patience: float) -> None:
+        now = time.monotonic()
+        self.limit = limit
+        self._deadline = now + limit
+        self._patience_ends = now + min(patience, limit)
+        self._pause = FIRST_RETRY_SECONDS
+        self._made = 0
+
+    @property
+    def remaining(self) -> float:
+        """Seconds that the next attempt may take; never zero, which Neo4j reads as no limit."""
+        return max(self._deadline - time.monotonic(), 0.01) if self._made else self.limit
+
+    def may_repeat(self, error: Exception) -> bool:
+        """Whether one more attempt fits, after this error."""
+        self._made += 1
+        end = self._patience_ends if unreachable(error) else self._deadline
+        return self._made < MAX_ATTEMPTS and time.monotonic() + self._pause < end
+
+    async def pause(self) -> None:
+        """Wait before the next attempt, each time about twice as long, with chance so that rivals don't meet again."""
+        await asyncio.sleep(self._pause * (0.5 + random.random()))  # noqa: S311 - jitter, not a secret
+        self._pause = min(self._pause * 2, LAST_RETRY_SECONDS)
 
 
 class Database:
-    """Reads, writes and retries; knows nothing of what is stored."""
+    """Reads, writes and retries; knows nothing of what is stored. Belongs to one event loop.
 
-    def __init__(self, driver: neo4j.AsyncDriver, *, name: str = "neo4j", timeout: float = 15.0) -> None:
+    ``timeout`` bounds a call in seconds where the call names no other; ``patience`` bounds how long a call waits for a
+    server that can't be reached; statements slower than ``slow`` seconds are logged without their parameters.
+    """
+
+    def __init__(
+        self,
+        driver: neo4j.AsyncDriver,
+        *,
+        name: str = "neo4j",
+        timeout: float = 15.0,
+        patience: float = 5.0,
+        slow: float = 1.0,
+        bookmarks: neo4j.api.AsyncBookmarkManager | None = None,
+    ) -> None:
         self._driver = driver
+        self._bookmarks = bookmarks
+        self._idle: dict[str, list[AsyncSession]] = {READ_ACCESS: [], WRITE_ACCESS: []}
+        self._closed = False
         self.name = name
         self.timeout = timeout
-        self.statements = 0
-        self.seconds = 0.0
-        self.retries = 0
+        self.patience = patience
+        self.slow = slow
+        self.metrics = DatabaseMetrics()
+        self.version = ""
+        self.edition = ""
 
     @classmethod
     async def connect(
-        cls, uri: str, user: str, password: str, *, name: str = "neo4j", timeout: float = 15.0, patience: float = 30.0
+        cls,
+        uri: str,
+        user: str,
+        password: str,
+        *,
+        name: str = "neo4j",
+        timeout: float = 15.0,
+        patience: float = 30.0,
+        pool_size: int = 64,
+        slow: float = 1.0,
     ) -> Self:
-        """Open a pool and wait up to ``patience`` seconds for the database to answer."""
-        driver = AsyncGraphDatabase.driver(
-            uri, auth=(user, password), max_connection_pool_size=64, connection_acquisition_timeout=timeout
-        )
+        """Open a pool and wait up to ``patience`` seconds for the database to answer.
+
+        Raises: ConfigurationError for an address that can't be used, DatabaseRefused for a wrong password (at once: a
+        second wrong one would only feed Neo4j's rate limit), an unknown database name or a version before 5.26,
+        DatabaseUnavailable when nothing answers in time.
+        """
+        scheme = urlsplit(uri).scheme
+        if scheme not in _SCHEMES:
+            raise ConfigurationError(
+                "The address of Neo4j has no scheme that can be used",
+                hint="Use bolt://host:7687 for one server or neo4j://host:7687 for a cluster",
+            )
+        routed = scheme.startswith("neo4j")
+        try:
+            driver = AsyncGraphDatabase.driver(
+                uri,
+                auth=(user, password),
+                max_connection_pool_size=pool_size,
+                connection_timeout=min(timeout, 5.0),
+                connection_acquisition_timeout=timeout,
+                liveness_check_timeout=60.0,
+                max_transaction_retry_time=-1.0,  # the loop here retries: bounded in time and count, and counted
+                fetch_size=-1,
+                telemetry_disabled=True,
+                notifications_min_severity="OFF",
+            )
+        except (*DRIVER_ERRORS, *UNSENDABLE) as error:
+            raise ConfigurationError(f"The address of Neo4j can't be used: {error}") from error
+        # One server shows a client its own writes; only a cluster needs to be told what to wait for.
+        bookmarks = AsyncGraphDatabase.bookmark_manager() if routed else None
+        database = cls(driver, name=name, timeout=timeout, slow=slow, bookmarks=bookmarks)
+        try:
+            await database._wait_until_up(patience)
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    async def _wait_until_up(self, patience: float) -> None:
+        """Ask for version and edition until Neo4j answers; a refusal is final."""
         deadline = time.monotonic() + patience
         while True:
             try:
-                await driver.verify_connectivity()
+                async with asyncio.timeout(max(deadline - time.monotonic(), 0.5)):
+                    agent = (await self._driver.get_server_info()).agent
+                    rows = await self.read("CALL dbms.components() YIELD edition RETURN edition LIMIT 1", timeout=5.0)
                 break
-            except (DriverError, Neo4jError) as error:
-                if time.monotonic() > deadline:
-                    await driver.close()
-                    raise DatabaseUnavailable(f"Neo4j does not answer: {error}") from error
-                await asyncio.sleep(0.25)
-        return cls(driver, name=name, timeout=timeout)
+            except DatabaseRefused:
+                raise
+            except (*DRIVER_ERRORS, CrmError, TimeoutError) as error:
+                reason = translate(error) if isinstance(error, DRIVER_ERRORS) else error
+                if isinstance(error, AuthError) or isinstance(reason, DatabaseRefused):
+                    raise reason from error
+                if time.monotonic() + LAST_RETRY_SECONDS > deadline:
+                    raise DatabaseUnavailable(
+                        f"Neo4j did not answer within {patience:g} s",
+                        hint="Check NEO4J_URI and that the database runs; `graph-crm doctor` says what is wrong",
+                    ) from error
+            await asyncio.sleep(LAST_RETRY_SECONDS)
+        self.version = agent.partition("/")[2]
+        self.edition = rows[0]["edition"] if rows else ""
+        numbers = tuple(int(part) for part in re.findall(r"\d+", self.version)[:2])
+        if numbers < OLDEST_VERSION:
+            raise DatabaseRefused(
+                f"Neo4j {self.version} is too old", hint="The platform needs Neo4j 5.26 LTS or a later one"
+            )
 
     async def close(self) -> None:
         """Close the pool."""
+        self._closed = True
+        for sessions in self._idle.values():
+            while sessions:
+                await sessions.pop().close()
         await self._driver.close()
 
-    def count(self, statement: str, seconds: float) -> None:
-        """Add one statement to the totals and to the running `counting` block."""
-        self.statements += 1
-        self.seconds += seconds
+    @property
+    def statements(self) -> int:
+        """Statements sent so far."""
+        return self.metrics.reads.count + self.metrics.writes.count
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent in statements so far."""
+        return self.metrics.reads.total + self.metrics.writes.total
+
+    @property
+    def retries(self) -> int:
+        """Attempts repeated so far."""
+        return self.metrics.retries
+
+    def count(self, statement: str, seconds: float, access: str) -> None:
+        """Add one statement to the totals and to the running `counting` block, and log it where it was slow."""
+        (self.metrics.reads if access is READ_ACCESS else self.metrics.writes).observe(seconds)
         counter = _counter.get()
         if counter is not None:
             counter.statements.append(statement)
             counter.seconds += seconds
+        if seconds > self.slow:
+            _logger.warning("slow statement, %.0f ms: %s", seconds * 1000, " ".join(statement.split())[:2000])
 
     @contextmanager
     def counting(self) -> Iterator[StatementCount]:
@@ -112,57 +308,184 @@ class Database:
     async def read(
         self, statement: str, parameters: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> list[Row]:
-        """Run one reading statement in auto-commit (no BEGIN and COMMIT round trips) and return its rows."""
-        return await self._auto_commit(statement, parameters, timeout, READ_ACCESS)
+        """Run one reading statement in auto-commit (no BEGIN and COMMIT round trips) and return its rows.
+
+        It is repeated after errors that pass, a lost connection among them. Each row costs about 10 microseconds and
+        more on the way through the driver, so a long list travels best as one row with ``collect``.
+
+        Raises: DatabaseTimeout, DatabaseUnavailable, DatabaseBusy, DatabaseRefused, InvalidInput, StatementFailed.
+        """
+        limit = timeout or self.timeout
+        sent = sendable(parameters) if parameters else None
+        return await self._bounded(self._auto_commit(statement, sent, READ_ACCESS, limit), limit)
 
     async def execute(
         self, statement: str, parameters: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> list[Row]:
-        """Run one writing statement in auto-commit: DDL, ``CALL {} IN TRANSACTIONS``. It is not retried."""
-        return await self._auto_commit(statement, parameters, timeout, WRITE_ACCESS)
+        """Run one writing statement in auto-commit: DDL, ``CALL {} IN TRANSACTIONS``. It is not repeated.
 
-    async def _auto_commit(
-        self, statement: str, parameters: Mapping[str, Any] | None, timeout: float | None, access: str
-    ) -> list[Row]:
-        limit = timeout or self.timeout
-        query = Query(statement, timeout=limit)
-        deadline = time.monotonic() + limit
-        pause = FIRST_RETRY_SECONDS
-        while True:
-            started = time.perf_counter()
-            try:
-                async with self._driver.session(database=self.name, default_access_mode=access) as session:
-                    result = await session.run(query, dict(parameters) if parameters else None)
-                    return [record async for record in result]
-            except (DriverError, Neo4jError) as error:
-                if access != READ_ACCESS or not error.is_retryable() or time.monotonic() + pause > deadline:
-                    raise
-                self.retries += 1
-            finally:
-                self.count(statement, time.perf_counter() - started)
-            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter, not a secret
-            pause = min(pause * 2, LAST_RETRY_SECONDS)
-
-    async def write(self, work: Callable[[Transaction], Awaitable[T]], *, timeout: float | None = None) -> T:
-        """Run ``work`` in one write transaction, again when Neo4j asks for it, at most ``timeout`` seconds in all.
-
-        ``work`` may run several times: it must not have effects outside the transaction.
+        Raises: those of `read`, and DatabaseUnavailable with ``outcome: UNKNOWN`` where the connection was lost.
         """
         limit = timeout or self.timeout
-        deadline = time.monotonic() + limit
-        pause = FIRST_RETRY_SECONDS
+        sent = sendable(parameters) if parameters else None
+        try:
+            return await self._bounded(self._auto_commit(statement, sent, WRITE_ACCESS, limit), limit)
+        except DatabaseUnavailable as error:
+            raise DatabaseUnavailable(
+                "The connection was lost while a statement ran: it may or may not have had its effect",
+                hint=error.hint,
+                outcome="UNKNOWN",
+            ) from error
+
+    async def _bounded(self, call: Awaitable[T], limit: float) -> T:
+        """Give up a call that the server should have ended by now."""
+        try:
+            async with asyncio.timeout(limit + GRACE_SECONDS):
+                return await call
+        except TimeoutError as error:
+            self.metrics.failed(DatabaseTimeout.code)
+            raise DatabaseTimeout(f"Neo4j did not answer within {limit:g} s") from error
+        except CrmError as error:
+            self.metrics.failed(error.code)
+            raise
+
+    def _session(self, access: str) -> AsyncSession:
+        """A session that nobody uses now, a new one where there is none."""
+        idle = self._idle[access]
+        if idle:
+            return idle.pop()
+        if self._closed:
+            raise DatabaseUnavailable("The connection to Neo4j was closed")
+        return self._driver.session(
+            database=self.name, default_access_mode=access, bookmark_manager=self._bookmarks, fetch_size=-1
+        )
+
+    async def _keep(self, session: AsyncSession, access: str) -> None:
+        """Put a session back that ended its work in good order."""
+        if self._closed:
+            await session.close()
+        else:
+            self._idle[access].append(session)
+
+    @staticmethod
+    async def _drop(session: AsyncSession) -> None:
+        """End a session whose state is not known; its connection goes with it, so nothing waits for the server."""
+        session.cancel()
+        await session.close()
+
+    async def _auto_commit(
+        self, statement: str, parameters: Mapping[str, Any] | None, access: str, limit: float
+    ) -> list[Row]:
+        attempts: _Attempts | None = None
+        remaining = limit
         while True:
+            session = self._session(access)
+            started = time.perf_counter()
             try:
-                async with self._driver.session(database=self.name, default_access_mode=WRITE_ACCESS) as session:
-                    async with await session.begin_transaction(timeout=limit) as transaction:
-                        answer = await work(Transaction(cast(AsyncManagedTransaction, transaction), self))
-                        await transaction.commit()
-                        return answer
-            except (DriverError, Neo4jError) as error:
-                if not error.is_retryable():
+                query = Query(statement, timeout=remaining)  # type: ignore[arg-type]  # LiteralString
+                result = await session.run(query, parameters)
+                rows = [record async for record in result]
+            except BaseException as error:
+                await self._drop(session)
+                if not isinstance(error, (*DRIVER_ERRORS, *UNSENDABLE)):
                     raise
-                if time.monotonic() + pause > deadline:
-                    raise DatabaseTimeout(f"The write was given up after {limit} s: {error}") from error
-                self.retries += 1
-            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter, not a secret
-            pause = min(pause * 2, LAST_RETRY_SECONDS)
+                attempts = attempts or _Attempts(limit, self.patience)
+                if access is WRITE_ACCESS or not repeatable(error) or not attempts.may_repeat(error):
+                    raise translate(error) from error
+                cause: Exception = error
+            else:
+                await self._keep(session, access)
+                return rows
+            finally:
+                self.count(statement, time.perf_counter() - started, access)
+            self._repeat(cause)
+            await attempts.pause()
+            remaining = attempts.remaining
+
+    def _repeat(self, error: Exception) -> None:
+        self.metrics.retries += 1
+        _logger.debug("repeated after %s", code_of(error))
+
+    async def write(
+        self,
+        work: Callable[[Transaction], Awaitable[T]],
+        *,
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> T:
+        """Run ``work`` in one write transaction, again when Neo4j asks for it, at most ``timeout`` seconds in all.
+
+        ``work`` may run several times: it must not have effects outside the transaction. ``idempotent`` says that a
+        second commit of the same work changes nothing, so that it may be repeated when the first commit's answer was
+        lost.
+
+        Raises: what ``work`` raises; AlreadyExists; DatabaseTimeout; DatabaseBusy where rivals kept it from ending in
+        time; DatabaseUnavailable, with ``outcome: UNKNOWN`` where the connection was lost at the commit.
+        """
+        limit = timeout or self.timeout
+        attempts = _Attempts(limit, self.patience)
+        started = time.perf_counter()
+        committing = False
+
+        async def unit(transaction: AsyncManagedTransaction) -> T:
+            nonlocal committing
+            answer = await work(Transaction(transaction, self))
+            committing = True
+            return answer
+
+        try:
+            async with asyncio.timeout(limit + GRACE_SECONDS) as bound:
+                while True:
+                    committing = False
+                    try:
+                        return await self._attempt(unit, attempts.remaining)
+                    except (*DRIVER_ERRORS, CrmError) as error:
+                        self._or_raise(error, attempts, idempotent=idempotent)
+                    await attempts.pause()
+        except TimeoutError as error:
+            if not bound.expired():
+                raise  # of the work itself
+            if committing:
+                raise self._failed(
+                    DatabaseUnavailable(UNKNOWN_OUTCOME, hint=REPEAT_WITH_KEY, outcome="UNKNOWN")
+                ) from error
+            raise self._failed(DatabaseTimeout(f"The change was given up after {limit:g} s")) from error
+        finally:
+            self.metrics.transactions.observe(time.perf_counter() - started)
+
+    async def _attempt(self, unit: Callable[[AsyncManagedTransaction], Awaitable[T]], remaining: float) -> T:
+        session = self._session(WRITE_ACCESS)
+        try:
+            answer = await session.execute_write(neo4j.unit_of_work(timeout=remaining)(unit))
+        except DRIVER_ERRORS:
+            await self._drop(session)
+            raise
+        except Exception:
+            # The work said no: the driver has rolled back, the session is as good as before.
+            await self._keep(session, WRITE_ACCESS)
+            raise
+        except BaseException:
+            await self._drop(session)
+            raise
+        await self._keep(session, WRITE_ACCESS)
+        return answer
+
+    def _or_raise(self, error: Exception, attempts: _Attempts, *, idempotent: bool) -> None:
+        """Return where the transaction is to be repeated, otherwise raise what the caller shall see."""
+        cause = error.__cause__ if isinstance(error, CrmError) else error
+        if not isinstance(cause, DRIVER_ERRORS):
+            raise error  # the work's own no
+        if (repeatable(cause) or (idempotent and outcome_unknown(cause))) and attempts.may_repeat(cause):
+            self._repeat(cause)
+            return
+        told = error if isinstance(error, CrmError) else translate(cause)
+        if isinstance(told, DatabaseBusy) and repeatable(cause):
+            told = DatabaseBusy(
+                f"The change collided with others for {attempts.limit:g} s and was given up: nothing was stored",
+                hint="Repeat the request",
+            )
+        raise self._failed(told) from cause
+
+    def _failed(self, error: CrmError) -> CrmError:
+        self.metrics.failed(error.code)
+        return error
