@@ -12,13 +12,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from pydantic import SecretStr
+
 from graph_crm import logs
 from graph_crm.api.platform import Platform
 from graph_crm.graph.database import Database
 from graph_crm.graph.engine import Address, Engine, EngineConfig, Progress
 from graph_crm.graph.migrations import Migrator
 from graph_crm.resources import folder
-from graph_crm.rules.loader import Registry, load_rules
+from graph_crm.rules.manager import RuleBook
 from graph_crm.security.tokens import Verifier, signing_secret
 from graph_crm.settings import Settings
 
@@ -66,8 +68,6 @@ async def neo4j(settings: Settings, *, progress: Progress | None = None) -> Asyn
 
 
 def _with_address(settings: Settings, address: Address) -> Settings:
-    from pydantic import SecretStr
-
     return settings.model_copy(
         update={
             "neo4j_uri": address.uri,
@@ -90,6 +90,7 @@ async def connected(settings: Settings) -> AsyncIterator[Database]:
             name=found.neo4j_database,
             timeout=found.neo4j_timeout,
             patience=found.neo4j_patience,
+            pool_size=found.neo4j_pool_size,
         )
         try:
             yield database
@@ -102,9 +103,9 @@ def migrator(database: Database) -> Migrator:
     return Migrator(database, folder("schema") / "migrations")
 
 
-def rules(settings: Settings) -> Registry:
+def rules(settings: Settings) -> RuleBook:
     """The rules of these settings: the shipped plugins, your folder, the installed entry points."""
-    return load_rules(settings.plugin_folders)
+    return RuleBook.load(settings.plugin_folders, modes=settings.rule_modes)
 
 
 def verifier(settings: Settings) -> Verifier:

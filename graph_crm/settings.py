@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import difflib
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -125,6 +126,10 @@ class Settings(BaseSettings):
     plugins_dir: Path | None = Field(
         default=None, description="A folder of your own rule plugins, loaded after the shipped ones."
     )
+    rule_modes: dict[str, Literal["off", "shadow", "on"]] = Field(
+        default_factory=dict,
+        description='Modes that overrule what the rules say, as JSON: {"RULE": "off" or "shadow" or "on"}.',
+    )
 
     neo4j_uri: str | None = Field(
         default=None,
@@ -146,6 +151,9 @@ class Settings(BaseSettings):
     )
     engine_repository: AnyHttpUrl | None = Field(
         default=None, description="Your own Maven repository to fetch the embedded Neo4j from; unset: the public one."
+    )
+    engine_source: Path | None = Field(
+        default=None, description="A folder with the jars of the embedded Neo4j, for machines without a network."
     )
     engine_heap_mb: Megabytes | None = Field(
         default=None, description="Java heap of the embedded Neo4j in MiB; unset: sized to the machine."
@@ -180,6 +188,10 @@ class Settings(BaseSettings):
         default="info", description="The least important message that is logged."
     )
 
+    worker_metrics_port: int | None = Field(
+        default=None, ge=1, le=65535, description="Port on which a worker shows its metrics; unset: it shows none."
+    )
+
     seed_customers: int = Field(
         default=2000, ge=1, le=1_000_000, description="People and companies in the generated demo bank."
     )
@@ -211,7 +223,7 @@ class Settings(BaseSettings):
             sources.append(_Traced(settings_cls, TomlConfigSettingsSource(settings_cls, toml), f"file {toml}"))
         return tuple(sources)
 
-    @field_validator("data_dir", "cache_dir", "plugins_dir")
+    @field_validator("data_dir", "cache_dir", "plugins_dir", "engine_source")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path is not None else None
@@ -333,6 +345,8 @@ def _suggestion(shown: str, name: str, known: set[str]) -> str:
 def _shown(value: Any) -> str | int | float | bool | None:
     if isinstance(value, SecretStr):
         return "********"
+    if isinstance(value, dict):
+        return json.dumps(value)
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 

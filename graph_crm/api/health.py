@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph_crm import __version__, logs
+from graph_crm.api.metrics import LATENCY, REQUESTS, OutboxState, PlatformCollector, text
 from graph_crm.api.platform import Platform
 from graph_crm.errors import CrmError
 from graph_crm.graph.migrations import Migrator
@@ -27,7 +25,6 @@ from graph_crm.resources import folder
 
 READY_SECONDS: Final = 2.0
 SLOW_REQUEST_SECONDS: Final = 1.0
-_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SERVER_ERROR: Final = 500
 
 _OUTBOX: Final = """
@@ -38,14 +35,6 @@ CALL (state) {
 }
 RETURN state, entries, oldest.epochMillis AS oldest
 """
-
-REGISTRY: Final = CollectorRegistry()
-REQUESTS: Final = Counter(
-    "graph_crm_requests", "HTTP requests by path and status.", ["path", "status"], registry=REGISTRY
-)
-LATENCY: Final = Histogram(
-    "graph_crm_request_seconds", "Seconds that an HTTP request took.", ["path"], buckets=_BUCKETS, registry=REGISTRY
-)
 
 log = logs.get(__name__)
 
@@ -62,6 +51,7 @@ class Observed:
         self._paths = paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI)."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -87,43 +77,12 @@ class Observed:
                 )
 
 
-class _PlatformMetrics(Collector):
-    """Numbers that the platform keeps anyway, read when they are asked for."""
-
-    def __init__(self, platform: Platform, outbox: list[tuple[str, int, float]]) -> None:
-        self._platform = platform
-        self._outbox = outbox
-
-    def collect(self) -> Iterator[Metric]:
-        """The metrics of this moment."""
-        database = self._platform.database
-        yield _info()
-        yield CounterMetricFamily("graph_crm_statements", "Cypher statements sent.", value=database.statements)
-        yield CounterMetricFamily("graph_crm_statement_seconds", "Seconds in Neo4j.", value=database.seconds)
-        yield CounterMetricFamily("graph_crm_retries", "Repeated transactions.", value=database.retries)
-        entries = GaugeMetricFamily("graph_crm_outbox_entries", "Outbox entries by state.", labels=["state"])
-        lag = GaugeMetricFamily(
-            "graph_crm_outbox_lag_seconds", "Age of the oldest entry by state; 0: there is none.", labels=["state"]
-        )
-        for state, count, seconds in self._outbox:
-            entries.add_metric([state.lower()], count)
-            lag.add_metric([state.lower()], seconds)
-        yield entries
-        yield lag
-
-
-def _info() -> Metric:
-    info = GaugeMetricFamily("graph_crm_info", "The running version; always 1.", labels=["version"])
-    info.add_metric([__version__], 1)
-    return info
-
-
-async def _outbox(platform: Platform) -> list[tuple[str, int, float]]:
+async def _outbox(platform: Platform) -> list[OutboxState]:
     now = time.time()
     rows = await platform.database.read(_OUTBOX, timeout=READY_SECONDS)
     return [
-        (state, entries, max(0.0, now - oldest / 1000) if oldest is not None else 0.0)
-        for state, entries, oldest in (row.values() for row in rows)
+        OutboxState(row["state"], row["entries"], max(0.0, now - row["oldest"] / 1000) if row["oldest"] else 0.0)
+        for row in rows
     ]
 
 
@@ -153,9 +112,8 @@ def routes(platform: Platform) -> list[Route]:
                 outbox = await _outbox(platform)
         except (TimeoutError, CrmError):
             outbox = []  # the other numbers matter most exactly when the database is away
-        own = CollectorRegistry()
-        own.register(_PlatformMetrics(platform, outbox))
-        return Response(generate_latest(REGISTRY) + generate_latest(own), media_type=CONTENT_TYPE_LATEST)
+        collector = PlatformCollector(platform.database, platform.rules, outbox)
+        return Response(text(collector), media_type=CONTENT_TYPE_LATEST)
 
     return [
         Route("/healthz", healthz, methods=["GET"]),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from graph_crm.graph.database import Database
+from graph_crm.rules.manager import RuleBook
 from graph_crm.security.tokens import Verifier
 from graph_crm.settings import Settings
-
-if TYPE_CHECKING:
-    from graph_crm.rules.loader import Registry
 
 
 class Service(Protocol):
@@ -29,7 +27,7 @@ class Platform:
     settings: Settings
     database: Database
     verifier: Verifier
-    rules: Registry
+    rules: RuleBook
     _services: dict[type[Any], Any] = field(default_factory=dict, repr=False)
 
     def service(self, kind: type[S]) -> S:

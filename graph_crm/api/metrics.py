@@ -1,0 +1,115 @@
+"""What one process measures, in the shape that Prometheus reads; no label ever names a customer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import Histogram as RequestHistogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from graph_crm import __version__
+from graph_crm.graph.database import Database
+from graph_crm.graph.metrics import BOUNDS, Histogram
+from graph_crm.rules.manager import RuleBook
+
+REGISTRY: Final = CollectorRegistry()
+REQUESTS: Final = Counter(
+    "graph_crm_requests", "HTTP requests by path and status.", ["path", "status"], registry=REGISTRY
+)
+LATENCY: Final = RequestHistogram(
+    "graph_crm_request_seconds", "Seconds that an HTTP request took.", ["path"], buckets=BOUNDS, registry=REGISTRY
+)
+
+
+@dataclass(frozen=True)
+class OutboxState:
+    """How many outbox entries are in a state, and the age of the oldest of them in seconds (0: there is none)."""
+
+    state: str
+    entries: int
+    oldest: float
+
+
+class PlatformCollector(Collector):
+    """The numbers that database and rules keep anyway, read when they are asked for."""
+
+    def __init__(self, database: Database, rules: RuleBook, outbox: Sequence[OutboxState] = ()) -> None:
+        self._database = database
+        self._rules = rules
+        self._outbox = outbox
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics of this moment."""
+        info = GaugeMetricFamily("graph_crm_info", "The running version; always 1.", labels=["version"])
+        info.add_metric([__version__], 1)
+        yield info
+        yield from self._of_database()
+        yield from self._of_rules()
+        if self._outbox:
+            yield from self._of_outbox()
+
+    def _of_database(self) -> Iterator[Metric]:
+        numbers = self._database.metrics
+        statements = HistogramMetricFamily(
+            "graph_crm_statement_seconds", "Seconds that a Cypher statement took.", labels=["kind"]
+        )
+        _add(statements, ["read"], numbers.reads)
+        _add(statements, ["write"], numbers.writes)
+        yield statements
+        transactions = HistogramMetricFamily(
+            "graph_crm_transaction_seconds", "Seconds that a write transaction took, its retries included.", labels=[]
+        )
+        _add(transactions, [], numbers.transactions)
+        yield transactions
+        yield CounterMetricFamily("graph_crm_retries", "Repeated reads and transactions.", value=numbers.retries)
+        failures = CounterMetricFamily("graph_crm_database_failures", "Failed calls by error code.", labels=["code"])
+        for code, count in numbers.failures.items():
+            failures.add_metric([code], count)
+        yield failures
+
+    def _of_rules(self) -> Iterator[Metric]:
+        results = CounterMetricFamily(
+            "graph_crm_rule_results", "Customers a rule was asked about.", labels=["rule", "result"]
+        )
+        seconds = CounterMetricFamily("graph_crm_rule_seconds", "Seconds spent in a rule.", labels=["rule"])
+        for booked in self._rules.rules:
+            counters, rule = booked.counters, booked.rule.id
+            no = counters.evaluated - counters.passed - counters.unknown - counters.failed
+            counted = {"yes": counters.passed, "no": no, "unknown": counters.unknown, "failed": counters.failed}
+            for result, count in counted.items():
+                results.add_metric([rule, result], count)
+            seconds.add_metric([rule], counters.seconds)
+        yield results
+        yield seconds
+        failures = CounterMetricFamily("graph_crm_plugin_failures", "Calls of a plugin that failed.", labels=["plugin"])
+        suspended = GaugeMetricFamily("graph_crm_plugin_suspended", "1: the plugin is suspended.", labels=["plugin"])
+        for plugin in self._rules.plugins:
+            failures.add_metric([plugin.name], plugin.failures)
+            suspended.add_metric([plugin.name], int(plugin.suspended))
+        yield failures
+        yield suspended
+
+    def _of_outbox(self) -> Iterator[Metric]:
+        entries = GaugeMetricFamily("graph_crm_outbox_entries", "Outbox entries by state.", labels=["state"])
+        lag = GaugeMetricFamily("graph_crm_outbox_lag_seconds", "Age of the oldest entry by state.", labels=["state"])
+        for one in self._outbox:
+            entries.add_metric([one.state.lower()], one.entries)
+            lag.add_metric([one.state.lower()], one.oldest)
+        yield entries
+        yield lag
+
+
+def _add(family: HistogramMetricFamily, labels: list[str], numbers: Histogram) -> None:
+    buckets = [("+Inf" if bound == float("inf") else str(bound), float(count)) for bound, count in numbers.cumulative()]
+    family.add_metric(labels, buckets, numbers.total)
+
+
+def text(collector: Collector) -> bytes:
+    """Everything that this process measures, with what ``collector`` reads now."""
+    now = CollectorRegistry()
+    now.register(collector)
+    return generate_latest(REGISTRY) + generate_latest(now)
