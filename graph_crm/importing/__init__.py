@@ -1,1 +1,1 @@
-"""Import of outside data: Berka, FinBench, and a bank's own files."""
+"""Import of outside data: one loader, several sources (Berka, FinBench, a bank's own files, the generated demo bank)."""

@@ -1,0 +1,334 @@
+"""What can be loaded, and the statement that loads a batch of it. Every statement is an upsert: twice is once.
+
+A record is looked for by its unique id. Parties, households and agreements, which people change in the platform, keep
+the digest of what the source said (`importDigest`): they are written, and their version grows, only when the source
+says something new, so that a repeated import changes nothing and does not undo a change made in the platform.
+A relationship whose ends moved is removed before it is written again (`before`).
+
+The index hints matter: a plan is made when the graph is still empty, where a scan looks as good as an index, and it
+stays in use while the graph grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from graph_crm.parties.ties import PARTY_TIES
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of record: the statement for a batch (`$rows`, `$now`), and what a row refers to.
+
+    The statement returns one row, `loaded`: how many rows of the batch found everything they refer to. ``stage``
+    orders the kinds: what a kind refers to has a lower stage. ``parallel`` kinds may have several batches in flight;
+    those with a ``lock_key`` are split by that value of the row, so that two batches never wait for the same node.
+    """
+
+    name: str
+    stage: int
+    statement: str
+    references: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Row key -> (label, property) of the node that must exist."""
+    before: str | None = None
+    label: str | None = None
+    """The label that the node with the row's ``id`` must have, where ids are shared by several labels."""
+    parallel: bool = False
+    lock_key: str | None = None
+    searchable: str | None = None
+    """Row key of the party whose search text depends on the record."""
+
+
+_VERSIONED = """
+FOREACH (_ IN CASE WHEN coalesce(n.importDigest, '') <> row.digest THEN [1] ELSE [] END |
+  SET n += row.props, n.version = coalesce(n.version, 0) + 1, n.updatedAt = $now, n.importDigest = row.digest)
+"""
+
+
+def _party(label: str) -> str:
+    return f"""
+UNWIND $rows AS row
+MERGE (n:Party {{id: row.id}})
+ON CREATE SET n:{label}, n.version = 0, n.createdAt = $now, n.status = 'ACTIVE'
+WITH n, row WHERE n:{label}
+{_VERSIONED}
+RETURN count(*) AS loaded
+"""
+
+
+PERSON = Kind("person", 1, _party("Person"), label="Person", parallel=True, searchable="id")
+ORGANIZATION = Kind("organization", 1, _party("Organization"), label="Organization", parallel=True, searchable="id")
+
+HOUSEHOLD = Kind(
+    "household",
+    1,
+    f"""
+UNWIND $rows AS row
+MERGE (n:Household {{id: row.id}}) ON CREATE SET n.version = 0, n.createdAt = $now
+WITH n, row
+{_VERSIONED}
+RETURN count(*) AS loaded
+""",
+    parallel=True,
+)
+
+FAMILY = Kind(
+    "product_family",
+    0,
+    "UNWIND $rows AS row MERGE (n:ProductFamily {code: row.id}) SET n += row.props RETURN count(*) AS loaded",
+)
+
+PRODUCT = Kind(
+    "product",
+    1,
+    """
+UNWIND $rows AS row
+MATCH (family:ProductFamily {code: row.familyCode})
+MERGE (n:Product {code: row.id}) SET n += row.props, n.familyCode = family.code
+MERGE (n)-[:IN_FAMILY]->(family)
+RETURN count(*) AS loaded
+""",
+    references={"familyCode": ("ProductFamily", "code")},
+    before="""
+UNWIND $rows AS row
+MATCH (n:Product {code: row.id}) USING INDEX n:Product(code)
+MATCH (n)-[old:IN_FAMILY]->(family) WHERE family.code <> row.familyCode DELETE old
+""",
+)
+
+AGREEMENT = Kind(
+    "agreement",
+    2,
+    f"""
+UNWIND $rows AS row
+MATCH (product:Product {{code: row.productCode}})
+MERGE (n:Agreement {{id: row.id}}) ON CREATE SET n.version = 0, n.createdAt = $now
+{_VERSIONED}
+SET n.productCode = product.code, n.familyCode = product.familyCode
+MERGE (n)-[:OF]->(product)
+RETURN count(*) AS loaded
+""",
+    references={"productCode": ("Product", "code")},
+    before="""
+UNWIND $rows AS row
+MATCH (n:Agreement {id: row.id}) USING INDEX n:Agreement(id)
+MATCH (n)-[old:OF]->(product) WHERE product.code <> row.productCode DELETE old
+""",
+)
+
+
+def _moved(relationship: str, start: str, start_key: str, end: str, end_key: str) -> str:
+    """The statement that removes relationships of the batch which join other nodes than they did."""
+    return f"""
+UNWIND $rows AS row
+MATCH (a)-[old:{relationship} {{id: row.id}}]->(b) USING INDEX old:{relationship}(id)
+WHERE a.{start_key} <> row.{start} OR b.{end_key} <> row.{end}
+DELETE old
+"""
+
+
+CONTACT_POINT = Kind(
+    "contact_point",
+    2,
+    """
+UNWIND $rows AS row
+MATCH (p:Party {id: row.partyId}) USING INDEX p:Party(id)
+MERGE (c:ContactPoint {valueKey: row.valueKey})
+ON CREATE SET c.id = row.valueKey, c.kind = row.kind, c.value = row.value, c.createdAt = $now
+MERGE (p)-[r:REACHABLE_AT {id: row.id}]->(c) SET r += row.props
+RETURN count(*) AS loaded
+""",
+    references={"partyId": ("Party", "id")},
+    before=_moved("REACHABLE_AT", "partyId", "id", "valueKey", "valueKey"),
+    searchable="partyId",
+)
+
+MEMBERSHIP = Kind(
+    "membership",
+    2,
+    """
+UNWIND $rows AS row
+MATCH (p:Party {id: row.partyId}) USING INDEX p:Party(id)
+MATCH (h:Household {id: row.householdId}) USING INDEX h:Household(id)
+MERGE (p)-[r:MEMBER_OF {id: row.id}]->(h) SET r += row.props
+RETURN count(*) AS loaded
+""",
+    references={"partyId": ("Party", "id"), "householdId": ("Household", "id")},
+    before=_moved("MEMBER_OF", "partyId", "id", "householdId", "id"),
+)
+
+HOLDING = Kind(
+    "holding",
+    3,
+    """
+UNWIND $rows AS row
+MATCH (p:Party {id: row.partyId}) USING INDEX p:Party(id)
+MATCH (a:Agreement {id: row.agreementId}) USING INDEX a:Agreement(id)
+MERGE (p)-[r:HOLDS {id: row.id}]->(a) SET r += row.props
+RETURN count(*) AS loaded
+""",
+    references={"partyId": ("Party", "id"), "agreementId": ("Agreement", "id")},
+    before=_moved("HOLDS", "partyId", "id", "agreementId", "id"),
+)
+
+LINK = Kind(
+    "agreement_link",
+    3,
+    """
+UNWIND $rows AS row
+MATCH (a:Agreement {id: row.agreementId}) USING INDEX a:Agreement(id)
+MATCH (b:Agreement {id: row.toAgreementId}) USING INDEX b:Agreement(id)
+MERGE (a)-[:LINKED_TO {kind: row.kind}]->(b)
+RETURN count(*) AS loaded
+""",
+    references={"agreementId": ("Agreement", "id"), "toAgreementId": ("Agreement", "id")},
+    before="""
+UNWIND $rows AS row
+MATCH (a:Agreement {id: row.agreementId}) USING INDEX a:Agreement(id)
+MATCH (a)-[old:LINKED_TO {kind: row.kind}]->(b) WHERE row.only AND b.id <> row.toAgreementId DELETE old
+""",
+)
+
+STANDING_ORDER = Kind(
+    "standing_order",
+    3,
+    """
+UNWIND $rows AS row
+MATCH (a:Agreement {id: row.agreementId}) USING INDEX a:Agreement(id)
+MERGE (n:StandingOrder {id: row.id}) SET n += row.props
+MERGE (a)-[:HAS_ORDER]->(n)
+RETURN count(*) AS loaded
+""",
+    references={"agreementId": ("Agreement", "id")},
+    before="""
+UNWIND $rows AS row
+MATCH (n:StandingOrder {id: row.id}) USING INDEX n:StandingOrder(id)
+MATCH (n)<-[old:HAS_ORDER]-(a) WHERE a.id <> row.agreementId DELETE old
+""",
+    parallel=True,
+    lock_key="agreementId",
+)
+
+MOVEMENT = Kind(
+    "movement",
+    4,
+    """
+UNWIND $rows AS row
+MATCH (a:Agreement {id: row.agreementId}) USING INDEX a:Agreement(id)
+MERGE (n:Movement {id: row.id}) SET n += row.props
+MERGE (n)-[:ON]->(a)
+RETURN count(*) AS loaded
+""",
+    references={"agreementId": ("Agreement", "id")},
+    before="""
+UNWIND $rows AS row
+MATCH (n:Movement {id: row.id}) USING INDEX n:Movement(id)
+MATCH (n)-[old:ON]->(a) WHERE a.id <> row.agreementId DELETE old
+""",
+    parallel=True,
+    lock_key="agreementId",
+)
+
+EVENT = Kind(
+    "event",
+    4,
+    """
+UNWIND $rows AS row
+MATCH (p:Party {id: row.partyId}) USING INDEX p:Party(id)
+OPTIONAL MATCH (a:Agreement {id: row.agreementId}) USING INDEX a:Agreement(id)
+WITH p, a, row WHERE row.agreementId IS NULL OR a IS NOT NULL
+MERGE (n:Event {id: row.id}) ON CREATE SET n.recordedAt = $now
+SET n += row.props, n.partyId = p.id
+MERGE (p)-[:DID]->(n)
+FOREACH (account IN CASE WHEN a IS NULL THEN [] ELSE [a] END | MERGE (n)-[:ON]->(account))
+RETURN count(*) AS loaded
+""",
+    references={"partyId": ("Party", "id"), "agreementId": ("Agreement", "id")},
+    before="""
+UNWIND $rows AS row
+MATCH (n:Event {id: row.id}) USING INDEX n:Event(id)
+MATCH (n)-[old:DID|ON]-(other) WHERE CASE type(old) WHEN 'DID' THEN other.id <> row.partyId ELSE other.id <> coalesce(row.agreementId, '') END
+DELETE old
+""",
+    parallel=True,
+    lock_key="lockKey",
+)
+
+INTERACTION = Kind(
+    "interaction",
+    4,
+    """
+UNWIND $rows AS row
+MATCH (p:Party {id: row.partyId}) USING INDEX p:Party(id)
+MERGE (n:Interaction {id: row.id}) SET n += row.props
+MERGE (p)-[:HAD]->(n)
+RETURN count(*) AS loaded
+""",
+    references={"partyId": ("Party", "id")},
+    before="""
+UNWIND $rows AS row
+MATCH (n:Interaction {id: row.id}) USING INDEX n:Interaction(id)
+MATCH (n)<-[old:HAD]-(p) WHERE p.id <> row.partyId DELETE old
+""",
+    parallel=True,
+    lock_key="partyId",
+)
+
+TRANSFER = Kind(
+    "transfer",
+    4,
+    """
+UNWIND $rows AS row
+MATCH (a:Agreement {id: row.agreementId}) USING INDEX a:Agreement(id)
+MATCH (b:Agreement {id: row.toAgreementId}) USING INDEX b:Agreement(id)
+MERGE (a)-[r:TRANSFERRED_TO {id: row.id}]->(b) SET r += row.props
+RETURN count(*) AS loaded
+""",
+    references={"agreementId": ("Agreement", "id"), "toAgreementId": ("Agreement", "id")},
+    before=_moved("TRANSFERRED_TO", "agreementId", "id", "toAgreementId", "id"),
+)
+
+
+def _tie(relationship: str) -> Kind:
+    return Kind(
+        f"tie {relationship}",
+        3,
+        f"""
+UNWIND $rows AS row
+MATCH (a:Party {{id: row.fromId}}) USING INDEX a:Party(id)
+MATCH (b:Party {{id: row.toId}}) USING INDEX b:Party(id)
+MERGE (a)-[r:{relationship} {{id: row.id}}]->(b) SET r += row.props
+RETURN count(*) AS loaded
+""",
+        references={"fromId": ("Party", "id"), "toId": ("Party", "id")},
+        before=_moved(relationship, "fromId", "id", "toId", "id"),
+    )
+
+
+TIES: Mapping[str, Kind] = {name: _tie(name) for name in PARTY_TIES}
+"""The kind of record for each kind of tie between parties."""
+
+PARTIES_TO_SEARCH = """
+UNWIND $ids AS id
+MATCH (p:Party {id: id}) USING INDEX p:Party(id)
+WHERE EXISTS { (p)-[:REACHABLE_AT]->(:ContactPoint) }
+RETURN p.id AS id, p.displayName AS name, p.searchText AS text, coalesce(p.identifiers, []) AS identifiers,
+  COLLECT { MATCH (p)-[r:REACHABLE_AT]->(c:ContactPoint {kind: 'PHONE'}) WHERE r.until IS NULL RETURN c.value } AS phones,
+  COLLECT { MATCH (p)-[r:REACHABLE_AT]->(c:ContactPoint {kind: 'EMAIL'}) WHERE r.until IS NULL RETURN c.value } AS emails
+"""
+"""What the search text of parties with contact points is made of."""
+
+WRITE_SEARCH_TEXT = (
+    "UNWIND $rows AS row MATCH (p:Party {id: row.id}) USING INDEX p:Party(id) SET p.searchText = row.text"
+)
+
+
+def missing_statement(label: str, key: str) -> str:
+    """The statement that returns which of `$keys` no node of ``label`` has; both names come from the kinds above."""
+    return f"""
+UNWIND $keys AS key
+OPTIONAL MATCH (n:{label} {{{key}: key}})
+WITH key, n WHERE n IS NULL
+RETURN key
+"""
