@@ -1,1 +1,66 @@
-"""What a plugin author imports, and only that."""
+"""What a rule author imports - and only this: conditions, rules, proposals, vetoes, hooks and snapshots.
+
+    from graph_crm.rules import Rule, days, hookimpl, holds
+
+`docs/writing-a-rule.md` shows it in five minutes, `docs/hooks.md` lists every hook.
+"""
+
+from __future__ import annotations
+
+from graph_crm.errors import RuleError
+from graph_crm.rules.conditions import (
+    Condition,
+    Needs,
+    age_between,
+    contacted,
+    did,
+    everyone,
+    holds,
+    in_default,
+    in_segment,
+    is_organization,
+    is_person,
+    lives_in,
+    nobody,
+    related_to,
+)
+from graph_crm.rules.hookspecs import hookimpl
+from graph_crm.rules.periods import Period, days, months, weeks, years
+from graph_crm.rules.results import Proposal, Rule, Veto
+from graph_crm.rules.snapshot import Contact, EventFact, Holding, PartyFacts, Related, Snapshot
+from graph_crm.rules.verdicts import Reason, Verdict
+
+__all__ = [
+    "Condition",
+    "Contact",
+    "EventFact",
+    "Holding",
+    "Needs",
+    "PartyFacts",
+    "Period",
+    "Proposal",
+    "Reason",
+    "Related",
+    "Rule",
+    "RuleError",
+    "Snapshot",
+    "Verdict",
+    "Veto",
+    "age_between",
+    "contacted",
+    "days",
+    "did",
+    "everyone",
+    "holds",
+    "hookimpl",
+    "in_default",
+    "in_segment",
+    "is_organization",
+    "is_person",
+    "lives_in",
+    "months",
+    "nobody",
+    "related_to",
+    "weeks",
+    "years",
+]  # fmt: skip

@@ -1,0 +1,60 @@
+"""The hooks: what a plugin may say, and when it is asked. `docs/hooks.md` explains each with an example."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pluggy
+
+from graph_crm.rules.conditions.base import Needs
+from graph_crm.rules.results import Proposal, Rule, Veto
+from graph_crm.rules.snapshot import Snapshot
+
+PROJECT = "graph_crm"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function of a plugin as the answer to the hook of the same name."""
+
+
+class Hooks:
+    """Every hook that the platform calls; a plugin implements those that it needs and takes the arguments it wants."""
+
+    @hookspec
+    def rules(self) -> Sequence[Rule]:  # type: ignore[empty-body] # a hook specification has no body
+        """Return the declarative rules of the plugin.
+
+        Asked once, when the plugin is loaded.
+        """
+
+    @hookspec
+    def needs(self) -> Needs:  # type: ignore[empty-body] # a hook specification has no body
+        """Name what the plugin's other hooks read beyond the customer and its agreements.
+
+        Asked once, when the plugin is loaded. Events, contacts and ties that no plugin names are not in a snapshot.
+        """
+
+    @hookspec
+    def propose(self, snapshots: Sequence[Snapshot]) -> Sequence[Proposal]:  # type: ignore[empty-body] # see above
+        """Propose offers that no condition can express.
+
+        Asked once for a whole batch of customers, at every event; `snapshot.trigger` is the event of each.
+        """
+
+    @hookspec
+    def veto(self, snapshots: Sequence[Snapshot], proposals: Sequence[Proposal]) -> Sequence[Veto]:  # type: ignore[empty-body] # see above
+        """Forbid proposals that must not be made.
+
+        Asked after the proposals, once for a whole batch; one veto of any plugin is enough.
+        """
+
+    @hookspec
+    def score(self, snapshots: Sequence[Snapshot], proposals: Sequence[Proposal]) -> Sequence[float]:  # type: ignore[empty-body] # see above
+        """Weigh the proposals: one factor of 0 or more for each, in their order.
+
+        Asked after the vetoes; a proposal's priority is multiplied by the factors of all plugins.
+        """
+
+
+def hook_names() -> tuple[str, ...]:
+    """The names of all hooks, in the order in which they are asked."""
+    return tuple(name for name, value in vars(Hooks).items() if hasattr(value, f"{PROJECT}_spec"))

@@ -1,0 +1,339 @@
+"""The rule book: which plugins and rules are in force, asked one by one, so that a bad plugin harms nobody else."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import pluggy
+import structlog
+
+from graph_crm.errors import RuleError
+from graph_crm.rules.conditions.base import Needs
+from graph_crm.rules.hookspecs import PROJECT, Hooks
+from graph_crm.rules.loader import Found, describe, find
+from graph_crm.rules.results import MODES, Mode, Proposal, Rule, Veto
+from graph_crm.rules.snapshot import Snapshot
+from graph_crm.rules.verdicts import Verdict
+
+FAILURES_UNTIL_SUSPENDED = 5
+"""So many failures in a row suspend a plugin; one success in between starts the count anew."""
+
+T = TypeVar("T")
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass
+class RuleCounters:
+    """What happened to one rule in this process."""
+
+    evaluated: int = 0
+    passed: int = 0
+    unknown: int = 0
+    """Neither passed nor failed: a fact was missing."""
+    failed: int = 0
+    """Raised an error."""
+    seconds: float = 0.0
+
+
+@dataclass
+class Plugin:
+    """A plugin and how it fares."""
+
+    name: str
+    origin: str
+    hooks: tuple[str, ...] = ()
+    problem: str | None = None
+    """Why it is not in force: it could not be loaded, or keeps failing."""
+    suspended: bool = False
+    calls: int = 0
+    failures: int = 0
+    failures_in_a_row: int = 0
+
+    @property
+    def state(self) -> str:
+        """``loaded``, ``suspended`` or ``broken``."""
+        if self.suspended:
+            return "suspended"
+        return "broken" if self.problem and not self.hooks else "loaded"
+
+
+@dataclass
+class BookedRule:
+    """A rule in the book: who brought it, its mode in force, its counters."""
+
+    rule: Rule
+    plugin: Plugin
+    mode: Mode
+    counters: RuleCounters = field(default_factory=RuleCounters)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one rule said about one customer."""
+
+    booked: BookedRule
+    party: str
+    verdict: Verdict
+    proposal: Proposal | None
+    """The proposal, when the verdict is a plain yes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named(Generic[T]):
+    """A hook's result with the plugin that gave it."""
+
+    plugin: str
+    value: T
+
+
+class RuleBook:
+    """All rules and plugins in force. Build it once with `RuleBook.load`; it is not changed by what it is asked."""
+
+    def __init__(self, found: Iterable[Found], *, modes: Mapping[str, Mode] | None = None) -> None:
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(Hooks)
+        self.plugins: list[Plugin] = []
+        self.problems: list[str] = []
+        self._modes = dict(modes or {})
+        self._booked: dict[str, BookedRule] = {}
+        self._needs = Needs()
+        for one in found:
+            self._add(one)
+        for rule_id in sorted(set(self._modes) - set(self._booked)):
+            self.problems.append(f"A mode is set for rule {rule_id}, which no plugin has.")
+
+    @classmethod
+    def load(
+        cls, folders: Iterable[Path], *, modes: Mapping[str, Mode] | None = None, installed: bool = True
+    ) -> RuleBook:
+        """The plugins of ``folders`` in order, then the installed ones; ``modes`` overrule what the rules say."""
+        return cls(find(folders, installed=installed), modes=modes)
+
+    def _add(self, found: Found) -> None:
+        plugin = Plugin(found.name, found.origin)
+        self.plugins.append(plugin)
+        if found.module is None:
+            self._broken(plugin, found.problem or "could not be imported")
+            return
+        if self._manager.has_plugin(found.name):
+            self._broken(plugin, f"another plugin is called {found.name}; rename the file")
+            return
+        try:
+            self._manager.register(found.module, name=found.name)
+            self._manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            self._manager.unregister(name=found.name)
+            self._broken(plugin, " ".join(str(error).split()))
+            return
+        callers = self._manager.get_hookcallers(found.module) or []
+        plugin.hooks = tuple(caller.name for caller in callers)
+        if not plugin.hooks:
+            self._broken(plugin, "implements no hook: mark its functions with @hookimpl")
+            return
+        for rule in self._answer(plugin, "rules", _rules, {}) or ():
+            self._book(plugin, rule)
+        self._needs = self._needs | (self._answer(plugin, "needs", _needs, {}) or Needs())
+
+    def _book(self, plugin: Plugin, rule: Rule) -> None:
+        earlier = self._booked.get(rule.id)
+        if earlier is not None:
+            self._say(plugin, f"rule {rule.id} is in plugin {earlier.plugin.name} already; this one is left out")
+            return
+        mode = self._modes.get(rule.id, rule.mode)
+        if mode not in MODES:
+            raise RuleError(f"Mode {mode!r} of rule {rule.id} is not known.", hint=f"One of: {', '.join(MODES)}.")
+        self._booked[rule.id] = BookedRule(rule, plugin, mode)
+        self._needs = self._needs | rule.when.needs()
+
+    def _broken(self, plugin: Plugin, problem: str) -> None:
+        plugin.problem = problem
+        self._say(plugin, problem)
+
+    def _say(self, plugin: Plugin, problem: str) -> None:
+        self.problems.append(f"Plugin {plugin.name} ({plugin.origin}): {problem}")
+        _log.warning("plugin_problem", plugin=plugin.name, problem=problem)
+
+    @property
+    def rules(self) -> list[BookedRule]:
+        """Every rule, in the order of loading."""
+        return list(self._booked.values())
+
+    @property
+    def needs(self) -> Needs:
+        """What the snapshots must hold for all rules and hooks."""
+        return self._needs
+
+    def rule(self, rule_id: str) -> BookedRule:
+        """The rule ``rule_id``. Raises RuleError naming those that exist."""
+        if rule_id not in self._booked:
+            known = ", ".join(sorted(self._booked)) or "none"
+            raise RuleError(f"There is no rule {rule_id}.", hint=f"Rules: {known}.")
+        return self._booked[rule_id]
+
+    def caring_for(self, event: str) -> list[BookedRule]:
+        """The rules that are asked when an event of this type comes, those that are off left out."""
+        return [one for one in self._booked.values() if event in one.rule.events and one.mode != "off"]
+
+    def cares(self, event: str) -> bool:
+        """Whether anything is to be asked at all when an event of this type comes."""
+        imperative = any(not one.suspended and "propose" in one.hooks for one in self.plugins)
+        return imperative or bool(self.caring_for(event))
+
+    def judge(self, booked: BookedRule, snapshots: Sequence[Snapshot]) -> list[Judgement]:
+        """Ask one rule about a batch of customers; one that raises is counted and left out."""
+        if booked.plugin.suspended:
+            return []
+        found: list[Judgement] = []
+        counters, rule = booked.counters, booked.rule
+        started = time.perf_counter()
+        for snapshot in snapshots:
+            counters.evaluated += 1
+            try:
+                verdict = rule.when.check(snapshot)
+            except Exception as error:  # noqa: BLE001 - a condition of an author's own may raise anything
+                counters.failed += 1
+                self._failed(booked.plugin, f"rule {rule.id}", error)
+                continue
+            counters.passed += verdict.passed
+            counters.unknown += verdict.truth is None
+            proposal = _proposal(booked, snapshot, verdict) if verdict.passed else None
+            found.append(Judgement(booked, snapshot.id, verdict, proposal))
+        if found:
+            booked.plugin.failures_in_a_row = 0
+        counters.seconds += time.perf_counter() - started
+        return found
+
+    def propose(self, snapshots: Sequence[Snapshot]) -> list[Named[Proposal]]:
+        """What the hooks ``propose`` of all plugins give, validated; a rule's id belongs to the plugin that has it."""
+        known = {one.id for one in snapshots}
+
+        def checked(value: object) -> list[Proposal]:
+            proposals = _list_of(Proposal, "proposals")(value)
+            for one in proposals:
+                if one.party not in known:
+                    raise RuleError(f"proposals for the customers of the batch; {one.party} is none of them")
+            return proposals
+
+        return [
+            Named(plugin.name, replace(one, mode=self._modes.get(one.rule, one.mode)))
+            for plugin in self._with("propose")
+            for one in self._answer(plugin, "propose", checked, {"snapshots": snapshots}) or ()
+            if self._modes.get(one.rule, one.mode) != "off"
+        ]
+
+    def veto(self, snapshots: Sequence[Snapshot], proposals: Sequence[Proposal]) -> list[Named[Veto]]:
+        """What the hooks ``veto`` of all plugins give, validated.
+
+        Fails closed: a plugin that raises here, or is suspended, vetoes the whole batch - it may have wanted to.
+        """
+        found: list[Named[Veto]] = []
+        for plugin in self._with("veto", suspended=True):
+            arguments = {"snapshots": snapshots, "proposals": proposals}
+            answer = self._answer(plugin, "veto", _list_of(Veto, "vetoes"), arguments)
+            if answer is None:
+                text = f"plugin {plugin.name} could not say whether it forbids this"
+                answer = [Veto(party=one.id, code="VETO_UNKNOWN", reason=text) for one in snapshots]
+            found += [Named(plugin.name, one) for one in answer]
+        return found
+
+    def score(self, snapshots: Sequence[Snapshot], proposals: Sequence[Proposal]) -> list[dict[str, float]]:
+        """For each proposal, the factor of every plugin that weighs, by the plugin's name."""
+        factors: list[dict[str, float]] = [{} for _ in proposals]
+
+        def checked(value: object) -> list[float]:
+            numbers = list(value) if isinstance(value, list | tuple) else None
+            if numbers is None or len(numbers) != len(proposals):
+                raise RuleError(f"a list of {len(proposals)} numbers, one a proposal")
+            for one in numbers:
+                if isinstance(one, bool) or not isinstance(one, int | float) or not (math.isfinite(one) and one >= 0):
+                    raise RuleError(f"factors that are finite and 0 or more, not {one!r}")
+            return [float(one) for one in numbers]
+
+        for plugin in self._with("score"):
+            answer = self._answer(plugin, "score", checked, {"snapshots": snapshots, "proposals": proposals})
+            for place, factor in enumerate(answer or ()):
+                factors[place][plugin.name] = factor
+        return factors
+
+    def _with(self, hook: str, *, suspended: bool = False) -> list[Plugin]:
+        return [one for one in self.plugins if hook in one.hooks and (suspended or not one.suspended)]
+
+    def _answer(
+        self, plugin: Plugin, hook: str, check: Callable[[object], T], arguments: Mapping[str, Any]
+    ) -> T | None:
+        """The checked answer of one plugin to one hook; None when it has none, is suspended or failed."""
+        if plugin.suspended:
+            return None
+        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
+        implementation = next((one for one in caller.get_hookimpls() if one.plugin_name == plugin.name), None)
+        if implementation is None:
+            return None
+        plugin.calls += 1
+        try:
+            answer = implementation.function(*(arguments[name] for name in implementation.argnames))
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it must not stop the others
+            self._failed(plugin, f"hook {hook}", error)
+            return None
+        try:
+            checked = check(answer)
+        except RuleError as error:
+            self._failed(plugin, f"hook {hook}", RuleError(f"expected {error.message}"))
+            return None
+        plugin.failures_in_a_row = 0
+        return checked
+
+    def _failed(self, plugin: Plugin, where: str, error: Exception) -> None:
+        plugin.failures += 1
+        plugin.failures_in_a_row += 1
+        file = Path(plugin.origin)
+        text = f"{where}: {describe(error, file) if file.suffix == '.py' else describe(error)}"
+        _log.error("plugin_failed", plugin=plugin.name, where=where, problem=text, failures=plugin.failures)
+        plugin.problem = text
+        if plugin.failures == 1:
+            self.problems.append(f"Plugin {plugin.name} ({plugin.origin}): {text}")
+        if plugin.failures_in_a_row >= FAILURES_UNTIL_SUSPENDED:
+            plugin.suspended = True
+            message = f"suspended after {plugin.failures_in_a_row} failures in a row, the last in {text}"
+            self._broken(plugin, message)
+
+
+def _proposal(booked: BookedRule, snapshot: Snapshot, verdict: Verdict) -> Proposal:
+    rule = booked.rule
+    return Proposal(
+        party=snapshot.id,
+        rule=rule.id,
+        offer=rule.offer,
+        channels=rule.channels,
+        reasons=rule.sentences(verdict),
+        facts=verdict.reasons,
+        priority=rule.priority,
+        mode=booked.mode,
+        version=rule.version,
+    )
+
+
+def _rules(value: object) -> list[Rule]:
+    return _list_of(Rule, "rules")(value)
+
+
+def _needs(value: object) -> Needs:
+    if not isinstance(value, Needs):
+        raise RuleError(f"a Needs, not {value!r}")
+    return value
+
+
+def _list_of(kind: type[T], plural: str) -> Callable[[object], list[T]]:
+    def check(value: object) -> list[T]:
+        if not isinstance(value, list | tuple):
+            raise RuleError(f"a list of {plural}, not {value!r}")
+        for one in value:
+            if not isinstance(one, kind):
+                raise RuleError(f"a list of {plural}; it holds {one!r}")
+        return list(value)
+
+    return check

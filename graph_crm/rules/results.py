@@ -1,0 +1,216 @@
+"""What rules and hooks give back: rules, proposals, vetoes. Checked when built, so that a mistake names its line."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import string
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+from graph_crm.errors import RuleError
+from graph_crm.rules.conditions.base import Condition, one_of
+from graph_crm.rules.snapshot import CHANNELS
+from graph_crm.rules.verdicts import Reason, Verdict
+
+Mode: TypeAlias = Literal["off", "shadow", "on"]
+MODES: tuple[Mode, ...] = ("off", "shadow", "on")
+"""off: not asked. shadow: asked and written into the trace, never proposed. on: proposed."""
+
+CODE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
+RULE_ID = re.compile(r"[a-z][a-z0-9_]*\Z")
+EVENT_TYPE = re.compile(r"[a-z][a-z0-9_]*\Z")
+USUAL_PRIORITY = 100
+HIGHEST_PRIORITY = 1000
+_OWN_FOLDER = str(Path(__file__).parent)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in an author's file something was built."""
+
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Who should be offered what, why, and how: the declarative way to write a rule.
+
+    ``reasons`` are sentences that an agent can say; they may name a number of the condition in braces, such as
+    ``{days_held}``. ``on_event``: the event types that make the rule be asked; not given: it is asked in scans
+    (`graph-crm rules candidates`). ``priority``: 0 to 1000, the higher is offered first.
+    """
+
+    id: str
+    title: str
+    when: Condition
+    offer: str
+    channels: tuple[str, ...] | list[str]
+    reasons: tuple[str, ...] | list[str] | str
+    on_event: str | tuple[str, ...] | list[str] | None = None
+    priority: int = USUAL_PRIORITY
+    mode: Mode = "on"
+    place: Place = field(default=Place(), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "place", _caller())
+        _wanted("id", self.id, RULE_ID, "lower_snake_case, for example loan_to_credit_card")
+        if not isinstance(self.title, str) or not self.title.strip():
+            raise RuleError(f"Rule {self.id}: title must be a sentence, not {self.title!r}.")
+        if not isinstance(self.when, Condition):
+            raise RuleError(
+                f"Rule {self.id}: when must be a condition, not {self.when!r}.", hint="For example holds('CASH_LOAN')."
+            )
+        _wanted(f"Rule {self.id}: offer", self.offer, CODE, "a product code, for example CREDIT_CARD")
+        object.__setattr__(self, "channels", _channels(f"Rule {self.id}", self.channels))
+        object.__setattr__(self, "reasons", _sentences(f"Rule {self.id}", self.reasons))
+        object.__setattr__(self, "on_event", _events(self.id, self.on_event))
+        _priority(f"Rule {self.id}", self.priority)
+        if self.mode not in MODES:
+            raise RuleError(f"Rule {self.id}: mode {self.mode!r} is not known.", hint=f"One of: {', '.join(MODES)}.")
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The event types that make the rule be asked; empty: only scans do."""
+        return tuple(self.on_event or ())
+
+    @property
+    def version(self) -> str:
+        """A digest of what the rule says: it changes just when the rule does."""
+        said = (self.id, self.title, str(self.when), self.offer)
+        parts = (*said, self.channels, self.reasons, self.events, self.priority)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+    def sentences(self, verdict: Verdict) -> tuple[str, ...]:
+        """The reasons in words, with the numbers of this customer filled in."""
+        numbers = verdict.numbers
+        return tuple(_filled(text, numbers) for text in self.reasons)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """One customer should be offered one product: what the hook ``propose`` gives back, and what a rule turns into."""
+
+    party: str
+    rule: str
+    offer: str
+    channels: tuple[str, ...] | list[str]
+    reasons: tuple[str, ...] | list[str] | str
+    facts: tuple[Reason, ...] = ()
+    """What it rests on, for the trace."""
+    priority: int = USUAL_PRIORITY
+    mode: Mode = "on"
+    version: str = "1"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.party, str) or not self.party:
+            raise RuleError(f"Proposal: party must be a customer's id, not {self.party!r}.")
+        _wanted("Proposal: rule", self.rule, RULE_ID, "lower_snake_case, for example loan_to_credit_card")
+        _wanted("Proposal: offer", self.offer, CODE, "a product code, for example CREDIT_CARD")
+        object.__setattr__(self, "channels", _channels(f"Proposal of {self.rule}", self.channels))
+        object.__setattr__(self, "reasons", _sentences(f"Proposal of {self.rule}", self.reasons))
+        _priority(f"Proposal of {self.rule}", self.priority)
+        if self.mode not in MODES:
+            raise RuleError(f"Proposal of {self.rule}: mode {self.mode!r} is not known.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Veto:
+    """A proposal must not be made: what the hook ``veto`` gives back. It stops every one that it fits."""
+
+    party: str
+    code: str
+    """Stable upper-case code of the reason."""
+    reason: str
+    """The reason in words."""
+    offer: str | None = None
+    """Only proposals of this product; None: of every product."""
+    numbers: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    evidence: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.party, str) or not self.party:
+            raise RuleError(f"Veto: party must be a customer's id, not {self.party!r}.")
+        _wanted("Veto: code", self.code, CODE, "an upper-case code, for example MOVING_ABROAD")
+        if not isinstance(self.reason, str) or not self.reason.strip():
+            raise RuleError("Veto: reason must be a sentence.")
+        if self.offer is not None:
+            _wanted("Veto: offer", self.offer, CODE, "a product code, for example CREDIT_CARD")
+
+    def stops(self, proposal: Proposal) -> bool:
+        """Whether it speaks against this proposal."""
+        return self.party == proposal.party and self.offer in (None, proposal.offer)
+
+
+def _caller() -> Place:
+    frame = sys._getframe(1)  # noqa: SLF001 - the documented way to a caller without building a whole trace
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith((_OWN_FOLDER, "<")):
+            return Place(name, frame.f_lineno)
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return Place()
+
+
+def _wanted(name: str, value: object, pattern: re.Pattern[str], example: str) -> None:
+    if not isinstance(value, str) or not pattern.match(value):
+        raise RuleError(f"{name} must be {example}; it is {value!r}.")
+
+
+def _channels(owner: str, channels: object) -> tuple[str, ...]:
+    if not isinstance(channels, list | tuple) or not channels:
+        raise RuleError(f"{owner}: channels must be a list of at least one channel, not {channels!r}.")
+    for channel in channels:
+        one_of(f"{owner}: channel", channel, CHANNELS)
+    return tuple(dict.fromkeys(channels))
+
+
+def _sentences(owner: str, reasons: object) -> tuple[str, ...]:
+    found = (reasons,) if isinstance(reasons, str) else reasons
+    texts = found if isinstance(found, list | tuple) else ()
+    if not texts or not all(isinstance(one, str) and one.strip() for one in texts):
+        raise RuleError(f"{owner}: reasons must be one sentence or more: nobody is contacted without a reason.")
+    return tuple(texts)
+
+
+def _events(rule: str, events: object) -> tuple[str, ...] | None:
+    if events is None:
+        return None
+    found = (events,) if isinstance(events, str) else events
+    if not isinstance(found, list | tuple) or not found:
+        raise RuleError(f"Rule {rule}: on_event must be an event type or a list of them, not {events!r}.")
+    for one in found:
+        _wanted(f"Rule {rule}: on_event", one, EVENT_TYPE, "lower_snake_case, for example atm_balance_check")
+    return tuple(found)
+
+
+def _priority(owner: str, priority: object) -> None:
+    if not isinstance(priority, int) or isinstance(priority, bool) or not 0 <= priority <= HIGHEST_PRIORITY:
+        raise RuleError(f"{owner}: priority must be a whole number from 0 to {HIGHEST_PRIORITY}, not {priority!r}.")
+
+
+def placeholders(text: str) -> tuple[str, ...]:
+    """The names in braces in a sentence. Raises ValueError when the braces don't match."""
+    return tuple(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
+
+
+def _filled(text: str, numbers: Mapping[str, Any]) -> str:
+    try:
+        return text.format_map(_Shown(numbers))
+    except (ValueError, IndexError, AttributeError):
+        return text
+
+
+class _Shown(dict[str, Any]):
+    """A number that is not known is shown by three dots, not by an error in front of a customer."""
+
+    def __missing__(self, key: str) -> str:
+        del key
+        return "..."

@@ -1,0 +1,175 @@
+"""What a rule sees: one customer as of one instant, read-only, with nothing in it that came later.
+
+Dates are the bank's days, instants are in UTC, money is in hundredths of the currency unit.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+TIES = ("SPOUSE_OF", "PARENT_OF", "GUARANTEES", "OWNS", "DIRECTS", "EMPLOYS", "REFERRED")
+"""The kinds of tie between parties, named as seen from the start: the parent, the guarantor, the owner."""
+CHANNELS = ("PHONE", "SMS", "EMAIL", "ATM", "ONLINE", "BRANCH", "LETTER")
+ROLES = ("OWNER", "AUTHORISED", "GUARANTOR", "CARDHOLDER")
+STATUSES = ("ACTIVE", "CLOSED", "IN_ARREARS", "DEFAULTED")
+IN_DEFAULT = ("DEFAULTED", "IN_ARREARS")
+ONE_TICK = dt.timedelta(milliseconds=1)
+"""Instants are compared in milliseconds: that is what the graph hands over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A party's part in an agreement, as it was known on the snapshot's day."""
+
+    agreement_id: str
+    product: str
+    family: str
+    role: str
+    since: dt.date
+    until: dt.date | None = None
+    """First day on which the party no longer holds it; None: still held on the snapshot's day."""
+    status: str | None = None
+    """ACTIVE, CLOSED, IN_ARREARS or DEFAULTED on the snapshot's day; None: not known."""
+    opened_on: dt.date | None = None
+    closed_on: dt.date | None = None
+    matures_on: dt.date | None = None
+    """Day on which its term is over; None: it has no term."""
+    amount: int | None = None
+    currency: str | None = None
+    term_months: int | None = None
+
+    def held_on(self, day: dt.date) -> bool:
+        """Whether the party held it on ``day``."""
+        return self.since <= day and (self.until is None or self.until > day)
+
+    def closed_by(self, day: dt.date) -> bool:
+        """Whether the agreement itself was over on ``day``."""
+        return self.status == "CLOSED" or (self.closed_on is not None and self.closed_on <= day)
+
+    def runs_on(self, day: dt.date) -> bool:
+        """Whether its term is not over on ``day``; without a term it runs until it is closed."""
+        return not self.closed_by(day) and (self.matures_on is None or self.matures_on > day)
+
+
+def status_on(
+    day: dt.date, dates: Sequence[dt.date], values: Sequence[str], present: str | None = None
+) -> str | None:
+    """The status on ``day`` by its history (parallel lists, oldest first); without any history the ``present`` one.
+
+    None when the history begins later: nobody knows what it was.
+    """
+    if not dates:
+        return present
+    known = [value for since, value in zip(dates, values, strict=False) if since <= day]
+    return known[-1] if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class EventFact:
+    """Something that the customer did."""
+
+    id: str
+    type: str
+    at: dt.datetime
+    channel: str | None = None
+    payload: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    agreement_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One time that the bank and the customer met."""
+
+    id: str
+    at: dt.datetime
+    channel: str | None = None
+    direction: str | None = None
+    purpose: str | None = None
+    outcome: str | None = None
+    product: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartyFacts:
+    """Who the customer is."""
+
+    id: str
+    kind: str = "PERSON"
+    """PERSON or ORGANIZATION."""
+    status: str | None = "ACTIVE"
+    born: dt.date | None = None
+    died: dt.date | None = None
+    segment: str | None = None
+    country: str | None = None
+    region: str | None = None
+    language: str | None = None
+    blocked: bool = False
+    customer_since: dt.date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A party that the customer has a tie to; a tie runs from the parent, the guarantor, the owner."""
+
+    kind: str
+    outgoing: bool
+    """True when the tie runs from the customer: the customer is the parent, the guarantor, the owner."""
+    since: dt.date
+    until: dt.date | None
+    share: float | None
+    party: Snapshot
+    """The other party with what it holds; without its events, contacts and ties."""
+
+    def held_on(self, day: dt.date) -> bool:
+        """Whether the tie existed on ``day``."""
+        return self.since <= day and (self.until is None or self.until > day)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A customer as of ``now``: everything that rules and gates may know."""
+
+    party: PartyFacts
+    now: dt.datetime
+    holdings: tuple[Holding, ...] = ()
+    """What the party holds, and what it held before, oldest first."""
+    events: tuple[EventFact, ...] = ()
+    """What the party did, of the types and as far back as the rules need, oldest first."""
+    contacts: tuple[Contact, ...] = ()
+    """When bank and party met, as far back as the rules need, oldest first."""
+    related: tuple[Related, ...] = ()
+    """Parties tied to it, of the kinds that the rules need."""
+    trigger: EventFact | None = None
+    """The event that caused the question; None in a scan."""
+
+    @property
+    def as_of(self) -> dt.date:
+        """The day of ``now``."""
+        return self.now.date()
+
+    @property
+    def id(self) -> str:
+        """The party's identifier."""
+        return self.party.id
+
+    def held(self) -> tuple[Holding, ...]:
+        """What the party holds on the snapshot's day and is not closed."""
+        day = self.as_of
+        return tuple(one for one in self.holdings if one.held_on(day) and not one.closed_by(day))
+
+
+def end_of(day: dt.date) -> dt.datetime:
+    """The last instant of ``day`` in UTC: the ``now`` of a question as of that day."""
+    return dt.datetime.combine(day, dt.time.max, dt.UTC).replace(microsecond=999_000)
+
+
+def ticked(moment: dt.datetime) -> dt.datetime:
+    """``moment`` in UTC, cut to whole milliseconds."""
+    if moment.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    moment = moment.astimezone(dt.UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
