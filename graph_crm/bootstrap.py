@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
@@ -18,7 +19,9 @@ from graph_crm import logs
 from graph_crm.api.platform import Platform
 from graph_crm.graph.database import Database
 from graph_crm.graph.engine import Address, Engine, EngineConfig, Progress
+from graph_crm.graph.engine.config import no_progress
 from graph_crm.graph.migrations import Migrator
+from graph_crm.importing.demo_bank import seed_demo_bank
 from graph_crm.resources import folder
 from graph_crm.rules.manager import RuleBook
 from graph_crm.security.tokens import Verifier, signing_secret
@@ -42,7 +45,7 @@ def engine(settings: Settings) -> Engine:
 
 
 @asynccontextmanager
-async def neo4j(settings: Settings, *, progress: Progress | None = None) -> AsyncIterator[Settings]:
+async def neo4j(settings: Settings, *, progress: Progress = no_progress) -> AsyncIterator[Settings]:
     """The settings with the address of a Neo4j that runs: yours, or the embedded one.
 
     The embedded one is installed and started where that is needed. Who starts it stops it: when another process of
@@ -79,9 +82,11 @@ def _with_address(settings: Settings, address: Address) -> Settings:
 
 
 @asynccontextmanager
-async def connected(settings: Settings) -> AsyncIterator[Database]:
-    """A database to work with, not migrated by this call."""
-    async with neo4j(settings) as found:
+async def connected(
+    settings: Settings, *, migrated: bool = True, progress: Progress = no_progress
+) -> AsyncIterator[Database]:
+    """A database to work with: migrated first, unless ``migrated`` is False."""
+    async with neo4j(settings, progress=progress) as found:
         password = found.neo4j_password
         database = await Database.connect(
             str(found.neo4j_uri),
@@ -93,6 +98,8 @@ async def connected(settings: Settings) -> AsyncIterator[Database]:
             pool_size=found.neo4j_pool_size,
         )
         try:
+            if migrated:
+                await migrator(database).migrate()
             yield database
         finally:
             await database.close()
@@ -125,5 +132,21 @@ async def running(settings: Settings) -> AsyncIterator[Platform]:
     check = verifier(settings)  # first: a missing secret is told before anything is started
     loaded = rules(settings)
     async with connected(settings) as database:
-        await migrator(database).migrate()
         yield Platform(settings=settings, database=database, verifier=check, rules=loaded)
+
+
+async def is_empty(database: Database) -> bool:
+    """Whether the bank has no customer yet."""
+    rows = await database.read("MATCH (party:Party) RETURN count(party) AS parties")
+    return not rows[0]["parties"]
+
+
+async def seed(database: Database, settings: Settings, progress: Progress = no_progress) -> None:
+    """Fill the graph with the generated demo bank of these settings; its history ends today."""
+    await seed_demo_bank(
+        database,
+        customers=settings.seed_customers,
+        seed=settings.random_seed,
+        as_of=datetime.now(UTC).date(),
+        progress=progress,
+    )

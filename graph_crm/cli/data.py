@@ -1,4 +1,4 @@
-"""`graph-crm migrate` and `graph-crm seed`: what prepares and fills the graph."""
+"""`graph-crm migrate`: brings the graph's constraints and indexes up to this version."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from graph_crm.cli.console import AsJson, note, print_json, print_table, run, say
+from graph_crm.cli.console import AsJson, note, print_json, print_table, run
 
 
 def migrate(
@@ -15,22 +15,19 @@ def migrate(
     as_json: AsJson = False,
 ) -> None:
     """Bring the graph's constraints and indexes up to this version; safe to repeat and to start twice at once."""
-    from graph_crm.bootstrap import connected
-    from graph_crm.graph.migrations import Migrator
-    from graph_crm.resources import folder
+    from graph_crm.bootstrap import connected, migrator
     from graph_crm.settings import load
 
     async def work() -> None:
-        async with connected(load()) as database:
-            migrator = Migrator(database, folder("schema") / "migrations")
-            done = [] if status else await migrator.migrate()
-            lines = await migrator.status()
+        async with connected(load(), migrated=False) as database:
+            migrations = migrator(database)
+            done = [] if status else await migrations.migrate()
+            lines = await migrations.status()
         if as_json:
             print_json(lines)
             return
         print_table(
-            ["number", "name", "applied"],
-            [[line.number, line.name, line.applied_at or "no"] for line in lines],
+            ["number", "name", "applied"], [[line.number, line.name, line.applied_at or "no"] for line in lines]
         )
         if not status:
             note(f"{len(done)} applied now.")

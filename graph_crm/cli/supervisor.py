@@ -24,7 +24,8 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from graph_crm import bootstrap
-from graph_crm.cli.console import install_progress, note, run, say
+from graph_crm.cli.console import note, run, say
+from graph_crm.cli.importing import progress_bars
 from graph_crm.cli.welcome import find_examples, welcome
 from graph_crm.errors import ConfigurationError
 from graph_crm.security.tokens import demo_secret
@@ -95,16 +96,15 @@ class Demo:
 
     async def _start(self, stack: AsyncExitStack) -> tuple[list[Child], str]:
         """Bring everything up; what was started is stopped by ``stack`` in the reverse order."""
-        settings = self._settings
-        demo_secret(settings.data_dir, create=True)
-        address = await stack.enter_async_context(bootstrap.neo4j(settings, progress=console_progress()))
-        settings = settings.model_copy(update={"port": _free_port(settings), **address.as_settings()})
-        async with bootstrap.connected(settings) as database:
-            applied = await bootstrap.migrate(database)
-            if applied:
-                note(f"Migrated: {len(applied)} steps.")
-            await bootstrap.seed_if_empty(database, settings, progress=console_progress())
-            examples = await find_examples(database)
+        demo_secret(self._settings.data_dir, create=True)
+        with progress_bars() as progress:
+            settings = await stack.enter_async_context(bootstrap.neo4j(self._settings, progress=progress))
+            settings = settings.model_copy(update={"port": _free_port(settings)})
+            async with bootstrap.connected(settings) as database:
+                if await bootstrap.is_empty(database):
+                    note(f"Making a bank of {settings.seed_customers:,} customers ...")
+                    await bootstrap.seed(database, settings, progress)
+                examples = await find_examples(database)
         # The server is started last, so that it is stopped first: no request is taken that nobody would work on.
         children = [
             await stack.enter_async_context(_child("worker", settings)),
