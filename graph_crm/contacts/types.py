@@ -7,7 +7,7 @@ import datetime as dt
 import strawberry
 
 from graph_crm.contacts.kinds import Channel, ContactDirection
-from graph_crm.graph.mapping import graph, many, prop
+from graph_crm.graph.mapping import Root, graph, many, prop
 from graph_crm.parties.types import Party
 
 
@@ -32,3 +32,9 @@ class _PartyInteractions:
     interactions: Interaction = many(
         "Contacts between the bank and the party, the latest first.", "HAD", Interaction, order="AT_DESC"
     )
+
+
+graph.root(
+    Root(name="interaction", node=Interaction, description="The contact with this identifier; null when there is none.")
+)
+graph.root(Root(name="interactions", node=Interaction, page=True, description="Contacts between bank and customers."))

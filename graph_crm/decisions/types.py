@@ -8,9 +8,9 @@ import enum
 import strawberry
 from strawberry.scalars import JSON
 
-from graph_crm.contacts.types import Channel
+from graph_crm.contacts.kinds import Channel
 from graph_crm.events.types import Event
-from graph_crm.graph.mapping import JsonText, graph, many, one, prop
+from graph_crm.graph.mapping import JsonText, Root, graph, many, one, prop
 from graph_crm.parties.types import Party
 from graph_crm.products.types import Product
 
@@ -87,7 +87,9 @@ class Decision:
     trace: list[TraceEntry] | None = prop("Every candidate with the verdict of every gate.", item=TraceEntry)
     party: Party | None = one("Whom it is for.", "FOR", Party)
     caused_by: Event | None = one("The event that started it.", "CAUSED_BY", Event)
-    offers: Offer = many("What it proposes, the best first.", "PROPOSED", Offer, edge=Proposal, order="RANK_ASC")
+    offers: Offer = many(
+        "What it proposes, the best first.", "PROPOSED", Offer, edge=Proposal, order="PROPOSAL_RANK_ASC"
+    )
 
 
 @graph.extend(Offer)
@@ -105,3 +107,10 @@ class _PartyDecisions:
     decisions: Decision = many(
         "What was decided for the party, the latest first.", "FOR", Decision, direction="in", order="AT_DESC"
     )
+
+
+graph.root(
+    Root(name="decision", node=Decision, description="The decision with this identifier; null when there is none.")
+)
+graph.root(Root(name="decisions", node=Decision, page=True, description="Decisions, by identifier or as ordered."))
+graph.root(Root(name="offers", node=Offer, page=True, description="Offers, by identifier or as ordered."))

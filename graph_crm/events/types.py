@@ -6,8 +6,8 @@ import datetime as dt
 
 import strawberry
 
-from graph_crm.contacts.types import Channel
-from graph_crm.graph.mapping import JsonText, graph, many, one, prop
+from graph_crm.contacts.kinds import Channel
+from graph_crm.graph.mapping import JsonText, Root, graph, many, one, prop
 from graph_crm.parties.types import Party
 from graph_crm.products.types import Agreement
 
@@ -30,3 +30,7 @@ class Event:
 @graph.extend(Party)
 class _PartyEvents:
     events: Event = many("What the party did, the latest first.", "DID", Event, order="AT_DESC")
+
+
+graph.root(Root(name="event", node=Event, description="The event with this identifier; null when there is none."))
+graph.root(Root(name="events", node=Event, page=True, description="Events, by identifier or as ordered."))

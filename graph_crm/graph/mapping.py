@@ -14,24 +14,22 @@ A slice declares each of its types once::
         agreements: Agreement = many("Everything that the party holds.", "HOLDS", Agreement, edge=Holding, as_of=True)
 
 From that the platform derives the GraphQL type with its connections, filters and orderings
-(`graph_crm.api.generated`) and the Cypher of every selection (`graph_crm.graph.compiler`). Names in statements come from
-here and nowhere else.
+(`graph_crm.api.generated`) and the Cypher of every selection (`graph_crm.graph.compiler`). Names in statements come
+from here and nowhere else.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import enum
 import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from typing import Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NewType, Optional, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
+from strawberry.scalars import JSON
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
@@ -56,8 +54,8 @@ class Argument:
 class Scalar:
     """A leaf: a stored property, or a Cypher expression over it (``cypher``).
 
-    In ``cypher`` and ``absent``, ``{n}`` stands for the node, ``{e}`` for the relationship, ``{name}`` for the
-    parameter of the argument ``name``.
+    In ``cypher``, ``{n}`` stands for the node, ``{e}`` for the relationship, ``{o}`` for the node that
+    it was reached from, and ``{name}`` for the parameter of the argument or constant ``name``.
     """
 
     name: str
@@ -70,9 +68,10 @@ class Scalar:
     order: bool = False
     text: str = ""
     """The property with the normalised text, where there is one: makes contains and startsWith possible."""
+    normalise: Callable[[str], str] | None = None
+    """How the text property was normalised; the caller's text is normalised the same way."""
     cypher: str = ""
-    absent: str = ""
-    """The expression where no argument is given (with arguments only)."""
+    """The expression. Where there is ``stored`` too, it answers when an argument is given (or ``asOf`` in force)."""
     arguments: Mapping[str, Argument] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
     """Named constants of the expression, sent as parameters."""
@@ -178,9 +177,16 @@ def prop(
     filter: bool = True,  # noqa: A002 - GraphQL's own word
     order: bool = False,
     text: str = "",
+    normalise: Callable[[str], str] | None = None,
     item: type | None = None,
+    cypher: str = "",
+    arguments: Mapping[str, Argument] | None = None,
 ) -> Any:
-    """A stored property (``stored`` where its name differs). ``text`` names the property with the normalised text; ``item`` the class of JSON items."""
+    """A stored property (``stored`` where its name differs).
+
+    ``text`` names the property with the normalised text (``normalise`` makes it), ``item`` the class of JSON items,
+    ``cypher`` with ``arguments`` the expression that answers when an argument is given.
+    """
 
     def make(name: str, annotation: Any, nullable: bool) -> FieldSpec:  # noqa: FBT001 - called by the decorator only
         return Scalar(
@@ -192,7 +198,10 @@ def prop(
             filter=filter and item is None and annotation is not JsonText,
             order=order,
             text=text,
+            normalise=normalise,
             item=item,
+            cypher=cypher,
+            arguments=arguments or {},
         )
 
     return _Declared(make)
@@ -202,7 +211,6 @@ def computed(
     description: str,
     cypher: str,
     *,
-    absent: str = "",
     arguments: Mapping[str, Argument] | None = None,
     constants: Mapping[str, Any] | None = None,
 ) -> Any:
@@ -216,7 +224,6 @@ def computed(
             nullable=nullable,
             filter=False,
             cypher=cypher,
-            absent=absent,
             arguments=arguments or {},
             constants=constants or {},
         )
@@ -364,13 +371,13 @@ class Registry:
 
 
 def _strawberry_leaf(spec: Scalar, origin: type) -> StrawberryField:
-    annotation = list[spec.item] if spec.item else spec.type  # type: ignore[name-defined]  # a class known at run time
+    annotation = list[spec.item] if spec.item else JSON if spec.type is JsonText else spec.type  # type: ignore[name-defined]  # a class known at run time
     return strawberry_field(
         spec.name,
-        annotation | None if spec.nullable else annotation,
+        Optional[annotation] if spec.nullable else annotation,
         spec.description,
         origin,
-        {name: (argument.type, argument.description) for name, argument in spec.arguments.items()},
+        {name: (argument.type | None, argument.description) for name, argument in spec.arguments.items()},
     )
 
 
@@ -399,9 +406,6 @@ def strawberry_field(
     ]
     return made
 
-
-TEMPORAL = (dt.date, dt.datetime)
-ORDERABLE_KINDS = (str, int, float, dt.date, dt.datetime, Decimal, enum.Enum)
 
 graph = Registry()
 """The platform's own registry: the slices declare their types here."""

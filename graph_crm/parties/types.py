@@ -132,9 +132,7 @@ class ContactPoint:
     value: str = prop("The normalised value: E.164 for a phone, lower case for an e-mail.")
     blocked: bool | None = prop("Whether it must not be used, for example after bounces.")
     created_at: dt.datetime | None = prop("When it was stored first.")
-    parties: Party = many(
-        "Who can be reached here.", "REACHABLE_AT", Party, direction="in", edge=Reach, as_of=True
-    )
+    parties: Party = many("Who can be reached here.", "REACHABLE_AT", Party, direction="in", edge=Reach, as_of=True)
 
 
 @graph.extend(Party)
@@ -170,7 +168,7 @@ graph.root(
         page=True,
         description="Parties by name, phone, e-mail or identifier; the best first. Case, accents and a typo are forgiven"
         " and the beginning of a word is enough.",
-        start="CALL db.index.fulltext.queryNodes('party_search', {query}, {{limit: {limit}}}) YIELD node AS {n}, score AS {e}",
+        start="CALL db.index.fulltext.queryNodes('party_search', {query}, {limit: {limit}}) YIELD node AS {n}, score AS {e}",
         rank="{e} DESC",
         edge=Search,
         arguments={"query": Argument(str, "What to look for.", search_query)},

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import strawberry
 
-from graph_crm.graph.mapping import Argument, computed, graph, many, one, prop
+from graph_crm.graph.mapping import Argument, Root, graph, many, one, prop
 from graph_crm.parties.types import Party
 from graph_crm.products.kinds import AgreementLinkKind, AgreementStatus, HoldingRole, MovementDirection
 
@@ -157,14 +157,14 @@ class Agreement:
     product: Product | None = one("The product.", "OF", Product)
     holders: Party = many("Who holds it and as what.", "HOLDS", Party, direction="in", edge=Holding, as_of=True)
     standing_orders: StandingOrder = many("Payments that leave it each month.", "HAS_ORDER", StandingOrder)
-    movements: Movement = many(
-        "Bookings on the account.", "ON", Movement, direction="in", order="BOOKED_ON_DESC"
-    )
+    movements: Movement = many("Bookings on the account.", "ON", Movement, direction="in", order="BOOKED_ON_DESC")
 
 
 @graph.extend(Agreement)
 class _AgreementLinks:
-    depends_on: Agreement = many("Agreements that it is paid from or issued on.", "LINKED_TO", Agreement, edge=AgreementLink)
+    depends_on: Agreement = many(
+        "Agreements that it is paid from or issued on.", "LINKED_TO", Agreement, edge=AgreementLink
+    )
     supports: Agreement = many(
         "Agreements that are paid from it or issued on it.", "LINKED_TO", Agreement, direction="in", edge=AgreementLink
     )
@@ -179,3 +179,14 @@ class _PartyAgreements:
     agreements: Agreement = many(
         "Everything that the party holds, ended ones too.", "HOLDS", Agreement, edge=Holding, as_of=True
     )
+
+
+graph.root(
+    Root(name="product", node=Product, by="code", description="The product with this code; null when there is none.")
+)
+graph.root(Root(name="products", node=Product, page=True, description="The catalogue."))
+graph.root(Root(name="productFamilies", node=ProductFamily, page=True, description="The families of products."))
+graph.root(
+    Root(name="agreement", node=Agreement, description="The agreement with this identifier; null when there is none.")
+)
+graph.root(Root(name="agreements", node=Agreement, page=True, description="Agreements, by identifier or as ordered."))

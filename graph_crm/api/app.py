@@ -1,0 +1,130 @@
+"""The HTTP application: POST /graphql, and what an operator's machines ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from graph_crm.api import health
+from graph_crm.api.execution import Executor, Request
+from graph_crm.api.platform import Platform
+from graph_crm.api.schema import platform_schema
+from graph_crm.errors import CrmError, InvalidInput, Unauthenticated
+
+LARGEST_BODY = 1_000_000
+"""Bytes of a request's body at most."""
+
+
+class BodyTooLarge(InvalidInput):
+    """The request is larger than the server reads."""
+
+    code = "BODY_TOO_LARGE"
+    http_status = 413
+
+
+class GraphQLEndpoint:
+    """POST /graphql: a JSON object with ``query``, ``variables``, ``operationName``, ``extensions.explain``.
+
+    Written against ASGI itself: it is the hot path of the platform.
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        self._verifier = platform.verifier
+        settings = platform.settings
+        schema = platform_schema(settings.page_limit, settings.page_default)
+        self._executor = Executor(schema, platform.database, platform.service)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            if scope["method"] != "POST":
+                raise _NotPosted("GraphQL is asked with POST.", hint='Send {"query": "..."} as JSON.')
+            caller = self._verifier.verify_header(_header(scope, b"authorization"))
+            request = _request(await _body(receive), caller)
+            response = await self._executor.execute(request)
+            status = 200
+        except CrmError as error:
+            response = {"errors": [{"message": error.message, "extensions": error.extensions()}]}
+            status = error.http_status if error.http_status != 200 else 400  # noqa: PLR2004 - HTTP's own numbers
+        await _answer(send, status, response)
+
+
+class _NotPosted(InvalidInput):
+    """The request came with another method than POST."""
+
+    code = "METHOD_NOT_ALLOWED"
+    http_status = 405
+
+
+def _header(scope: Scope, wanted: bytes) -> str:
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return str(value, "latin-1")
+    return ""
+
+
+async def _body(receive: Receive) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        if len(body) > LARGEST_BODY:
+            raise _too_large()
+        return body
+    parts = bytearray(body)
+    while True:
+        message = await receive()
+        parts += message.get("body", b"")
+        if len(parts) > LARGEST_BODY:
+            raise _too_large()
+        if not message.get("more_body"):
+            return bytes(parts)
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge("The request is too large.", hint=f"Send at most {LARGEST_BODY} bytes.", limit=LARGEST_BODY)
+
+
+def _request(body: bytes, caller: Any) -> Request:
+    try:
+        sent = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput("The body is not JSON.", hint='Send {"query": "..."} as JSON in UTF-8.') from error
+    if isinstance(sent, list):
+        raise InvalidInput("Batches are not answered.", hint="Send one operation a request.")
+    query = sent.get("query") if isinstance(sent, dict) else None
+    if not isinstance(query, str) or not query:
+        raise InvalidInput("The body has no query.", hint='Send {"query": "...", "variables": {...}}.')
+    variables = sent.get("variables") or {}
+    name = sent.get("operationName")
+    extensions = sent.get("extensions") or {}
+    if not isinstance(variables, dict) or not isinstance(extensions, dict) or not isinstance(name, str | None):
+        raise InvalidInput(
+            "variables and extensions are objects, operationName is a text.", hint="Leave out what you do not use."
+        )
+    return Request(query, caller, variables, name, explain=extensions.get("explain") is True)
+
+
+async def _answer(send: Send, status: int, response: dict[str, Any]) -> None:
+    body = orjson.dumps(response)
+    headers = [
+        (b"content-type", b"application/json; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    if status == Unauthenticated.http_status:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def create_app(platform: Platform) -> Starlette:
+    """The application over a wired platform."""
+    return Starlette(
+        routes=[Route("/graphql", GraphQLEndpoint(platform)), *health.routes(platform)],
+        middleware=[Middleware(health.Observed)],
+    )

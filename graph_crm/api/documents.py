@@ -1,0 +1,177 @@
+"""GraphQL documents, parsed and validated once, and the statements that their operations were compiled to."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSyntaxError,
+    NullValueNode,
+    OperationDefinitionNode,
+    OperationType,
+    get_variable_values,
+    parse,
+    validate,
+)
+
+from graph_crm.api.schema import MappedSchema
+from graph_crm.errors import CrmError, InvalidInput
+from graph_crm.graph.compiler import Statement
+from graph_crm.graph.compiler.arguments import structure, value_of
+from graph_crm.graph.compiler.selection import Fields
+
+PLANS_KEPT = 64
+"""Compiled variants kept of one operation (callers' scopes, filters of different shape)."""
+
+
+class Unparsable(CrmError):
+    """The document is not GraphQL."""
+
+    code = "GRAPHQL_PARSE_FAILED"
+
+
+class Invalid(CrmError):
+    """The document does not fit the schema."""
+
+    code = "GRAPHQL_VALIDATION_FAILED"
+
+
+@dataclass
+class Problem:
+    """What is wrong with a request before it runs."""
+
+    errors: list[dict[str, Any]]
+
+
+@dataclass
+class Planned:
+    """One root field of a compiled operation: the response key, and the statement or a constant."""
+
+    key: str
+    statement: Statement | None
+    name: str
+    constant: Any = None
+
+
+@dataclass
+class Operation:
+    """One operation of a document."""
+
+    document: DocumentNode
+    node: OperationDefinitionNode
+    fragments: dict[str, FragmentDefinitionNode]
+    orderings: frozenset[str]
+    """The variables whose texts decide the statement: orderings."""
+    mapped: bool
+    """Whether the mapping alone can answer it: a query of root fields over the graph."""
+    plans: OrderedDict[Any, list[Planned]] = field(default_factory=OrderedDict)
+
+    @property
+    def kind(self) -> OperationType:
+        """Query, mutation or subscription."""
+        return self.node.operation
+
+    def variables(self, schema: MappedSchema, given: Mapping[str, Any]) -> dict[str, Any] | Problem:
+        """The given variables with the defaults, as plain JSON; or what is wrong with them."""
+        definitions = self.node.variable_definitions or ()
+        if not definitions:
+            return {}
+        checked = get_variable_values(schema.core, definitions, dict(given), max_errors=10)
+        if isinstance(checked, list):
+            return Problem([shown(error, InvalidInput.code) for error in checked])
+        complete: dict[str, Any] = {}
+        for definition in definitions:
+            name = definition.variable.name.value
+            if name in given:
+                complete[name] = given[name]
+            elif definition.default_value is not None and not isinstance(definition.default_value, NullValueNode):
+                default = value_of(definition.default_value, {})
+                if default is not None:
+                    complete[name] = default.raw
+        return complete
+
+    def shape_of(self, variables: Mapping[str, Any]) -> Any:
+        """What of the variables decides the statements."""
+        return tuple([(name, structure(value, names=name in self.orderings)) for name, value in variables.items()])
+
+    def keep(self, shape: Any, plan: list[Planned]) -> None:
+        """Remember a compiled variant; the oldest goes when there are too many."""
+        self.plans[shape] = plan
+        if len(self.plans) > PLANS_KEPT:
+            self.plans.popitem(last=False)
+
+
+class Documents:
+    """Documents by their text."""
+
+    def __init__(self, schema: MappedSchema, *, kept: int = 1_000, most_tokens: int = 10_000) -> None:
+        self._schema = schema
+        self._most_tokens = most_tokens
+        self.load = lru_cache(maxsize=kept)(self._load)
+
+    def _load(self, source: str) -> dict[str, Operation] | Problem:
+        """The operations of a document by name (an anonymous one is ``""``), or what is wrong with it."""
+        try:
+            document = parse(source, max_tokens=self._most_tokens)
+        except GraphQLSyntaxError as error:
+            return Problem([shown(error, Unparsable.code)])
+        except RecursionError:
+            return Problem([{"message": "The document nests too deeply.", "extensions": {"code": Unparsable.code}}])
+        errors = validate(self._schema.core, document, max_errors=20)
+        if errors:
+            return Problem([shown(error, Invalid.code) for error in errors])
+        fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
+        return {
+            each.name.value if each.name else "": self._operation(document, each, fragments)
+            for each in document.definitions
+            if isinstance(each, OperationDefinitionNode)
+        }
+
+    def _operation(
+        self, document: DocumentNode, node: OperationDefinitionNode, fragments: dict[str, FragmentDefinitionNode]
+    ) -> Operation:
+        orderings = frozenset(
+            definition.variable.name.value
+            for definition in node.variable_definitions or ()
+            if _type_name(definition.type).endswith("OrderBy")
+        )
+        mapped = node.operation is OperationType.QUERY and self._only_mapped(node.selection_set, fragments)
+        return Operation(document, node, fragments, orderings, mapped)
+
+    def _only_mapped(self, selections: Any, fragments: Mapping[str, FragmentDefinitionNode]) -> bool:
+        for each in selections.selections:
+            if isinstance(each, FieldNode):
+                name = each.name.value
+                if name != "__typename" and name not in self._schema.registry.roots:
+                    return False
+            else:
+                below = (
+                    each.selection_set if hasattr(each, "selection_set") else fragments[each.name.value].selection_set
+                )
+                if not self._only_mapped(below, fragments):
+                    return False
+        return True
+
+
+def _type_name(node: Any) -> str:
+    while hasattr(node, "type"):
+        node = node.type
+    return str(node.name.value)
+
+
+def shown(error: GraphQLError, code: str) -> dict[str, Any]:
+    """An error of graphql-core in the response's form, with a stable code."""
+    formatted: dict[str, Any] = {**error.formatted}
+    formatted["extensions"] = {"code": code, **(formatted.get("extensions") or {})}
+    return formatted
+
+
+__all__ = ["Documents", "Fields", "Operation", "Planned", "Problem", "shown"]

@@ -1,0 +1,271 @@
+"""Executes GraphQL requests: mapped queries straight from their statements, the rest through graphql-core."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from inspect import isawaitable
+from typing import Any
+
+from graphql import FieldNode, GraphQLError, OperationType, execute
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from graph_crm import logs
+from graph_crm.api.documents import Documents, Operation, Planned, Problem, shown
+from graph_crm.api.schema import MappedSchema
+from graph_crm.errors import CrmError, InvalidInput, NotFound
+from graph_crm.graph.compiler import Compiler, Statement
+from graph_crm.graph.compiler.selection import Selections
+from graph_crm.graph.context import RequestContext
+from graph_crm.graph.database import Database
+from graph_crm.security import fields
+from graph_crm.security.roles import Caller, Permission
+
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One GraphQL request: the document and the values for it."""
+
+    query: str
+    caller: Caller
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    operation_name: str | None = None
+    explain: bool = False
+
+
+class Shaped:
+    """A part of the response that is complete as it is: compiled, read and shaped."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class _CopyingExecutor(StrawberryGraphQLCoreExecutionContext):
+    """graphql-core's executor, which takes shaped values as they are instead of visiting each leaf."""
+
+    def complete_value(
+        self, return_type: Any, field_details_list: Any, info: Any, path: Any, result: Any, *rest: Any
+    ) -> Any:
+        if isinstance(result, Shaped):
+            return result.value
+        return super().complete_value(return_type, field_details_list, info, path, result, *rest)
+
+
+class Executor:
+    """Answers GraphQL requests over one database."""
+
+    def __init__(
+        self, schema: MappedSchema, database: Database, services: Callable[[type[Any]], Any] | None = None
+    ) -> None:
+        self._schema = schema
+        self._database = database
+        self._services = services or (lambda service: service(database))
+        self._documents = Documents(schema)
+
+    async def execute(self, request: Request) -> dict[str, Any]:
+        """The response of a request: ``data``, and ``errors`` and ``extensions`` where there are any. Never raises."""
+        try:
+            return await self._execute(request)
+        except CrmError as error:
+            return {"errors": [_error(error)]}
+        except Exception as error:  # noqa: BLE001 - the last resort: a request must not take the server down
+            return {"errors": [_incident(error)]}
+
+    async def _execute(self, request: Request) -> dict[str, Any]:
+        operations = self._documents.load(request.query)
+        if isinstance(operations, Problem):
+            return {"errors": operations.errors}
+        operation = _choose(operations, request.operation_name)
+        variables = operation.variables(self._schema, request.variables)
+        if isinstance(variables, Problem):
+            return {"errors": variables.errors}
+        if request.explain:
+            request.caller.require(Permission.EXPLAIN)
+        if operation.mapped:
+            return await self._read(operation, variables, request)
+        return await self._run(operation, variables, request)
+
+    # Mapped queries
+
+    async def _read(self, operation: Operation, variables: dict[str, Any], request: Request) -> dict[str, Any]:
+        plan = self._plan(operation, variables, request.caller)
+        explained: list[dict[str, Any]] | None = [] if request.explain else None
+        if len(plan) == 1 and plan[0].statement:
+            # The common case: one root field, one statement, no task of its own.
+            answers = [await self._answer(plan[0], variables, explained)]
+        else:
+            answers = await asyncio.gather(*[self._answer(each, variables, explained) for each in plan])
+        data: dict[str, Any] | None = {}
+        errors = []
+        for each, (value, error) in zip(plan, answers, strict=True):
+            if error is not None:
+                errors.append(error)
+            if data is not None:
+                data[each.key] = value
+            if error is not None and self._schema.registry.roots[each.name].page:
+                data = None  # a page is never null, so its error takes the whole answer
+        response: dict[str, Any] = {"data": data}
+        if errors:
+            response["errors"] = errors
+        if explained is not None:
+            response["extensions"] = {"explain": explained}
+        return response
+
+    def _plan(self, operation: Operation, variables: dict[str, Any], caller: Caller) -> list[Planned]:
+        shape = (fields.scope(caller), operation.shape_of(variables))
+        plan = operation.plans.get(shape)
+        if plan is None:
+            plan = self._compile(operation, variables, caller)
+            operation.keep(shape, plan)
+        return plan
+
+    def _compile(self, operation: Operation, variables: dict[str, Any], caller: Caller) -> list[Planned]:
+        selected = Selections(operation.fragments, variables).fields(
+            [operation.node.selection_set], frozenset({"Query"})
+        )
+        plan = []
+        for key, nodes in selected.items():
+            name = nodes[0].name.value
+            if name == "__typename":
+                plan.append(Planned(key, None, name, "Query"))
+            else:
+                plan.append(Planned(key, self._statement(name, nodes, operation, variables, caller), name))
+        return plan
+
+    def _statement(
+        self, name: str, nodes: list[FieldNode], operation: Operation, variables: dict[str, Any], caller: Caller
+    ) -> Statement:
+        fields.check_root(caller, name)
+        compiler = self._compiler(operation, variables, caller, fields.root_key(caller, name))
+        return compiler.root(self._schema.registry.roots[name], nodes)
+
+    def _compiler(
+        self,
+        operation: Operation,
+        variables: dict[str, Any],
+        caller: Caller,
+        root_key: Callable[[str], str] = str,
+    ) -> Compiler:
+        return Compiler(
+            self._schema.registry,
+            operation.fragments,
+            variables,
+            limits=self._schema.limits,
+            may_see=fields.visibility(caller),
+            root_key=root_key,
+        )
+
+    async def _answer(
+        self, planned: Planned, variables: dict[str, Any], explained: list[dict[str, Any]] | None
+    ) -> tuple[Any, dict[str, Any] | None]:
+        """The value of a root field, or null and its error."""
+        statement = planned.statement
+        if statement is None:
+            return planned.constant, None
+        try:
+            return await self._fetched(statement, planned.key, variables, explained), None
+        except CrmError as error:
+            return None, {**_error(error), "path": [planned.key]}
+        except Exception as error:  # noqa: BLE001 - the other root fields still get their answers
+            return None, {**_incident(error), "path": [planned.key]}
+
+    async def _fetched(
+        self, statement: Statement, key: str, variables: dict[str, Any], explained: list[dict[str, Any]] | None
+    ) -> Any:
+        """What a statement answers, shaped for the response key."""
+        bound = statement.parameters.bind(variables)
+        if explained is not None:
+            explained.append({"field": key, "statement": statement.text, "parameters": bound})
+        return statement.shape(await self._database.read(statement.text, bound), bound)
+
+    # Mutations, introspection and what else has resolvers
+
+    async def _run(self, operation: Operation, variables: dict[str, Any], request: Request) -> dict[str, Any]:
+        caller = request.caller
+        if operation.kind is OperationType.MUTATION:
+            caller.require(Permission.MUTATE)
+        elif operation.kind is OperationType.SUBSCRIPTION:
+            raise InvalidInput("Subscriptions are not answered over POST.", hint="Send a query or a mutation.")
+        else:
+            caller.require(Permission.INTROSPECT)
+        explained: list[dict[str, Any]] | None = [] if request.explain else None
+
+        async def fetch(_context: RequestContext, type_name: str, key: str, info: Any) -> Shaped:
+            compiler = self._compiler(operation, variables, caller)
+            statement = compiler.node(self._schema.registry.nodes[type_name], key, info.field_nodes)
+            found = await self._fetched(statement, info.path.key, variables, explained)
+            if found is None:
+                raise NotFound(f"There is no {type_name} with the identifier {key[:80]!r}.", id=key[:80])
+            return Shaped(found)
+
+        async def root(info: Any) -> Shaped | None:
+            statement = self._statement(info.field_name, info.field_nodes, operation, variables, caller)
+            found = await self._fetched(statement, info.path.key, variables, explained)
+            return None if found is None else Shaped(found)
+
+        context = RequestContext(self._database, caller=caller, fetch=fetch, root=root, services=self._services)
+        result = execute(
+            self._schema.core,
+            operation.document,
+            root_value={},
+            context_value=context,
+            variable_values=dict(request.variables),
+            operation_name=operation.node.name.value if operation.node.name else None,
+            executor_class=_CopyingExecutor,
+        )
+        done: Any = await result if isawaitable(result) else result
+        response: dict[str, Any] = {"data": done.data}
+        if done.errors:
+            response["errors"] = [_resolver_error(error) for error in done.errors]
+        if explained is not None:
+            response["extensions"] = {"explain": explained}
+        return response
+
+
+def _choose(operations: Mapping[str, Operation], name: str | None) -> Operation:
+    if name:
+        if name not in operations:
+            raise InvalidInput(
+                f"The document has no operation {name[:80]!r}.", hint=f"It has {', '.join(sorted(operations))[:200]}."
+            )
+        return operations[name]
+    if len(operations) != 1:
+        raise InvalidInput(
+            f"The document has {len(operations)} operations.", hint="Send operationName to say which to run."
+        )
+    return next(iter(operations.values()))
+
+
+def _error(error: CrmError) -> dict[str, Any]:
+    return {"message": error.message, "extensions": error.extensions()}
+
+
+def _incident(error: Exception) -> dict[str, Any]:
+    """An unexpected error: the caller gets a number, the log gets the error."""
+    number = uuid.uuid4().hex[:12]
+    log.error("internal_error", incident=number, exc_info=error)
+    return {
+        "message": "Something went wrong inside the platform.",
+        "extensions": {
+            "code": CrmError.code,
+            "incident": number,
+            "hint": "Tell the operator the incident number; it is in the log.",
+        },
+    }
+
+
+def _resolver_error(error: GraphQLError) -> dict[str, Any]:
+    original = error.original_error
+    while isinstance(original, GraphQLError) and original.original_error:
+        original = original.original_error
+    if isinstance(original, CrmError):
+        return {**_error(original), "path": error.path or []}
+    if original is None or isinstance(original, GraphQLError):
+        return shown(error, InvalidInput.code)
+    return {**_incident(original), "path": error.path or []}

@@ -1,0 +1,67 @@
+"""The GraphQL schema: the mapped types and root fields, and the queries and mutations of the slices."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import strawberry
+from graphql import GraphQLSchema, print_schema
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+
+from graph_crm.api.generated import GeneratedTypes
+from graph_crm.api.scalars import SCALARS
+from graph_crm.contacts.api import ContactMutations
+from graph_crm.contacts import types as contacts
+from graph_crm.decisions import types as decisions
+from graph_crm.events.api import EventMutations
+from graph_crm.graph.compiler import Limits
+from graph_crm.graph.mapping import Registry, graph
+from graph_crm.parties.api import PartyMutations
+from graph_crm.products.api import ProductMutations
+
+MUTATIONS = (PartyMutations, ProductMutations, ContactMutations, EventMutations)
+MAPPED = (contacts, decisions)
+"""Imported for what they declare, and with them the slices that they build on."""
+
+
+class MappedSchema:
+    """A schema over a registry of mapped types, as Strawberry and graphql-core see it."""
+
+    def __init__(self, registry: Registry, mutations: tuple[type, ...] = (), *, limits: Limits | None = None) -> None:
+        self.registry = registry
+        self.limits = limits or Limits()
+        generated = GeneratedTypes(registry, self.limits)
+        generated.complete()
+        self.strawberry = strawberry.Schema(
+            query=generated.query(),
+            mutation=merge_types("Mutation", mutations) if mutations else None,
+            types=[node.cls for node in registry.nodes.values()],
+            config=StrawberryConfig(scalar_map=SCALARS),
+        )
+        self.core: GraphQLSchema = self.strawberry._schema  # noqa: SLF001 - strawberry has no public name for it
+        query = self.core.query_type
+        for name in registry.roots:
+            if query:
+                query.fields[name].resolve = _mapped
+
+    def sdl(self) -> str:
+        """The schema in GraphQL's schema definition language."""
+        return print_schema(self.core).rstrip() + "\n"
+
+
+async def _mapped(_source: Any, info: Any, **_arguments: Any) -> Any:
+    """A root field over the mapping, where graphql-core executes its neighbours."""
+    return await info.context.root(info)
+
+
+@cache
+def platform_schema(largest_page: int = 100, default_page: int = 20) -> MappedSchema:
+    """The schema of the platform with these page limits; built once."""
+    return MappedSchema(graph, MUTATIONS, limits=Limits(default_page=default_page, largest_page=largest_page))
+
+
+def sdl() -> str:
+    """The platform's schema in GraphQL's schema definition language."""
+    return platform_schema().sdl()

@@ -1,0 +1,448 @@
+"""One GraphQL root field becomes one Cypher statement."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import FieldNode, FragmentDefinitionNode
+from strawberry.utils.str_converters import to_camel_case
+
+from graph_crm.errors import InvalidInput
+from graph_crm.graph.compiler import scalars
+from graph_crm.graph.compiler.arguments import Parameters, Value, Variables
+from graph_crm.graph.compiler.filters import Filters, traversal
+from graph_crm.graph.compiler.pages import Ordering
+from graph_crm.graph.compiler.selection import Fields, Selections, sub_selections
+from graph_crm.graph.compiler.shaping import Bound, Columns, ObjectShape, Page, Row, Shape
+from graph_crm.graph.mapping import EdgeMapping, FieldSpec, NodeMapping, Registry, Relation, Root, Scalar
+
+AS_OF = "asOf"
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of pages and nesting: rows of a page when ``first`` is left out, at most, and levels of nested fields."""
+
+    default_page: int = 20
+    largest_page: int = 100
+    deepest: int = 12
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A compiled root field: the text, its parameters, and how rows become the response."""
+
+    text: str
+    parameters: Parameters
+    shape: Callable[[list[Row], Bound], Any]
+
+
+class Names:
+    """Fresh variable names."""
+
+    def __init__(self) -> None:
+        self._next = 0
+
+    def pair(self) -> tuple[str, str]:
+        """A node and a relationship."""
+        self._next += 1
+        return f"n{self._next}", f"e{self._next}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a selection stands: the node, the relationship that led there, the node it led from, the day in force."""
+
+    node: NodeMapping
+    var: str
+    edge: EdgeMapping | None = None
+    edge_var: str = ""
+    origin: str = ""
+    as_of: Value | None = None
+    depth: int = 0
+
+
+def _everything(_type_name: str, _field_name: str) -> None:
+    """The permission check that allows all."""
+
+
+class Compiler:
+    """Compiles the root fields of one operation, with the variables of one call.
+
+    ``may_see(type, field)`` raises `Forbidden` for a field that the caller may not see; ``root_key(key)`` gives the key
+    of a root node back, or raises, in each call anew.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        variables: Variables,
+        *,
+        limits: Limits | None = None,
+        may_see: Callable[[str, str], None] = _everything,
+        root_key: Callable[[str], str] = str,
+    ) -> None:
+        self._registry = registry
+        self._limits = limits or Limits()
+        self._may_see = may_see
+        self._root_key = root_key
+        self._parameters = Parameters()
+        self._names = Names()
+        self._related: dict[tuple[str, str, tuple[int, ...]], Shape] = {}
+        self._selections = Selections(fragments, variables)
+        self._filters = Filters(registry, self._parameters, self._names, may_see)
+
+    def root(self, root: Root, nodes: list[FieldNode]) -> Statement:
+        """The statement of a root field; ``nodes`` are its field nodes, merged when there are several."""
+        return self._page_root(root, nodes) if root.page else self._one_root(root, nodes)
+
+    def node(self, mapping: NodeMapping, key: str, nodes: list[FieldNode]) -> Statement:
+        """The statement that reads one node by its key for the selection below ``nodes``."""
+        return self._one(mapping, self._parameters.add(Value(key)), nodes, None)
+
+    def _one_root(self, root: Root, nodes: list[FieldNode]) -> Statement:
+        arguments = self._selections.arguments(nodes[0])
+        key = self._parameters.add(arguments[root.by], self._root_key)
+        return self._one(self._registry.of(root.node), key, nodes, arguments.get(AS_OF))
+
+    def _one(self, mapping: NodeMapping, key: str, nodes: list[FieldNode], as_of: Value | None) -> Statement:
+        var, _ = self._names.pair()
+        columns = Columns()
+        place = Place(mapping, var, as_of=as_of)
+        pattern = f"({var}:{_labels(mapping)} {{{mapping.key}: {key}}})"
+        where = f" WHERE {self._held(mapping, var, as_of)}" if as_of and mapping.as_of else ""
+        shape = self._object(place, nodes, columns)
+
+        def shaped(rows: list[Row], bound: Bound) -> Any:
+            return shape(rows[0][0], bound) if rows else None
+
+        return Statement(f"MATCH {pattern}{where} RETURN {columns}", self._parameters, shaped)
+
+    def _page_root(self, root: Root, nodes: list[FieldNode]) -> Statement:
+        mapping = self._registry.of(root.node)
+        edge = self._registry.edges[root.edge] if root.edge else None
+        var, tie = self._names.pair()
+        arguments = self._selections.arguments(nodes[0])
+        columns = Columns()
+        if root.start:
+            given = dict.fromkeys(root.arguments, "null")
+            for name, argument in root.arguments.items():
+                if name in arguments:
+                    given[name] = self._parameters.add(arguments[name], argument.convert)
+            match = fill(root.start, n=var, e=tie, limit=str(self._limits.largest_page), **given)
+            rank = fill(root.rank, n=var, e=tie)
+        else:
+            match = f"MATCH ({var}:{_labels(mapping)})"
+            rank = ""
+        place = Place(mapping, var, edge, tie if edge else "", as_of=arguments.get(AS_OF))
+        shape = self._page(place, nodes, arguments, columns, match=match, order=root.order, rank=rank, scan=not rank)
+
+        def shaped(rows: list[Row], bound: Bound) -> Any:
+            return shape(rows[0][0], bound)
+
+        return Statement(f"RETURN {columns}", self._parameters, shaped)
+
+    def _held(self, mapping: NodeMapping, var: str, as_of: Value) -> str:
+        return fill(mapping.as_of, n=var, asOf=self._day(as_of))
+
+    def _day(self, as_of: Value) -> str:
+        return scalars.placeholder(dt.date, self._parameters.add(as_of))
+
+    def _object(self, place: Place, nodes: list[FieldNode], columns: Columns) -> Shape:
+        """The shape of the node at ``place`` for the selections below ``nodes``; adds what it needs to the row."""
+        if place.depth > self._limits.deepest:
+            raise InvalidInput(
+                f"The query nests deeper than {self._limits.deepest} levels.",
+                hint="Split it into several queries.",
+                limit=self._limits.deepest,
+            )
+        sets = sub_selections(nodes)
+        kinds = place.node.concrete
+        interface = place.node.name if place.node.implementers else None
+        asked = [
+            self._selections.fields(sets, frozenset({kind.name, interface or _interface_name(kind)})) for kind in kinds
+        ]
+        if len(kinds) == 1:
+            return self._fields(place, kinds[0], asked[0], columns)
+        if all(fields == asked[0] for fields in asked) and not _asks_type_name(asked[0]):
+            # Nothing depends on the type: one shape serves all.
+            return self._fields(place, place.node, asked[0], columns)
+        which = " ".join(f"WHEN {place.var}:{kind.label} THEN {index}" for index, kind in enumerate(kinds))
+        index = columns.add(f"CASE {which} END")
+        shapes = [self._fields(place, kind, fields, columns) for kind, fields in zip(kinds, asked, strict=True)]
+
+        def shape(row: Row, bound: Bound) -> Any:
+            return shapes[row[index]](row, bound)
+
+        return shape
+
+    def _fields(self, place: Place, kind: NodeMapping, asked: Fields, columns: Columns) -> Shape:
+        made = ObjectShape(kind.name)
+        for key, nodes in asked.items():
+            name = nodes[0].name.value
+            if name == "__typename":
+                made.constant(key, kind.name)
+                continue
+            self._may_see(kind.name, name)
+            self._field(made, key, kind.fields[name], nodes, place, columns)
+        return made.build()
+
+    def _field(
+        self, made: ObjectShape, key: str, spec: FieldSpec, nodes: list[FieldNode], place: Place, columns: Columns
+    ) -> None:
+        arguments = self._selections.arguments(nodes[0])
+        if isinstance(spec, Scalar):
+            index = columns.add(self._leaf(spec, place, arguments))
+            show = self._items(spec, nodes) if spec.item else scalars.shower(spec)
+            made.leaf(key, index, show, required=not spec.nullable)
+            return
+        # Several types of an interface may ask the same relation with the same nodes: it is read once.
+        known = (spec.name, place.var, tuple(map(id, nodes)))
+        shape = self._related.get(known)
+        if shape is None:
+            shape = (
+                self._related_page(spec, nodes, place, arguments, columns)
+                if spec.page
+                else self._related_one(spec, nodes, place, columns)
+            )
+            self._related[known] = shape
+        made.part(key, shape)
+
+    def _leaf(self, spec: Scalar, place: Place, arguments: Mapping[str, Value]) -> str:
+        given = dict(arguments)
+        if AS_OF in spec.arguments and AS_OF not in given and place.as_of:
+            given[AS_OF] = place.as_of
+        owner = place.edge_var if place.edge and place.edge.fields.get(spec.name) is spec else place.var
+        if spec.stored and not given:
+            return scalars.stored_expression(spec.type, f"{owner}.{spec.stored}")
+        values = {
+            name: scalars.placeholder(argument.type, self._parameters.add(given[name], argument.convert))
+            if name in given
+            else "null"
+            for name, argument in spec.arguments.items()
+        }
+        values |= {name: self._parameters.constant(value) for name, value in spec.constants.items()}
+        expression = fill(spec.cypher, n=place.var, e=place.edge_var, o=place.origin, **values)
+        return scalars.stored_expression(spec.type, expression)
+
+    def _items(self, spec: Scalar, nodes: list[FieldNode]) -> Callable[[Any], Any]:
+        """Shows a list of objects that is stored as JSON text, with the selected fields only."""
+        asked = self._selected_items(nodes, spec.item)
+        parse = scalars.shower(spec)
+
+        def show(text: Any) -> Any:
+            parsed = parse(text) if parse else text
+            return [_picked(item, asked) for item in parsed]
+
+        return show
+
+    def _selected_items(self, nodes: list[FieldNode], item: type | None) -> dict[str, tuple[str, Any]]:
+        definition = getattr(item, "__strawberry_definition__", None)
+        type_name = definition.name if definition else ""
+        asked: dict[str, tuple[str, Any]] = {}
+        for key, inner in self._selections.fields(sub_selections(nodes), frozenset({type_name})).items():
+            name = inner[0].name.value
+            if name == "__typename":
+                asked[key] = ("", type_name)
+                continue
+            below = self._selected_items(inner, _item_class(definition, name)) if inner[0].selection_set else None
+            asked[key] = (name, below)
+        return asked
+
+    def _related_one(self, spec: Relation, nodes: list[FieldNode], place: Place, columns: Columns) -> Shape:
+        target = self._registry.of(spec.target)
+        other, tie = self._names.pair()
+        inner = Columns()
+        there = Place(target, other, None, tie, place.var, place.as_of, place.depth + 1)
+        shape = self._object(there, nodes, inner)
+        pattern = traversal(spec, place.var, tie, other, target.label)
+        index = columns.add(
+            f"COLLECT {{ MATCH {pattern} WITH {other} ORDER BY {other}.{target.key} LIMIT 1 RETURN {inner} }}[0]"
+        )
+
+        def part(row: Row, bound: Bound) -> Any:
+            found = row[index]
+            return None if found is None else shape(found, bound)
+
+        return part
+
+    def _related_page(
+        self, spec: Relation, nodes: list[FieldNode], place: Place, arguments: Mapping[str, Value], columns: Columns
+    ) -> Shape:
+        target = self._registry.of(spec.target)
+        edge = self._registry.edges[spec.edge] if spec.edge else None
+        other, tie = self._names.pair()
+        as_of = arguments.get(AS_OF) or place.as_of
+        there = Place(target, other, edge, tie, place.var, as_of, place.depth + 1)
+        terms = []
+        if as_of and spec.as_of:
+            day = self._day(as_of)
+            terms.append(f"({tie}.since IS NULL OR {tie}.since <= {day})")
+            terms.append(f"({tie}.until IS NULL OR {tie}.until > {day})")
+        if as_of and target.as_of:
+            terms.append(self._held(target, other, as_of))
+        match = f"MATCH {traversal(spec, place.var, tie, other, target.label)}"
+        return self._page(there, nodes, arguments, columns, match=match, order=spec.order, terms=terms)
+
+    def _page(
+        self,
+        place: Place,
+        nodes: list[FieldNode],
+        arguments: Mapping[str, Value],
+        columns: Columns,
+        *,
+        match: str,
+        order: str,
+        rank: str = "",
+        scan: bool = False,
+        terms: list[str] | None = None,
+    ) -> Shape:
+        """The shape of a connection: its rows as one list, its count beside it, both limited in the database."""
+        asked = self._selections.fields(
+            sub_selections(nodes), frozenset({f"{connection_name(place.node, place.edge)}Connection"})
+        )
+        wanted = {inner[0].name.value for inner in asked.values()}
+        backwards = "last" in arguments or "before" in arguments
+        limit = self._limit(arguments, backwards=backwards)
+        ordering = self._ordering(place, arguments, order, backwards=backwards)
+        where = list(terms or [])
+        if "where" in arguments:
+            where.append(self._filters.predicate(arguments["where"], place.node, place.var, place.edge, place.edge_var))
+        page = Page(connection_name(place.node, place.edge), ordering, limit.removeprefix("$"), backwards=backwards)
+        for key, inner in asked.items():
+            self._page_field(page, key, inner, place)
+        rows = total = None
+        if wanted & {"edges", "nodes", "pageInfo"}:
+            cursor = arguments.get("before" if backwards else "after")
+            page.continued = cursor is not None
+            more = [*where, ordering.beyond(cursor, self._parameters)] if cursor else where
+            if scan:
+                more = [*ordering.indexed, *more]
+            keep = ", ".join(name for name in (place.var, place.edge_var) if name)
+            by = f"ORDER BY {rank}, {place.var}.{place.node.key}" if rank else ordering.order_by
+            rows = columns.add(
+                # The page is cut before anything below it is read.
+                f"COLLECT {{ {match}{_where(more)} WITH {keep} {by} LIMIT {limit} RETURN {page.columns} }}",
+                key=("page", place.var),
+            )
+        if "totalCount" in wanted:
+            total = columns.add(f"COUNT {{ {match}{_where(where)} }}", key=("count", place.var))
+        return page.shape(rows, total)
+
+    def _page_field(self, page: Page, key: str, nodes: list[FieldNode], place: Place) -> None:
+        """Add one field of a connection."""
+        name = nodes[0].name.value
+        if name == "nodes":
+            page.rows(key, self._object(place, nodes, page.columns))
+        elif name == "edges":
+            page.rows(key, self._edge(page, nodes, place))
+        elif name == "pageInfo":
+            selected = self._selections.fields(sub_selections(nodes), frozenset({"PageInfo"}))
+            page.info(key, {inner: found[0].name.value for inner, found in selected.items()})
+        elif name == "totalCount":
+            page.total(key)
+        else:
+            page.constant(key, f"{page.name}Connection")
+
+    def _edge(self, page: Page, nodes: list[FieldNode], place: Place) -> Shape:
+        made = ObjectShape(f"{page.name}Edge")
+        for key, inner in self._selections.fields(sub_selections(nodes), frozenset({f"{page.name}Edge"})).items():
+            name = inner[0].name.value
+            if name == "cursor":
+                made.part(key, page.cursor())
+            elif name == "node":
+                made.part(key, self._object(place, inner, page.columns))
+            elif name == "__typename":
+                made.constant(key, f"{page.name}Edge")
+            elif place.edge:
+                self._may_see(place.edge.name, name)
+                self._field(made, key, place.edge.fields[name], inner, place, page.columns)
+        return made.build()
+
+    def _ordering(self, place: Place, arguments: Mapping[str, Value], order: str, *, backwards: bool) -> Ordering:
+        names = [value.raw for value in arguments["orderBy"].elements()] if "orderBy" in arguments else []
+        return Ordering(
+            names or ([order] if order else []),
+            place.node,
+            place.var,
+            place.edge,
+            place.edge_var,
+            backwards=backwards,
+        )
+
+    def _limit(self, arguments: Mapping[str, Value], *, backwards: bool) -> str:
+        if backwards and ("first" in arguments or "after" in arguments):
+            raise InvalidInput(
+                "A page is read forwards (first, after) or backwards (last, before), not both.",
+                hint="Leave one pair out.",
+            )
+        given = arguments.get("last" if backwards else "first")
+        if given is None:
+            return self._parameters.constant(self._limits.default_page + 1)
+        return self._parameters.add(given, self._page_limit)
+
+    def _page_limit(self, size: Any) -> int:
+        """One row more than asked, which tells whether there is a next page."""
+        largest = self._limits.largest_page
+        if not 0 <= size <= largest:
+            raise InvalidInput(
+                f"A page has 0 to {largest} rows, not {size}.", hint="Read on with the cursor.", limit=largest
+            )
+        return int(size) + 1
+
+
+def connection_name(node: NodeMapping, edge: EdgeMapping | None) -> str:
+    """What the GraphQL types of a page are called: the relationship's name, if it has properties, and the node's."""
+    return f"{edge.name if edge else ''}{node.name}"
+
+
+def fill(template: str, **names: str) -> str:
+    """A Cypher template of the mapping with its ``{name}`` places filled; other braces are Cypher's own."""
+    return _PLACE.sub(lambda match: names.get(match.group(1), match.group()), template)
+
+
+def _where(terms: list[str]) -> str:
+    kept = [term for term in terms if term != "true"]
+    return f" WHERE {' AND '.join(kept)}" if kept else ""
+
+
+def _labels(mapping: NodeMapping) -> str:
+    """The labels to look a node up by: the one that owns the index first."""
+    return f"{mapping.interface.label}:{mapping.label}" if mapping.interface else mapping.label
+
+
+def _interface_name(mapping: NodeMapping) -> str:
+    return mapping.interface.name if mapping.interface else mapping.name
+
+
+def _asks_type_name(asked: Fields) -> bool:
+    return any(nodes[0].name.value == "__typename" for nodes in asked.values())
+
+
+def _item_class(definition: Any, name: str) -> type | None:
+    """The class of the objects in the list field ``name`` of a stored object."""
+    for field in definition.fields if definition else ():
+        if to_camel_case(field.python_name) == name:
+            kind = field.type
+            while hasattr(kind, "of_type"):
+                kind = kind.of_type
+            return kind if isinstance(kind, type) else None
+    return None
+
+
+def _picked(item: Any, asked: Mapping[str, tuple[str, Any]]) -> dict[str, Any]:
+    """The selected fields of one stored object; ``asked``: key -> (name, what is asked below or a constant)."""
+    made: dict[str, Any] = {}
+    for key, (name, below) in asked.items():
+        if not name:
+            made[key] = below
+            continue
+        value = item.get(name)
+        made[key] = [_picked(each, below) for each in value] if isinstance(below, dict) and value else value
+    return made

@@ -1,0 +1,108 @@
+"""Which fields of the graph a caller may ask for. Coarse today: staff see all, a customer sees the own things.
+
+The check is made while a query is compiled, for the selection, the filters and the orderings alike, so that a filter
+tells nothing about a field that the caller may not see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from graph_crm.errors import Forbidden
+from graph_crm.security.roles import Caller, Permission
+
+_PARTY: Final = frozenset(
+    {
+        "id",
+        "displayName",
+        "status",
+        "street",
+        "city",
+        "region",
+        "postalCode",
+        "country",
+        "language",
+        "timeZone",
+        "version",
+        "agreements",
+        "contactPoints",
+        "givenName",
+        "familyName",
+        "birthDate",
+        "sex",
+        "legalName",
+        "registrationNumber",
+    }
+)
+_EVERYTHING_BUT: Final[dict[str, frozenset[str]]] = {
+    # What the customer may read of each type is everything, but not the ways to other people.
+    "Agreement": frozenset({"holders", "transfersOut", "transfersIn", "supports", "dependsOn", "source"}),
+    "ContactPoint": frozenset({"parties"}),
+    "Product": frozenset(),
+    "ProductFamily": frozenset(),
+    "StandingOrder": frozenset(),
+    "Movement": frozenset(),
+    "Holding": frozenset(),
+    "Reach": frozenset(),
+    "Step": frozenset(),
+}
+_CUSTOMER_ROOTS: Final = frozenset({"party", "product", "products", "productFamilies"})
+
+
+def scope(caller: Caller) -> tuple[str, str | None]:
+    """What tells callers with different views apart: compiled statements are shared within one scope only."""
+    if caller.may(Permission.READ_PARTIES):
+        return ("staff", None)
+    return (caller.role.value, caller.party_id)
+
+
+def visibility(caller: Caller) -> Callable[[str, str], None]:
+    """A check (type, field) that raises Forbidden for what the caller may not see."""
+    if caller.may(Permission.READ_PARTIES):
+        return _everything
+
+    def check(type_name: str, field: str) -> None:
+        if type_name in {"Party", "Person", "Organization"}:
+            allowed = field in _PARTY
+        else:
+            allowed = type_name in _EVERYTHING_BUT and field not in _EVERYTHING_BUT[type_name]
+        if not allowed:
+            raise Forbidden(
+                f"The role {caller.role} may not read {type_name}.{field}.",
+                hint="Leave the field out.",
+                type=type_name,
+                field=field,
+            )
+
+    return check
+
+
+def _everything(_type_name: str, _field: str) -> None:
+    """Staff see every field."""
+
+
+def check_root(caller: Caller, field: str) -> None:
+    """Raise Forbidden where the caller may not ask the root field at all."""
+    if not caller.may(Permission.READ_PARTIES) and field not in _CUSTOMER_ROOTS:
+        raise Forbidden(
+            f"The role {caller.role} may not ask {field}.",
+            hint=f"It may ask {', '.join(sorted(_CUSTOMER_ROOTS))}.",
+            field=field,
+        )
+
+
+def root_key(caller: Caller, field: str) -> Callable[[str], str]:
+    """A check of the key that the root field asks for, made in every call: a customer's own party, or Forbidden.
+
+    Whether the other party exists is not told.
+    """
+    if field != "party" or caller.may(Permission.READ_PARTIES):
+        return str
+
+    def own(key: str) -> str:
+        if not caller.may_read_party(str(key)):
+            raise Forbidden("A customer may read the own party only.", hint="Ask with the id that the token names.")
+        return str(key)
+
+    return own
