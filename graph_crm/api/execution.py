@@ -196,7 +196,7 @@ class Executor:
             caller.require(Permission.INTROSPECT)
         explained: list[dict[str, Any]] | None = [] if request.explain else None
 
-        async def fetch(_context: RequestContext, type_name: str, key: str, info: Any) -> Shaped:
+        async def fetch(type_name: str, key: str, info: Any) -> Shaped:
             compiler = self._compiler(operation, variables, caller)
             statement = compiler.node(self._schema.registry.nodes[type_name], key, info.field_nodes)
             found = await self._fetched(statement, info.path.key, variables, explained)

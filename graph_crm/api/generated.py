@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from collections.abc import Callable
-from typing import Any, Optional
+from typing import Any
 
 import strawberry
 
@@ -89,7 +89,7 @@ class GeneratedTypes:
         if root.start:
             first = f"Rows of the page, at most {self._limits.largest_page}; {self._limits.default_page} when left out."
             arguments = {**given, "first": (int | None, first)}
-            arguments["where"] = (Optional[self.filter(node, edge)], "Only what matches this.")
+            arguments["where"] = (self.filter(node, edge) | None, "Only what matches this.")
         else:
             arguments = {**given, **self._page_arguments(node, edge)}
             arguments[AS_OF] = (dt.date | None, AS_OF_MEANING)
@@ -98,7 +98,7 @@ class GeneratedTypes:
     def _relation_field(self, spec: Relation, origin: type) -> Any:
         target = self._registry.of(spec.target)
         if not spec.page:
-            annotation = Optional[target.cls] if spec.nullable else target.cls
+            annotation = target.cls | None if spec.nullable else target.cls
             return strawberry_field(spec.name, annotation, spec.description, origin)
         edge = self._registry.edges[spec.edge] if spec.edge else None
         arguments = self._page_arguments(target, edge)
@@ -113,9 +113,9 @@ class GeneratedTypes:
             "after": (str | None, "Start after this cursor (endCursor of the page before)."),
             "last": (int | None, f"Read backwards: so many rows from the end, at most {largest}."),
             "before": (str | None, "End before this cursor (startCursor of the page after)."),
-            "where": (Optional[self.filter(node, edge)], "Only what matches this."),
+            "where": (self.filter(node, edge) | None, "Only what matches this."),
             "orderBy": (
-                Optional[list[self.order(node, edge)]],  # type: ignore[misc]  # a type made at run time
+                list[self.order(node, edge)] | None,  # type: ignore[misc]  # a type made at run time
                 "Up to three orderings, the first counts most; rows that are equal in all come by identifier.",
             ),
         }
@@ -144,7 +144,7 @@ class GeneratedTypes:
                 strawberry_field("node", node.cls, f"The {node.name}.", made),
             ]
             for spec in edge.fields.values() if edge else ():
-                annotation = Optional[spec.type] if spec.nullable else spec.type
+                annotation = spec.type | None if spec.nullable else spec.type
                 fields.append(strawberry_field(spec.name, annotation, spec.description, made))
             return fields
 
@@ -249,4 +249,4 @@ def _definition(cls: type) -> Any:
 
 
 def _input_field(name: str, annotation: Any, description: str, origin: type) -> Any:
-    return strawberry_field(name, Optional[annotation], description, origin)
+    return strawberry_field(name, annotation | None, description, origin)

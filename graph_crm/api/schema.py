@@ -12,8 +12,8 @@ from strawberry.tools import merge_types
 
 from graph_crm.api.generated import GeneratedTypes
 from graph_crm.api.scalars import SCALARS
-from graph_crm.contacts.api import ContactMutations
 from graph_crm.contacts import types as contacts
+from graph_crm.contacts.api import ContactMutations
 from graph_crm.decisions import types as decisions
 from graph_crm.events.api import EventMutations
 from graph_crm.graph.compiler import Limits

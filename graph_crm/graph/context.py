@@ -13,7 +13,7 @@ S = TypeVar("S")
 class Fetch(Protocol):
     """Compiles the selection of a running field to one statement and reads the node with it."""
 
-    async def __call__(self, context: RequestContext, type_name: str, key: str, info: Any) -> Any:
+    async def __call__(self, type_name: str, key: str, info: Any) -> Any:
         """The node of type ``type_name`` with the key, shaped for the response; raises `NotFound`."""
 
 
@@ -38,7 +38,7 @@ class RequestContext:
 
     async def fetch(self, type_name: str, key: str, info: Any) -> Any:
         """Answer a mutation with a node: one statement for the whole selection."""
-        return await self._fetch(self, type_name, key, info)
+        return await self._fetch(type_name, key, info)
 
     def service(self, service: type[S]) -> S:
         """The use cases of a slice, for example ``context.service(PartyService)``."""

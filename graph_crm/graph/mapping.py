@@ -25,7 +25,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NewType, Optional, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
@@ -374,7 +374,7 @@ def _strawberry_leaf(spec: Scalar, origin: type) -> StrawberryField:
     annotation = list[spec.item] if spec.item else JSON if spec.type is JsonText else spec.type  # type: ignore[name-defined]  # a class known at run time
     return strawberry_field(
         spec.name,
-        Optional[annotation] if spec.nullable else annotation,
+        annotation | None if spec.nullable else annotation,
         spec.description,
         origin,
         {name: (argument.type | None, argument.description) for name, argument in spec.arguments.items()},

@@ -166,9 +166,10 @@ graph.root(
         name="searchParties",
         node=Party,
         page=True,
-        description="Parties by name, phone, e-mail or identifier; the best first. Case, accents and a typo are forgiven"
-        " and the beginning of a word is enough.",
-        start="CALL db.index.fulltext.queryNodes('party_search', {query}, {limit: {limit}}) YIELD node AS {n}, score AS {e}",
+        description="Parties by name, phone, e-mail or identifier; the best first. Case, accents and a typo are"
+        " forgiven, and the beginning of a word is enough.",
+        start="CALL db.index.fulltext.queryNodes('party_search', {query}, {limit: {limit}})"
+        " YIELD node AS {n}, score AS {e}",
         rank="{e} DESC",
         edge=Search,
         arguments={"query": Argument(str, "What to look for.", search_query)},

@@ -94,13 +94,8 @@ class Filters:
     def _term(
         self, name: str, value: Value, node: NodeMapping, var: str, edge: EdgeMapping | None, edge_var: str
     ) -> str:
-        if name in {"and", "or"}:
-            parts = [f"({self.predicate(each, node, var, edge, edge_var)})" for each in value.elements()]
-            if name == "and":
-                return f"({' AND '.join(parts)})" if parts else "true"
-            return f"({' OR '.join(parts)})" if parts else "false"
-        if name == "not":
-            return f"NOT coalesce({self.predicate(value, node, var, edge, edge_var)}, false)"
+        if name in {"and", "or", "not"}:
+            return self._combined(name, value, node, var, edge, edge_var)
         if name == "edge" and edge:
             return self._edge(value, edge, edge_var)
         narrowed = narrowing(node).get(name)
@@ -108,9 +103,17 @@ class Filters:
             return f"({var}:{narrowed.label} AND {self.predicate(value, narrowed, var)})"
         self._may_see(node.name, name)
         spec = node.fields[name]
-        if isinstance(spec, Scalar):
-            return self._property(value, spec, var)
-        return self._relation(value, spec, var)
+        return self._property(value, spec, var) if isinstance(spec, Scalar) else self._relation(value, spec, var)
+
+    def _combined(
+        self, name: str, value: Value, node: NodeMapping, var: str, edge: EdgeMapping | None, edge_var: str
+    ) -> str:
+        if name == "not":
+            return f"NOT coalesce({self.predicate(value, node, var, edge, edge_var)}, false)"
+        parts = [f"({self.predicate(each, node, var, edge, edge_var)})" for each in value.elements()]
+        if not parts:
+            return "true" if name == "and" else "false"
+        return f"({f' {name.upper()} '.join(parts)})"
 
     def _edge(self, where: Value, edge: EdgeMapping, var: str) -> str:
         terms = [self._property(value, edge.fields[name], var) for name, value in where.entries()]

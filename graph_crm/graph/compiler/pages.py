@@ -130,7 +130,7 @@ class Ordering:
                 continue
             if not isinstance(value, _ACCEPTED.get(key.kind, (str,))) or not _readable(key.kind, value):
                 raise self._refused()
-        return values
+        return list(values)
 
     @staticmethod
     def _refused() -> InvalidInput:

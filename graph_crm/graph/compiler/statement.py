@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ class Statement:
 
     text: str
     parameters: Parameters
-    shape: Callable[[list[Row], Bound], Any]
+    shape: Callable[[Sequence[Sequence[Any]], Bound], Any]
 
 
 class Names:
@@ -119,7 +119,7 @@ class Compiler:
         where = f" WHERE {self._held(mapping, var, as_of)}" if as_of and mapping.as_of else ""
         shape = self._object(place, nodes, columns)
 
-        def shaped(rows: list[Row], bound: Bound) -> Any:
+        def shaped(rows: Sequence[Sequence[Any]], bound: Bound) -> Any:
             return shape(rows[0][0], bound) if rows else None
 
         return Statement(f"MATCH {pattern}{where} RETURN {columns}", self._parameters, shaped)
@@ -143,7 +143,7 @@ class Compiler:
         place = Place(mapping, var, edge, tie if edge else "", as_of=arguments.get(AS_OF))
         shape = self._page(place, nodes, arguments, columns, match=match, order=root.order, rank=rank, scan=not rank)
 
-        def shaped(rows: list[Row], bound: Bound) -> Any:
+        def shaped(rows: Sequence[Sequence[Any]], bound: Bound) -> Any:
             return shape(rows[0][0], bound)
 
         return Statement(f"RETURN {columns}", self._parameters, shaped)
