@@ -374,7 +374,7 @@ class Database:
         await session.close()
 
     async def _auto_commit(
-        self, statement: str, parameters: Mapping[str, Any] | None, access: str, limit: float
+        self, statement: str, parameters: dict[str, Any] | None, access: str, limit: float
     ) -> list[Row]:
         attempts: _Attempts | None = None
         remaining = limit
@@ -382,7 +382,7 @@ class Database:
             session = self._session(access)
             started = time.perf_counter()
             try:
-                query = Query(statement, timeout=remaining)  # type: ignore[arg-type]  # LiteralString
+                query = Query(statement, timeout=remaining)
                 result = await session.run(query, parameters)
                 rows = [record async for record in result]
             except BaseException as error:

@@ -105,10 +105,10 @@ def _passing(cause: Exception, code: str) -> CrmError | None:
         return DatabaseUnavailable("Neo4j does not answer", hint="`graph-crm doctor` says what is wrong")
     if any(word in code for word in _STOPPED):
         return DatabaseTimeout("The statement was stopped at its time limit", hint="Ask for less at once")
-    if code.endswith(_TOO_LARGE):
-        return DatabaseBusy("The statement needs more memory than Neo4j has", hint="Ask for less at once")
     if isinstance(cause, TransientError):
-        return DatabaseBusy(f"Neo4j could not finish under load: {code}", hint="Repeat the request")
+        large = code.endswith(_TOO_LARGE)
+        told = "The statement needs more memory than Neo4j has" if large else f"Neo4j is under load: {code}"
+        return DatabaseBusy(told, hint="Ask for less at once" if large else "Repeat the request")
     return None
 
 

@@ -1,0 +1,224 @@
+"""The types of events that the bank records, each with what it may tell.
+
+A payload is checked and brought into one form before it is stored: names in camelCase, money as an integer in
+hundredths of the currency unit, as everywhere in the graph. What a type does not name is refused, so that a spelling
+mistake of the sender is seen at once and not months later by a rule that never fires.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from graph_crm.errors import ConfigurationError, InvalidInput
+
+MAX_PAYLOAD_BYTES = 16_384
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+def _hundredths(value: Any) -> int:
+    """An amount such as "1250.50" as 125050."""
+    try:
+        amount = Decimal(str(value))
+        exact = amount * 100
+        if isinstance(value, bool) or not amount.is_finite() or exact != exact.to_integral_value():
+            raise ValueError('write an amount with at most two decimals, "1250.50"')
+    except InvalidOperation as error:
+        raise ValueError('write an amount as "1250.50"') from error
+    return int(exact)
+
+
+Money = Annotated[int, BeforeValidator(_hundredths), Field(ge=-(10**15), le=10**15)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+LongText = Annotated[str, Field(min_length=1, max_length=4000)]
+
+
+class Payload(BaseModel):
+    """Base of all payloads: immutable, and nothing that the type does not name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=False)
+
+
+class Nothing(Payload):
+    """The type says it all."""
+
+
+class AtmBalanceCheck(Payload):
+    """The customer looked at the balance at an ATM."""
+
+    atm: Text | None = None
+    balance: Money | None = None
+    currency: Currency | None = None
+
+
+class CardPayment(Payload):
+    """A purchase paid by card."""
+
+    amount: Money
+    currency: Currency
+    merchant: Text | None = None
+    category: Annotated[str, Field(pattern=r"^\d{4}$")] | None = Field(default=None, description="ISO 18245 code")
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    online: bool | None = None
+
+
+class Withdrawal(Payload):
+    """Cash taken out, by card at a machine or at the counter."""
+
+    amount: Money
+    currency: Currency
+    atm: Text | None = None
+    purpose: Text | None = None
+
+
+class Login(Payload):
+    """The customer logged in."""
+
+    device: Text | None = None
+    successful: bool = True
+
+
+class PageView(Payload):
+    """The customer looked at a page of the bank's site or app."""
+
+    page: Text
+    session: Text | None = None
+    seconds: Annotated[float, Field(ge=0, le=86_400)] | None = None
+
+
+class ProductPageView(PageView):
+    """The customer looked at the page of a product."""
+
+    page: Text | None = None  # type: ignore[assignment]  # the product says which page it is
+    product_code: Text
+
+
+class Application(Payload):
+    """An application for a product, begun or left."""
+
+    product_code: Text
+    application: Text | None = None
+    step: Text | None = None
+    amount: Money | None = None
+    currency: Currency | None = None
+
+
+class Complaint(Payload):
+    """The customer complained."""
+
+    subject: Text
+    text: LongText | None = None
+    product_code: Text | None = None
+
+
+class BranchVisit(Payload):
+    """The customer came to a branch."""
+
+    branch: Text | None = None
+    purpose: Text | None = None
+
+
+class Call(Payload):
+    """The customer called, or was called."""
+
+    purpose: Text | None = None
+    seconds: Annotated[int, Field(ge=0, le=86_400)] | None = None
+    agent: Text | None = None
+
+
+class LifeEvent(Payload):
+    """Something that changes a life: a marriage, a birth, a move, a new job, a retirement."""
+
+    kind: Annotated[str, Field(pattern=r"^(MARRIAGE|DIVORCE|BIRTH|DEATH_IN_FAMILY|MOVE|NEW_JOB|JOB_LOSS|RETIREMENT)$")]
+    on: dt.date | None = None
+
+
+@dataclass(frozen=True)
+class EventType:
+    """One type of event: its name (lower_snake_case), what its payload holds, what it means."""
+
+    name: str
+    payload: type[Payload]
+    description: str
+
+
+class EventCatalogue:
+    """The known types of events. A plugin adds its own with `add`."""
+
+    def __init__(self, types: Iterable[EventType] = ()) -> None:
+        self._types: dict[str, EventType] = {}
+        for one in types:
+            self.add(one)
+
+    def __iter__(self) -> Iterator[EventType]:
+        return iter(self._types.values())
+
+    def add(self, one: EventType) -> None:
+        """Make a type known. Raises ConfigurationError for a name that can't be used or is taken."""
+        if not _NAME.fullmatch(one.name):
+            raise ConfigurationError(f"{one.name[:80]!r} is no name of an event type", hint="Use lower_snake_case")
+        if one.name in self._types:
+            raise ConfigurationError(f"The event type {one.name} exists")
+        self._types[one.name] = one
+
+    def get(self, name: str) -> EventType:
+        """The type of that name. Raises InvalidInput that names the known ones."""
+        found = self._types.get(name)
+        if found is None:
+            raise InvalidInput(
+                f"There is no event type {name[:80]!r}",
+                hint=f"Known are {', '.join(sorted(self._types))}",
+                field="type",
+            )
+        return found
+
+    def payload_text(self, name: str, payload: Mapping[str, Any] | None) -> str | None:
+        """The payload in the form that is stored, None where it tells nothing.
+
+        Raises: InvalidInput that names each wrong field, without its value.
+        """
+        model = self.get(name).payload
+        try:
+            checked = model.model_validate(dict(payload or {}))
+        except ValidationError as error:
+            raise InvalidInput(
+                f"The payload of {name} can't be used: "
+                + "; ".join(f"{'.'.join(map(str, one['loc'])) or 'payload'}: {one['msg']}" for one in error.errors()),
+                field="payload",
+            ) from error
+        told = checked.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
+        text = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+        if len(text) > MAX_PAYLOAD_BYTES:
+            raise InvalidInput(f"A payload has at most {MAX_PAYLOAD_BYTES} bytes", field="payload")
+        return text.decode() if told else None
+
+
+def standard_catalogue() -> EventCatalogue:
+    """The types that the platform ships with."""
+    return EventCatalogue(
+        [
+            EventType("atm_balance_check", AtmBalanceCheck, "The customer looked at the balance at an ATM."),
+            EventType("card_payment", CardPayment, "A purchase paid by card."),
+            EventType("card_withdrawal", Withdrawal, "Cash taken from a machine by card."),
+            EventType("cash_withdrawal", Withdrawal, "Cash taken at the counter."),
+            EventType("login", Login, "The customer logged in."),
+            EventType("page_view", PageView, "The customer looked at a page."),
+            EventType("product_page_view", ProductPageView, "The customer looked at the page of a product."),
+            EventType("application_started", Application, "The customer began to apply for a product."),
+            EventType("application_abandoned", Application, "The customer left an application unfinished."),
+            EventType("complaint", Complaint, "The customer complained."),
+            EventType("branch_visit", BranchVisit, "The customer came to a branch."),
+            EventType("call", Call, "The customer called or was called."),
+            EventType("birthday", Nothing, "It is the customer's birthday."),
+            EventType("life_event", LifeEvent, "Something that changes a life."),
+        ]
+    )
