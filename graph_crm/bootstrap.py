@@ -17,10 +17,14 @@ from pydantic import SecretStr
 
 from graph_crm import logs
 from graph_crm.api.platform import Platform
-from graph_crm.graph.database import Database
+from graph_crm.decisions.service import DecisionService
+from graph_crm.events.service import RECORDED
+from graph_crm.events.worker import Worker
+from graph_crm.graph.database import Database, Transaction
 from graph_crm.graph.engine import Address, Engine, EngineConfig, Progress
 from graph_crm.graph.engine.config import no_progress
 from graph_crm.graph.migrations import Migrator
+from graph_crm.graph.outbox import OutboxEntry
 from graph_crm.importing.demo_bank import seed_demo_bank
 from graph_crm.resources import folder
 from graph_crm.rules.manager import RuleBook
@@ -38,6 +42,7 @@ def engine(settings: Settings) -> Engine:
             cache_dir=settings.cache_dir,
             version=settings.engine_version,
             repository=str(settings.engine_repository) if settings.engine_repository else None,
+            source=settings.engine_source,
             heap_mb=settings.engine_heap_mb,
             pagecache_mb=settings.engine_pagecache_mb,
         )
@@ -55,19 +60,14 @@ async def neo4j(settings: Settings, *, progress: Progress = no_progress) -> Asyn
         yield settings
         return
     own = engine(settings)
-    status = own.status()
-    if status.running and status.address is not None:
-        yield _with_address(settings, status.address)
-        return
-    if not status.installed:
-        await asyncio.to_thread(own.install, progress=progress)
-    address = await asyncio.to_thread(own.start)
-    log.info("engine_started", uri=address.uri)
+    address = await asyncio.to_thread(own.ensure_running, progress)
+    log.info("engine_ready", uri=address.uri, owned=address.owned)
     try:
         yield _with_address(settings, address)
     finally:
-        await asyncio.to_thread(own.stop)
-        log.info("engine_stopped")
+        if address.owned:
+            await asyncio.to_thread(own.stop)
+            log.info("engine_stopped")
 
 
 def _with_address(settings: Settings, address: Address) -> Settings:
@@ -133,6 +133,16 @@ async def running(settings: Settings) -> AsyncIterator[Platform]:
     loaded = rules(settings)
     async with connected(settings) as database:
         yield Platform(settings=settings, database=database, verifier=check, rules=loaded)
+
+
+def worker(platform: Platform) -> Worker:
+    """The worker of this process: what each topic of the outbox leads to."""
+    decisions = DecisionService(platform.database, platform.rules)
+
+    async def decide(tx: Transaction, entry: OutboxEntry) -> None:
+        await decisions.decide_for_event(tx, entry)
+
+    return Worker(platform.database, {RECORDED: decide}, concurrency=platform.settings.worker_concurrency)
 
 
 async def is_empty(database: Database) -> bool:

@@ -146,8 +146,8 @@ class Settings(BaseSettings):
         default=60.0, description="Seconds to wait at the start until the database answers."
     )
 
-    engine_version: str | None = Field(
-        default=None, description="Version of the embedded Neo4j; unset: the one this release was tested with."
+    engine_version: Literal["2026.04.0", "5.26.28"] = Field(
+        default="2026.04.0", description="Version of the embedded Neo4j: the current one or the long-term one."
     )
     engine_repository: AnyHttpUrl | None = Field(
         default=None, description="Your own Maven repository to fetch the embedded Neo4j from; unset: the public one."
@@ -188,6 +188,9 @@ class Settings(BaseSettings):
         default="info", description="The least important message that is logged."
     )
 
+    worker_concurrency: int = Field(
+        default=4, ge=1, le=64, description="Outbox entries that a worker handles at a time."
+    )
     worker_metrics_port: int | None = Field(
         default=None, ge=1, le=65535, description="Port on which a worker shows its metrics; unset: it shows none."
     )

@@ -30,7 +30,7 @@ _SERVER_ERROR: Final = 500
 _OUTBOX: Final = """
 UNWIND ['PENDING', 'LEASED', 'FAILED'] AS state
 CALL (state) {
-  MATCH (entry:OutboxEntry {state: state})
+  MATCH (entry:OutboxEntry) WHERE entry.state = state AND entry.availableAt IS NOT NULL // as the index wants it
   RETURN count(entry) AS entries, min(entry.at) AS oldest
 }
 RETURN state, entries, oldest.epochMillis AS oldest
@@ -96,14 +96,16 @@ def routes(platform: Platform) -> list[Route]:
     async def readyz(_request: Request) -> Response:
         try:
             async with asyncio.timeout(READY_SECONDS):
-                pending = await migrator.pending()
+                pending = [one for one in await migrator.status() if one.state != "APPLIED"]
         except TimeoutError:
             return _not_ready("The database does not answer in time.")
         except CrmError as error:
             log.warning("not_ready", code=error.code)
             return _not_ready(f"{error.code}: the database is not usable.")
         if pending:
-            return _not_ready(f"{len(pending)} migrations are not applied: graph-crm migrate.")
+            return _not_ready(
+                f"{len(pending)} migrations are not as this version needs them: graph-crm migrate --status."
+            )
         return JSONResponse({"status": "ready", "version": __version__})
 
     async def metrics(_request: Request) -> Response:

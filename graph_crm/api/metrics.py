@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter, generate_latest, start_http_server
 from prometheus_client import Histogram as RequestHistogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from graph_crm import __version__
+from graph_crm.events.worker import Worker, WorkerCounts
 from graph_crm.graph.database import Database
 from graph_crm.graph.metrics import BOUNDS, Histogram
 from graph_crm.rules.manager import RuleBook
@@ -37,10 +38,13 @@ class OutboxState:
 class PlatformCollector(Collector):
     """The numbers that database and rules keep anyway, read when they are asked for."""
 
-    def __init__(self, database: Database, rules: RuleBook, outbox: Sequence[OutboxState] = ()) -> None:
+    def __init__(
+        self, database: Database, rules: RuleBook, outbox: Sequence[OutboxState] = (), worker: Worker | None = None
+    ) -> None:
         self._database = database
         self._rules = rules
         self._outbox = outbox
+        self._worker = worker
 
     def collect(self) -> Iterator[Metric]:
         """The metrics of this moment."""
@@ -51,6 +55,8 @@ class PlatformCollector(Collector):
         yield from self._of_rules()
         if self._outbox:
             yield from self._of_outbox()
+        if self._worker:
+            yield from self._of_worker(self._worker.counts)
 
     def _of_database(self) -> Iterator[Metric]:
         numbers = self._database.metrics
@@ -101,6 +107,20 @@ class PlatformCollector(Collector):
             lag.add_metric([one.state.lower()], one.oldest)
         yield entries
         yield lag
+
+    @staticmethod
+    def _of_worker(counts: WorkerCounts) -> Iterator[Metric]:
+        handled = CounterMetricFamily("graph_crm_worker_entries", "Outbox entries by result.", labels=["result"])
+        for result, count in (("done", counts.done), ("failed", counts.failed), ("lost", counts.lost)):
+            handled.add_metric([result], count)
+        yield handled
+
+
+def serve(collector: Collector, port: int) -> None:
+    """Show the metrics on this port of the loopback interface, in a thread, for a process that serves no HTTP."""
+    now = CollectorRegistry()
+    now.register(collector)
+    start_http_server(port, "127.0.0.1", now)
 
 
 def _add(family: HistogramMetricFamily, labels: list[str], numbers: Histogram) -> None:

@@ -27,7 +27,8 @@ def migrate(
             print_json(lines)
             return
         print_table(
-            ["number", "name", "applied"], [[line.number, line.name, line.applied_at or "no"] for line in lines]
+            ["number", "name", "state", "applied"],
+            [[f"{line.number:04d}", line.name, line.state, line.applied_at] for line in lines],
         )
         if not status:
             note(f"{len(done)} applied now.")

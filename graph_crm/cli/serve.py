@@ -62,7 +62,9 @@ def worker(*, with_parent: WithParent = False) -> None:
     import asyncio
 
     from graph_crm import logs
-    from graph_crm.bootstrap import running, work_outbox
+    from graph_crm.api.metrics import PlatformCollector, serve
+    from graph_crm.bootstrap import running
+    from graph_crm.bootstrap import worker as make_worker
     from graph_crm.settings import load
 
     settings = load()
@@ -71,15 +73,17 @@ def worker(*, with_parent: WithParent = False) -> None:
         _stop_with_parent()
 
     async def work() -> None:
-        stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if sys.platform == "win32":  # its loop knows no signal handlers
-                signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-            else:
-                loop.add_signal_handler(number, stop.set)
         async with running(settings) as platform:
-            await work_outbox(platform, stop)
+            busy = make_worker(platform)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if sys.platform == "win32":  # its loop knows no signal handlers
+                    signal.signal(number, lambda *_: loop.call_soon_threadsafe(busy.stop))
+                else:
+                    loop.add_signal_handler(number, busy.stop)
+            if settings.worker_metrics_port:
+                serve(PlatformCollector(platform.database, platform.rules, worker=busy), settings.worker_metrics_port)
+            await busy.run()
 
     run(work())
     note("The worker stopped.")

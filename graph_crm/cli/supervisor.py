@@ -14,27 +14,36 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from filelock import FileLock, Timeout
 
 from graph_crm import bootstrap
-from graph_crm.cli.console import note, run, say
+from graph_crm.cli.console import note, say
 from graph_crm.cli.importing import progress_bars
-from graph_crm.cli.welcome import find_examples, welcome
-from graph_crm.errors import ConfigurationError
+from graph_crm.cli.welcome import find_example, welcome
+from graph_crm.errors import ConfigurationError, CrmError
+from graph_crm.graph.engine import Progress
 from graph_crm.security.tokens import demo_secret
 from graph_crm.settings import Settings
 
 STARTED_WITHIN: Final = 60.0
 STOPPED_WITHIN: Final = 15.0
 PORTS_TRIED: Final = 50
+T = TypeVar("T")
+_ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, not bound to
 MARK: Final = "demo.json"
+
+
+class Stopped(CrmError):
+    """The user stopped the work."""
+
+    code = "STOPPED"
 
 
 @dataclass
@@ -78,52 +87,83 @@ class Demo:
         async with AsyncExitStack() as stack:
             stack.enter_context(_only_one(self._settings))
             stack.enter_context(_signals(self._stop))
-            work = asyncio.ensure_future(self._start(stack))
-            stop = asyncio.ensure_future(self._stop.wait())
-            await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                note("Stopping before everything was up ...")
-                work.cancel()
-                await asyncio.gather(work, return_exceptions=True)
+            up = await self._unless_stopped(self._start(stack))
+            if up is None:
+                note("Stopped before everything was up.")
                 return 0
-            children, text = work.result()
+            children, text = up
             say(text)
             note(f"Ready after {time.monotonic() - started:.1f} s. Ctrl-C stops everything.")
-            code = await _watch(children, stop)
+            code = await _watch(children, self._stop)
             note("Stopping ...")
         note("Stopped.")
         return code
 
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """The result of ``work``, or None when Ctrl-C came first."""
+        task = asyncio.create_task(work)
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if task.done():
+            return task.result()
+        task.cancel()
+        await asyncio.wait({task})
+        return None
+
+    def _stoppable(self, progress: Progress) -> Progress:
+        """``progress`` that ends the work of a thread, which can't be cancelled, after Ctrl-C."""
+
+        def show(label: str, done: int, total: int) -> None:
+            if self._stop.is_set():
+                raise Stopped("Stopped by Ctrl-C.")
+            progress(label, done, total)
+
+        return show
+
     async def _start(self, stack: AsyncExitStack) -> tuple[list[Child], str]:
         """Bring everything up; what was started is stopped by ``stack`` in the reverse order."""
-        demo_secret(self._settings.data_dir, create=True)
-        with progress_bars() as progress:
+        secret = _secret(self._settings)
+        with progress_bars() as bars:
+            progress = self._stoppable(bars)
             settings = await stack.enter_async_context(bootstrap.neo4j(self._settings, progress=progress))
             settings = settings.model_copy(update={"port": _free_port(settings)})
             async with bootstrap.connected(settings) as database:
                 if await bootstrap.is_empty(database):
                     note(f"Making a bank of {settings.seed_customers:,} customers ...")
                     await bootstrap.seed(database, settings, progress)
-                examples = await find_examples(database)
+                example = await find_example(database)
         # The server is started last, so that it is stopped first: no request is taken that nobody would work on.
         children = [
             await stack.enter_async_context(_child("worker", settings)),
             await stack.enter_async_context(_child("server", settings)),
         ]
         await _until_ready(settings, children)
-        return children, welcome(settings, examples)
+        return children, welcome(settings, secret, example)
 
 
-async def _watch(children: list[Child], stop: asyncio.Future[bool]) -> int:
+def _secret(settings: Settings) -> str:
+    """The configured secret, or one made for this data folder."""
+    demo_secret(settings.data_dir, create=True)
+    return bootstrap.secret(settings)
+
+
+async def _watch(children: list[Child], stop: asyncio.Event) -> int:
     """Wait for Ctrl-C or the death of a child; report the latter."""
-    ends = {asyncio.ensure_future(child.process.wait()): child for child in children}
-    done, waiting = await asyncio.wait({stop, *ends}, return_when=asyncio.FIRST_COMPLETED)
-    for future in waiting:
-        future.cancel()
-    dead = [ends[future] for future in done if future in ends]
+    stopped = asyncio.create_task(_true(stop.wait()))
+    ends = {asyncio.create_task(_true(child.process.wait())): child for child in children}
+    done, waiting = await asyncio.wait({stopped, *ends}, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+    dead = [ends[task] for task in done if task in ends]
     for child in dead:
         _report(child)
     return 1 if dead else 0
+
+
+async def _true(work: Coroutine[Any, Any, Any]) -> bool:
+    await work
+    return True
 
 
 def _report(child: Child) -> None:
@@ -151,7 +191,7 @@ async def _child(name: str, settings: Settings) -> AsyncIterator[Child]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """This process's environment, with the settings that the demo decided."""
+    """The environment of a child: ours, with the settings that the demo decided."""
     assert settings.neo4j_password is not None  # noqa: S101 - bootstrap.neo4j gave it, whichever database it is
     return {
         **os.environ,
@@ -173,7 +213,7 @@ async def _until_ready(settings: Settings, children: list[Child]) -> None:
             if child.process.returncode is not None:
                 _report(child)
                 raise ConfigurationError(f"The {child.name} did not start.", hint=f"Its log is {child.log_file}.")
-        if await asyncio.to_thread(_answers, settings.port):
+        if await asyncio.to_thread(_answers, settings.host, settings.port):
             return
         await asyncio.sleep(0.1)
     raise ConfigurationError(
@@ -181,8 +221,8 @@ async def _until_ready(settings: Settings, children: list[Child]) -> None:
     )
 
 
-def _answers(port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=3)
+def _answers(host: str, port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1" if host in _ANY_ADDRESS else host, port, timeout=3)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == 200  # noqa: PLR2004 - HTTP's "OK"
@@ -206,7 +246,9 @@ def _free_port(settings: Settings) -> int:
         if settings.port not in (0, found):
             note(f"Port {settings.port} is taken: the server listens on {found}.")
         return found
-    raise ConfigurationError(f"Ports {settings.port} to {settings.port + PORTS_TRIED} are taken.", hint="Name one: --port.")
+    raise ConfigurationError(
+        f"Ports {settings.port} to {settings.port + PORTS_TRIED} are taken.", hint="Name one: --port."
+    )
 
 
 @contextmanager
@@ -250,8 +292,7 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
 def _remember(settings: Settings) -> None:
     """Mark a new data folder as the demo's: only such a one is deleted by `forget`."""
     mark = settings.data_dir / MARK
-    fresh = not settings.data_dir.exists() or not any(settings.data_dir.iterdir())
-    if fresh:
+    if not bootstrap.engine(settings).home.folder.exists():
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         mark.write_text('{"made_by": "graph-crm demo"}\n', "utf-8")
 
@@ -263,9 +304,10 @@ def forget(settings: Settings) -> str:
         return f"Nothing to forget: {folder} is not there."
     if not (folder / MARK).is_file():
         raise ConfigurationError(
-            f"{folder} was not made by the demo; it stays.", hint="Delete it by hand if you are sure that nobody needs it."
+            f"{folder} was not made by the demo; it stays.",
+            hint="Delete it by hand if you are sure that nobody needs it.",
         )
     with _only_one(settings):
-        run(bootstrap.stop_engine(settings))
+        bootstrap.engine(settings).stop()
     shutil.rmtree(folder)
-    return f"Forgotten: {folder}."
+    return f"Forgotten: {folder}." + ("" if settings.embedded else " What is in your own Neo4j stays there.")

@@ -1,1 +1,105 @@
-"""What `graph-crm demo` prints once everything is up: addresses, a token a role, three queries."""
+"""What `graph-crm demo` prints once everything is up: addresses, a token for each role, three queries."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from graph_crm.graph.database import Database
+from graph_crm.security.roles import Role
+from graph_crm.security.tokens import issue
+from graph_crm.settings import Settings
+
+# A person with a loan and some history shows most; any person will do in a bank that has none.
+_CUSTOMER: Final = """
+MATCH (party:Person)
+WITH party, COUNT { (party)-[:HOLDS]->(:Agreement {familyCode: 'LOAN'}) } AS loans ORDER BY party.id LIMIT 500
+RETURN party.id AS id, party.displayName AS name
+ORDER BY loans > 0 DESC, COUNT { (party)-[:HAD]->() } DESC, id LIMIT 1
+"""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A customer of the demo bank to try queries on."""
+
+    party_id: str
+    family_name: str
+
+
+async def find_example(database: Database) -> Example:
+    """A customer that shows something."""
+    rows = await database.read(_CUSTOMER)
+    if not rows:
+        return Example("party:none", "Nowak")
+    name = rows[0]["name"] or "Nowak"
+    return Example(rows[0]["id"], name.split()[-1])
+
+
+def queries(example: Example) -> list[tuple[str, str]]:
+    """Three queries to try, each with what it shows."""
+    name = json.dumps(example.family_name, ensure_ascii=False)
+    search = f"{{ searchParties(query: {name}, first: 5) {{ nodes {{ id displayName city }} }} }}"
+    customer = f"""{{ party(id: {json.dumps(example.party_id)}) {{ displayName
+        agreements(first: 10) {{ edges {{ role node {{ productCode status balance }} }} }}
+        interactions(first: 3) {{ nodes {{ at channel purpose outcome }} }}
+        decisions(first: 3) {{ nodes {{ at outcome offers {{ nodes {{ productCode reasons }} }} }} }} }} }}"""
+    without_card = """{ parties(first: 5, where: { agreements: {
+        some: { familyCode: { eq: "LOAN" } }, none: { familyCode: { eq: "CARD" } } } })
+        { totalCount nodes { id displayName } } }"""
+    return [
+        ("Who is it? (any word of a name, a phone, an e-mail; a typo is forgiven)", search),
+        ("Everything about one customer, in one statement", " ".join(customer.split())),
+        ("Who holds a loan and no card?", " ".join(without_card.split())),
+    ]
+
+
+def tokens(settings: Settings, secret: str, example: Example) -> dict[Role, str]:
+    """A token for each role; the customer is the example."""
+    lifetime = timedelta(hours=settings.token_hours)
+    return {
+        role: issue(
+            secret,
+            role,
+            party_id=example.party_id if role is Role.CUSTOMER else None,
+            lifetime=lifetime,
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+        )
+        for role in Role
+    }
+
+
+def welcome(settings: Settings, secret: str, example: Example) -> str:
+    """The whole text; what it says can be copied into a terminal as it is."""
+    made = tokens(settings, secret, example)
+    base = f"http://{settings.host}:{settings.port}"
+    lines = [
+        "",
+        "The bank is open.",
+        "",
+        f"  GraphQL   {base}/graphql",
+        f"  health    {base}/healthz  {base}/readyz  {base}/metrics",
+        f"  Neo4j     {settings.neo4j_uri}, user {settings.neo4j_username}",
+        f"  data      {settings.data_dir}",
+        "",
+        f"A token for each role, valid for {settings.token_hours:g} hours (customer: {example.party_id}):",
+        "",
+        *(f"  {role.value:21} {token}" for role, token in made.items()),
+        "",
+        "Three queries to try:",
+        "",
+        f"  TOKEN={made[Role.AGENT]}",
+    ]
+    for meaning, query in queries(example):
+        body = json.dumps({"query": query}, ensure_ascii=False).replace("'", "'\\''")
+        lines += [
+            "",
+            f"  # {meaning}",
+            f"  #   {query}",
+            f"  curl -s {base}/graphql -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\",
+            f"    -d '{body}'",
+        ]
+    return "\n".join([*lines, ""])
