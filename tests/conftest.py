@@ -9,23 +9,31 @@ from pathlib import Path
 import pytest
 
 from graph_crm.graph.database import Database
+from graph_crm.graph.migrations import Migrator
+from graph_crm.resources import folder
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real and standard data beside the checkout; skips where it is absent."""
-    folder = Path(__file__).parents[1].parent / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"no real data: {folder} is absent")
-    return folder
+    data = Path(__file__).parents[1].parent / "shared" / "data"
+    if not data.is_dir():
+        pytest.skip(f"no real data: {data} is absent")
+    return data
 
 
 @pytest.fixture(scope="session")
-async def database() -> AsyncIterator[Database]:
+def neo4j_address() -> tuple[str, str]:
+    """Address and password of this run's Neo4j; the user is neo4j."""
+    return os.environ["GRAPH_CRM_TEST_NEO4J_URI"], os.environ.get("GRAPH_CRM_TEST_NEO4J_PASSWORD", "devpassword")
+
+
+@pytest.fixture(scope="session")
+async def database(neo4j_address: tuple[str, str]) -> AsyncIterator[Database]:
     """The Neo4j of this run, migrated; content is whatever the tests before left (see `empty_database`)."""
-    uri = os.environ["GRAPH_CRM_TEST_NEO4J_URI"]
-    password = os.environ.get("GRAPH_CRM_TEST_NEO4J_PASSWORD", "devpassword")
+    uri, password = neo4j_address
     db = await Database.connect(uri, "neo4j", password)
+    await Migrator(db, folder("schema") / "migrations").migrate()
     yield db
     await db.close()
 
