@@ -54,7 +54,8 @@ def refused(index: int, error: CrmError) -> RefusedRow:
 def check_batch(rows: Sequence[object]) -> None:
     """Refuse a batch that is too long as a whole."""
     if len(rows) > BATCH_LIMIT:
-        raise checks.refuse("rows", f"has {len(rows)} entries", f"Send at most {BATCH_LIMIT} a call.", limit=BATCH_LIMIT)
+        hint = f"Send at most {BATCH_LIMIT} a call."
+        raise checks.refuse("rows", f"has {len(rows)} entries", hint, limit=BATCH_LIMIT)
 
 
 class PartyBatch:

@@ -48,9 +48,7 @@ def phone(value: str, region: str | None, field: str = "value") -> ContactValue:
         raise refuse(field, "is no phone number", hint) from None
     if not phonenumbers.is_valid_number(number):
         raise refuse(field, "is a phone number that no country has", hint)
-    return ContactValue(
-        ContactPointKind.PHONE, phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    )
+    return ContactValue(ContactPointKind.PHONE, phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
 def email(value: str, field: str = "value") -> ContactValue:

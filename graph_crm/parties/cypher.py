@@ -102,7 +102,10 @@ RETURN count(r) AS ended
 
 def _overlapping(kind: TieKind) -> str:
     arrow = "-" if kind is TieKind.SPOUSE_OF else "->"
-    reverse = "\nUNION ALL\nMATCH (a:Party {id: $to})-[r:PARENT_OF]->(b:Party {id: $from})\nRETURN r.id AS id, true AS reverse"
+    reverse = (
+        "\nUNION ALL\nMATCH (a:Party {id: $to})-[r:PARENT_OF]->(b:Party {id: $from})\n"
+        "RETURN r.id AS id, true AS reverse"
+    )
     return (
         f"MATCH (a:Party {{id: $from}})-[r:{kind.value}]{arrow}(b:Party {{id: $to}})\n"
         "WHERE (r.until IS NULL OR r.until > $since) AND ($until IS NULL OR r.since IS NULL OR r.since < $until)\n"
@@ -136,9 +139,7 @@ RETURN startNode(r).id AS fromId, endNode(r).id AS toId, type(r) AS kind,
 )
 """Find a tie by its id, whatever its kind, lock it and read it."""
 
-END_TIE = {
-    kind: f"MATCH ()-[r:{kind.value} {{id: $id}}]->() SET r.until = $until" for kind in TieKind
-}
+END_TIE = {kind: f"MATCH ()-[r:{kind.value} {{id: $id}}]->() SET r.until = $until" for kind in TieKind}
 
 CREATE_HOUSEHOLD = """
 MERGE (h:Household {id: $id})
@@ -193,3 +194,13 @@ SEARCH_START = "CALL db.index.fulltext.queryNodes('party_search', $query, {limit
 
 SEARCH_RANK = "score DESC, n.displayName, n.id"
 """The order of search results: the best match first, then by name."""
+
+LOCK_PARTY_STATUS = """
+UNWIND $ids AS id
+MATCH (p:Party {id: id})
+SET p.locked = true
+REMOVE p.locked
+WITH p
+RETURN p.id AS id, p.status AS status
+"""
+"""Lock the parties `$ids` (sorted) for business that hangs on them, and tell whether they are active."""

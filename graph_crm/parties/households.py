@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graph_crm.errors import AlreadyExists, NotFound
 from graph_crm.graph.database import Database, Row, Transaction
@@ -183,7 +183,7 @@ class HouseholdService:
             raise checks.refuse("householdId", "names a household that has ended", "Create a new one.")
 
     async def _changed(
-        self, tx: Transaction, household_id: str, version: int, properties: dict[str, object] | None = None
+        self, tx: Transaction, household_id: str, version: int, properties: Mapping[str, object] | None = None
     ) -> Written:
         parameters = {"id": household_id, "properties": properties or {}, "version": version, "now": self._now()}
         await tx.run(cypher.CHANGE_HOUSEHOLD, parameters)

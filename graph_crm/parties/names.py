@@ -22,7 +22,7 @@ _FOLDED = str.maketrans(
         "æ": "ae",
         "œ": "oe",
         "þ": "th",
-        "ı": "i",
+        "\u0131": "i",  # dotless i
         "ħ": "h",
         "ŧ": "t",
         "ŋ": "ng",
@@ -30,7 +30,8 @@ _FOLDED = str.maketrans(
     }
 )
 _ADDRESS_SIGNS = frozenset("@.+-_!#$%&*/=?^`{|}~:")
-_APOSTROPHES = dict.fromkeys(map(ord, "'`´ʻʼʽˈ‘’‛′＇"))
+# ASCII, grave, acute, the turned and modifier ones, the stress mark, quotation marks, prime, full width.
+_APOSTROPHES = dict.fromkeys([0x27, 0x60, 0xB4, 0x2BB, 0x2BC, 0x2BD, 0x2C8, 0x2018, 0x2019, 0x201B, 0x2032, 0xFF07])
 
 MAX_WORDS = 10
 """How many words of a search text are looked at; the rest is ignored."""
@@ -57,7 +58,8 @@ def name_key(text: str) -> str:
     key = text
     for _ in range(4):  # folding can uncover more to fold (compatibility letters with capitals inside)
         folded = unicodedata.normalize("NFKD", key).casefold().translate(_FOLDED)
-        folded = "".join(letter for letter in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(letter))
+        folded = unicodedata.normalize("NFKD", folded)
+        folded = "".join(letter for letter in folded if not unicodedata.combining(letter))
         folded = " ".join(folded.split())
         if folded == key:
             break

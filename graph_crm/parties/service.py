@@ -344,9 +344,7 @@ class PartyService:
         async def work(tx: Transaction) -> Written:
             rows = await tx.run(cypher.LOCK_TIE, {"id": tie_id})
             if not rows:
-                raise NotFound(
-                    "relationshipId: there is no such tie", hint="Read relationships of one of the parties."
-                )
+                raise NotFound("relationshipId: there is no such tie", hint="Read relationships of one of the parties.")
             row = rows[0]
             if row["until"] not in {None, last.isoformat()}:
                 raise checks.refuse("relationshipId", "names a tie that has ended", "There is nothing left to do.")

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any
 
-import orjson
 import strawberry
 
 from graph_crm.errors import VersionConflict
@@ -90,10 +89,9 @@ async def write_once(
     async def once(tx: Transaction) -> Written:
         before = await claim(tx, scope, key, fingerprint)
         if before is not None:
-            stored = orjson.loads(before)
-            return Written(stored["id"], stored["version"], tuple(stored["related"]))
+            return Written(before["id"], before["version"], tuple(before["related"]))
         written = await work(tx)
-        await remember(tx, scope, key, orjson.dumps(asdict(written)).decode())
+        await remember(tx, scope, key, asdict(written))
         return written
 
     return await database.write(once)

@@ -217,9 +217,7 @@ async def test_16_updates_without_a_version_are_all_counted(parties: PartyServic
 
 
 async def test_one_idempotency_key_makes_one_party_from_16_calls(parties: PartyService, database: Database) -> None:
-    calls = [
-        parties.create_person(JAN, contact_points=[phone("602 123 456")], idempotency_key="k1") for _ in range(16)
-    ]
+    calls = [parties.create_person(JAN, contact_points=[phone("602 123 456")], idempotency_key="k1") for _ in range(16)]
     written = await asyncio.gather(*calls)
     assert len({each.id for each in written}) == 1
     rows = await database.read("MATCH (p:Party) RETURN count(p) AS n, count { (p)-[:REACHABLE_AT]->() } AS points")
@@ -286,7 +284,9 @@ async def test_16_parties_with_one_new_phone_share_one_node(parties: PartyServic
             for n in range(16)
         ]
     )
-    rows = await database.read("MATCH (c:ContactPoint)<-[r:REACHABLE_AT]-() RETURN count(DISTINCT c) AS c, count(r) AS r")
+    rows = await database.read(
+        "MATCH (c:ContactPoint)<-[r:REACHABLE_AT]-() RETURN count(DISTINCT c) AS c, count(r) AS r"
+    )
     assert (rows[0]["c"], rows[0]["r"]) == (1, 16)
 
 
@@ -303,7 +303,9 @@ async def test_ending_a_party_ends_what_it_was_part_of(
     assert ended.version == 2
     stored = await node(database, jan.id)
     assert (stored["status"], stored["endedOn"]) == ("ENDED", "2020-06-01")
-    rows = await database.read("MATCH (:Party {id: $id})-[r]-() RETURN type(r) AS t, toString(r.until) AS u", {"id": jan.id})
+    rows = await database.read(
+        "MATCH (:Party {id: $id})-[r]-() RETURN type(r) AS t, toString(r.until) AS u", {"id": jan.id}
+    )
     assert {row["t"]: row["u"] for row in rows} == {
         "SPOUSE_OF": "2020-06-01",
         "PARENT_OF": None,
@@ -324,7 +326,9 @@ async def test_ties_are_made_and_ended(parties: PartyService, database: Database
     jan = await parties.create_person(JAN)
     firm = await parties.create_organization(OrganizationDetails(legal_name="Firma a.s."))
     tie = await parties.relate(
-        NewTie(kind=TieKind.OWNS, from_id=jan.id, to_id=firm.id, since=dt.date(2020, 1, 1), share=0.25, source="register")
+        NewTie(
+            kind=TieKind.OWNS, from_id=jan.id, to_id=firm.id, since=dt.date(2020, 1, 1), share=0.25, source="register"
+        )
     )
     assert tie.related == (jan.id, firm.id)
     ended = await parties.end_tie(tie.id, until=dt.date(2021, 1, 1))
@@ -437,7 +441,9 @@ async def test_a_batch_writes_the_good_rows_and_reports_each_bad_one(
         PartyRow(id="b:firm", details=PersonDetails(family_name="Now a person")),
         PartyRow(id="bad id", details=JAN),
         PartyRow(id="b:4", details=PersonDetails(family_name="X"), contact_points=[phone("602 123")]),
-        PartyRow(id="b:5", details=OrganizationDetails(legal_name="Good a.s."), contact_points=[phone("+420602123456")]),
+        PartyRow(
+            id="b:5", details=OrganizationDetails(legal_name="Good a.s."), contact_points=[phone("+420602123456")]
+        ),
     ]
     result = await batch.upsert(rows)
     assert (result.created, result.updated, result.unchanged) == (2, 0, 0)
@@ -461,7 +467,9 @@ async def test_a_batch_writes_the_good_rows_and_reports_each_bad_one(
 async def test_a_thousand_rows_cost_a_handful_of_statements(empty_database: Database) -> None:
     batch = PartyBatch(empty_database)
     rows = [
-        PartyRow(id=f"b:{n}", details=PersonDetails(family_name=f"Name {n}"), contact_points=[email(f"a{n}@example.com")])
+        PartyRow(
+            id=f"b:{n}", details=PersonDetails(family_name=f"Name {n}"), contact_points=[email(f"a{n}@example.com")]
+        )
         for n in range(1000)
     ]
     with empty_database.counting() as counted:
@@ -475,7 +483,9 @@ async def test_a_thousand_rows_cost_a_handful_of_statements(empty_database: Data
 async def test_concurrent_equal_batches_give_the_graph_of_one(empty_database: Database) -> None:
     batch = PartyBatch(empty_database)
     rows = [
-        PartyRow(id=f"b:{n}", details=PersonDetails(family_name=f"Name {n}"), contact_points=[email(f"a{n % 3}@example.com")])
+        PartyRow(
+            id=f"b:{n}", details=PersonDetails(family_name=f"Name {n}"), contact_points=[email(f"a{n % 3}@example.com")]
+        )
         for n in range(40)
     ]
     results = await asyncio.gather(*[batch.upsert(rows if n % 2 else rows[::-1]) for n in range(8)])

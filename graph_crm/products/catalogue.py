@@ -1,0 +1,102 @@
+"""The catalogue file: families, products and the cross-sell ladder, loaded as often as one likes."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from graph_crm.errors import ConfigurationError
+from graph_crm.graph.database import Database, Transaction
+from graph_crm.products import cypher
+from graph_crm.resources import folder
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_min_length=1)
+
+
+class _Family(_Entry):
+    code: str
+    name: str
+
+
+class _Product(_Entry):
+    code: str
+    name: str
+    family: str
+    description: str
+    kind: str
+    currency: str | None = None
+    active: bool = True
+
+
+class _LadderStep(_Entry):
+    # `from` is a word of Python, so the fields go by TOML name through dictionaries.
+    start: str
+    to: str
+    after_days: int
+    reason: str
+
+
+class _Catalogue(_Entry):
+    families: list[_Family]
+    products: list[_Product]
+    ladder: list[_LadderStep]
+
+
+@dataclass(frozen=True)
+class CatalogueLoad:
+    """How many families, products and steps of the ladder the file holds; all of them are in the graph."""
+
+    families: int
+    products: int
+    ladder: int
+
+
+def read_catalogue(path: Path) -> _Catalogue:
+    """The checked content of a catalogue file; raises `ConfigurationError` with the place of the mistake."""
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        for step in content.get("ladder", []):
+            step["start"] = step.pop("from", "")
+        catalogue = _Catalogue.model_validate(content)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path.name} can't be read: {error}", hint="Correct the file.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"{path.name}: {place}: {first['msg']}", hint="Correct the file.") from error
+    families = {family.code for family in catalogue.families}
+    products = {product.code for product in catalogue.products}
+    unknown = [f"family {product.family}" for product in catalogue.products if product.family not in families]
+    unknown += [
+        f"product {code}" for step in catalogue.ladder for code in (step.start, step.to) if code not in products
+    ]
+    if unknown:
+        raise ConfigurationError(f"{path.name} names what it does not define: {unknown[0]}", hint="Correct the file.")
+    return catalogue
+
+
+async def load_catalogue(database: Database, path: Path | None = None) -> CatalogueLoad:
+    """Load the catalogue (`seed/catalogue.toml` when no other is named) in one transaction; twice is once."""
+    catalogue = read_catalogue(path or folder("seed") / "catalogue.toml")
+    products = [
+        {"familyCode": product.family, **product.model_dump(exclude={"family"})} for product in catalogue.products
+    ]
+    ladder = [
+        {"from": step.start, "to": step.to, "afterDays": step.after_days, "reason": step.reason}
+        for step in catalogue.ladder
+    ]
+
+    async def work(tx: Transaction) -> CatalogueLoad:
+        families = [family.model_dump() for family in catalogue.families]
+        await tx.run(cypher.LOAD_FAMILIES, {"families": families})
+        await tx.run(cypher.LOAD_PRODUCTS, {"products": products})
+        await tx.run(cypher.LOAD_LADDER, {"ladder": ladder})
+        return CatalogueLoad(len(families), len(products), len(ladder))
+
+    return await database.write(work)
