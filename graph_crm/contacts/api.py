@@ -12,6 +12,7 @@ from graph_crm.contacts.kinds import Channel, ContactDirection
 from graph_crm.contacts.service import ContactService, NewInteraction
 from graph_crm.contacts.types import Interaction
 from graph_crm.graph.context import RequestContext
+from graph_crm.graph.mutation import mutation
 from graph_crm.parties.inputs import KEY, SOURCE
 
 
@@ -52,7 +53,7 @@ class RecordInteractionInput:
 class ContactMutations:
     """Recording contacts."""
 
-    @strawberry.mutation(description="Record a contact that took place; it is never changed afterwards.")
+    @mutation("Record a contact that took place; it is never changed afterwards.")
     async def record_interaction(
         self,
         info: Info[RequestContext, None],

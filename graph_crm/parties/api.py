@@ -9,6 +9,7 @@ from strawberry.types import Info
 
 from graph_crm.errors import InvalidInput
 from graph_crm.graph.context import RequestContext
+from graph_crm.graph.mutation import mutation
 from graph_crm.parties.batch import PartyBatch, check_batch, refused
 from graph_crm.parties.households import HouseholdService
 from graph_crm.parties.inputs import (
@@ -58,7 +59,7 @@ def batch_report(result: BatchResult, unread: list[RefusedRow], places: list[int
 class PartyMutations:
     """Writing parties, households, contact points and ties."""
 
-    @strawberry.mutation(description="Store a new person.")
+    @mutation("Store a new person.")
     async def create_person(self, info: Request, input: CreatePersonInput) -> Person:  # noqa: A002 - the schema's word
         """Store a new person and answer with it."""
         written = await info.context.service(PartyService).create_person(
@@ -69,7 +70,7 @@ class PartyMutations:
         )
         return cast(Person, await info.context.fetch("Person", written.id, info))
 
-    @strawberry.mutation(description="Change a person: fields left out stay, null removes.")
+    @mutation("Change a person: fields left out stay, null removes.")
     async def update_person(self, info: Request, input: UpdatePersonInput) -> Person:  # noqa: A002 - the schema's word
         """Change a person and answer with it."""
         written = await info.context.service(PartyService).update_person(
@@ -77,7 +78,7 @@ class PartyMutations:
         )
         return cast(Person, await info.context.fetch("Person", written.id, info))
 
-    @strawberry.mutation(description="Store a new organisation.")
+    @mutation("Store a new organisation.")
     async def create_organization(
         self,
         info: Request,
@@ -92,7 +93,7 @@ class PartyMutations:
         )
         return cast(Organization, await info.context.fetch("Organization", written.id, info))
 
-    @strawberry.mutation(description="Change an organisation: fields left out stay, null removes.")
+    @mutation("Change an organisation: fields left out stay, null removes.")
     async def update_organization(
         self,
         info: Request,
@@ -104,8 +105,8 @@ class PartyMutations:
         )
         return cast(Organization, await info.context.fetch("Organization", written.id, info))
 
-    @strawberry.mutation(
-        description="End the dealings with a party: its open ties, memberships and contact points end that day. "
+    @mutation(
+        "End the dealings with a party: its open ties, memberships and contact points end that day. "
         "PARENT_OF and REFERRED stay, and so do its agreements, which are settled on their own."
     )
     async def end_party(self, info: Request, input: EndPartyInput) -> Party:  # noqa: A002 - the schema's word
@@ -115,7 +116,7 @@ class PartyMutations:
         )
         return cast(Party, await info.context.fetch("Party", written.id, info))
 
-    @strawberry.mutation(description="Give a party a phone or an e-mail address; one that parties share is one node.")
+    @mutation("Give a party a phone or an e-mail address; one that parties share is one node.")
     async def add_contact_point(self, info: Request, input: AddContactPointInput) -> Party:  # noqa: A002 - the schema's word
         """Attach a contact point and answer with the party."""
         written = await info.context.service(PartyService).add_contact_point(
@@ -123,7 +124,7 @@ class PartyMutations:
         )
         return cast(Party, await info.context.fetch("Party", written.id, info))
 
-    @strawberry.mutation(description="Say that a party no longer uses a contact point; it stays readable as of then.")
+    @mutation("Say that a party no longer uses a contact point; it stays readable as of then.")
     async def remove_contact_point(
         self,
         info: Request,
@@ -140,14 +141,14 @@ class PartyMutations:
         )
         return cast(Party, await info.context.fetch("Party", written.id, info))
 
-    @strawberry.mutation(description="Tie two parties; the answer is the party at the start of the tie.")
+    @mutation("Tie two parties; the answer is the party at the start of the tie.")
     async def relate_parties(self, info: Request, input: RelatePartiesInput) -> Party:  # noqa: A002 - the schema's word
         """Make a tie and answer with the party at its start."""
         service = info.context.service(PartyService)
         written = await service.relate(input.command(), idempotency_key=input.idempotency_key)
         return cast(Party, await info.context.fetch("Party", written.related[0], info))
 
-    @strawberry.mutation(description="End a tie between two parties; the answer is the party at its start.")
+    @mutation("End a tie between two parties; the answer is the party at its start.")
     async def end_relationship(self, info: Request, input: EndRelationshipInput) -> Party:  # noqa: A002 - the schema's word
         """End a tie and answer with the party at its start."""
         written = await info.context.service(PartyService).end_tie(
@@ -155,7 +156,7 @@ class PartyMutations:
         )
         return cast(Party, await info.context.fetch("Party", written.related[0], info))
 
-    @strawberry.mutation(description="Store a new household with its members.")
+    @mutation("Store a new household with its members.")
     async def create_household(self, info: Request, input: CreateHouseholdInput) -> Household:  # noqa: A002 - the schema's word
         """Store a new household and answer with it."""
         written = await info.context.service(HouseholdService).create(
@@ -167,7 +168,7 @@ class PartyMutations:
         )
         return cast(Household, await info.context.fetch("Household", written.id, info))
 
-    @strawberry.mutation(description="Give a household another name.")
+    @mutation("Give a household another name.")
     async def update_household(self, info: Request, input: UpdateHouseholdInput) -> Household:  # noqa: A002 - the schema's word
         """Rename a household and answer with it."""
         written = await info.context.service(HouseholdService).rename(
@@ -175,7 +176,7 @@ class PartyMutations:
         )
         return cast(Household, await info.context.fetch("Household", written.id, info))
 
-    @strawberry.mutation(description="End a household and its memberships.")
+    @mutation("End a household and its memberships.")
     async def end_household(self, info: Request, input: EndHouseholdInput) -> Household:  # noqa: A002 - the schema's word
         """End a household and answer with it."""
         written = await info.context.service(HouseholdService).end(
@@ -183,7 +184,7 @@ class PartyMutations:
         )
         return cast(Household, await info.context.fetch("Household", written.id, info))
 
-    @strawberry.mutation(description="Take a party into a household.")
+    @mutation("Take a party into a household.")
     async def add_household_member(
         self,
         info: Request,
@@ -195,7 +196,7 @@ class PartyMutations:
         )
         return cast(Household, await info.context.fetch("Household", written.id, info))
 
-    @strawberry.mutation(description="Say that a party is no longer a member of a household.")
+    @mutation("Say that a party is no longer a member of a household.")
     async def end_household_membership(
         self,
         info: Request,
@@ -211,8 +212,8 @@ class PartyMutations:
         )
         return cast(Household, await info.context.fetch("Household", written.id, info))
 
-    @strawberry.mutation(
-        description="Write up to 1,000 parties at once. A row that can't be used is reported and does not hold up the "
+    @mutation(
+        "Write up to 1,000 parties at once. A row that can't be used is reported and does not hold up the "
         "rest; the same call again changes nothing."
     )
     async def upsert_parties(

@@ -8,6 +8,7 @@ import strawberry
 from strawberry.types import Info
 
 from graph_crm.graph.context import RequestContext
+from graph_crm.graph.mutation import mutation
 from graph_crm.parties.api import batch_report
 from graph_crm.parties.inputs import BatchReport
 from graph_crm.products.agreements import AgreementService
@@ -38,21 +39,21 @@ Request = Info[RequestContext, None]
 class ProductMutations:
     """Writing products, the ladder and agreements."""
 
-    @strawberry.mutation(description="Store a new product.")
+    @mutation("Store a new product.")
     async def create_product(self, info: Request, input: CreateProductInput) -> Product:  # noqa: A002 - the schema's word
         """Store a new product and answer with it."""
         service = info.context.service(ProductService)
         written = await service.create(input.code, product_details(input), idempotency_key=input.idempotency_key)
         return cast(Product, await info.context.fetch("Product", written.id, info))
 
-    @strawberry.mutation(description="Change a product: fields left out stay, null removes.")
+    @mutation("Change a product: fields left out stay, null removes.")
     async def update_product(self, info: Request, input: UpdateProductInput) -> Product:  # noqa: A002 - the schema's word
         """Change a product and answer with it."""
         service = info.context.service(ProductService)
         written = await service.update(input.code, product_details(input), idempotency_key=input.idempotency_key)
         return cast(Product, await info.context.fetch("Product", written.id, info))
 
-    @strawberry.mutation(description="Put a step on the cross-sell ladder, or change it; the answer is its start.")
+    @mutation("Put a step on the cross-sell ladder, or change it; the answer is its start.")
     async def link_products(self, info: Request, input: LinkProductsInput) -> Product:  # noqa: A002 - the schema's word
         """Put a step on the ladder and answer with the product that it starts at."""
         written = await info.context.service(ProductService).link(
@@ -64,7 +65,7 @@ class ProductMutations:
         )
         return cast(Product, await info.context.fetch("Product", written.id, info))
 
-    @strawberry.mutation(description="Take a step out of the cross-sell ladder; the answer is its start.")
+    @mutation("Take a step out of the cross-sell ladder; the answer is its start.")
     async def unlink_products(self, info: Request, input: UnlinkProductsInput) -> Product:  # noqa: A002 - the schema's word
         """Take a step out of the ladder and answer with the product that it started at."""
         written = await info.context.service(ProductService).unlink(
@@ -72,7 +73,7 @@ class ProductMutations:
         )
         return cast(Product, await info.context.fetch("Product", written.id, info))
 
-    @strawberry.mutation(description="Open an agreement.")
+    @mutation("Open an agreement.")
     async def open_agreement(self, info: Request, input: OpenAgreementInput) -> Agreement:  # noqa: A002 - the schema's word
         """Open an agreement and answer with it."""
         written = await info.context.service(AgreementService).open(
@@ -80,7 +81,7 @@ class ProductMutations:
         )
         return cast(Agreement, await info.context.fetch("Agreement", written.id, info))
 
-    @strawberry.mutation(description="Change the terms of an agreement: fields left out stay, null removes.")
+    @mutation("Change the terms of an agreement: fields left out stay, null removes.")
     async def update_agreement(self, info: Request, input: UpdateAgreementInput) -> Agreement:  # noqa: A002 - the schema's word
         """Change an agreement and answer with it."""
         written = await info.context.service(AgreementService).update(
@@ -88,7 +89,7 @@ class ProductMutations:
         )
         return cast(Agreement, await info.context.fetch("Agreement", written.id, info))
 
-    @strawberry.mutation(description="Move an agreement to another status; the history keeps every change.")
+    @mutation("Move an agreement to another status; the history keeps every change.")
     async def change_agreement_status(
         self,
         info: Request,
@@ -100,7 +101,7 @@ class ProductMutations:
         )
         return cast(Agreement, await info.context.fetch("Agreement", written.id, info))
 
-    @strawberry.mutation(description="Close an agreement; its holdings end that day.")
+    @mutation("Close an agreement; its holdings end that day.")
     async def close_agreement(self, info: Request, input: CloseAgreementInput) -> Agreement:  # noqa: A002 - the schema's word
         """Close an agreement and answer with it."""
         written = await info.context.service(AgreementService).close(
@@ -108,7 +109,7 @@ class ProductMutations:
         )
         return cast(Agreement, await info.context.fetch("Agreement", written.id, info))
 
-    @strawberry.mutation(description="Give an agreement another holder, once in each role at a time.")
+    @mutation("Give an agreement another holder, once in each role at a time.")
     async def add_holder(self, info: Request, input: AddHolderInput) -> Agreement:  # noqa: A002 - the schema's word
         """Add a holder and answer with the agreement."""
         written = await info.context.service(AgreementService).add_holder(
@@ -116,7 +117,7 @@ class ProductMutations:
         )
         return cast(Agreement, await info.context.fetch("Agreement", written.id, info))
 
-    @strawberry.mutation(description="Say that a party no longer holds an agreement; an owner must be left.")
+    @mutation("Say that a party no longer holds an agreement; an owner must be left.")
     async def end_holding(self, info: Request, input: EndHoldingInput) -> Agreement:  # noqa: A002 - the schema's word
         """End a holding and answer with the agreement."""
         written = await info.context.service(AgreementService).end_holding(
@@ -129,7 +130,7 @@ class ProductMutations:
         )
         return cast(Agreement, await info.context.fetch("Agreement", written.id, info))
 
-    @strawberry.mutation(description="Say from which account a loan is paid, or on which one a card is issued.")
+    @mutation("Say from which account a loan is paid, or on which one a card is issued.")
     async def link_agreements(self, info: Request, input: LinkAgreementsInput) -> Agreement:  # noqa: A002 - the schema's word
         """Link two agreements and answer with the one that depends on the other."""
         written = await info.context.service(AgreementService).link(
@@ -137,8 +138,8 @@ class ProductMutations:
         )
         return cast(Agreement, await info.context.fetch("Agreement", written.id, info))
 
-    @strawberry.mutation(
-        description="Write up to 1,000 agreements at once. A row that can't be used is reported and does not hold up "
+    @mutation(
+        "Write up to 1,000 agreements at once. A row that can't be used is reported and does not hold up "
         "the rest; the same call again changes nothing."
     )
     async def upsert_agreements(self, info: Request, rows: list[AgreementRowInput]) -> BatchReport:
