@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from platformdirs import user_cache_path
 
 from graph_crm.graph.database import Database
+from graph_crm.graph.engine import Engine, EngineConfig
+from graph_crm.graph.engine.config import CURRENT_VERSION
 from graph_crm.graph.migrations import Migrator
 from graph_crm.resources import folder
 
@@ -23,9 +26,42 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def neo4j_address() -> tuple[str, str]:
-    """Address and password of this run's Neo4j; the user is neo4j."""
-    return os.environ["GRAPH_CRM_TEST_NEO4J_URI"], os.environ.get("GRAPH_CRM_TEST_NEO4J_PASSWORD", "devpassword")
+def engine_version() -> str:
+    """The Neo4j that this run is about: GRAPH_CRM_TEST_NEO4J_VERSION, else the current one."""
+    return os.environ.get("GRAPH_CRM_TEST_NEO4J_VERSION", CURRENT_VERSION)
+
+
+@pytest.fixture(scope="session")
+def engine_cache(engine_version: str) -> Path:
+    """A cache that holds the Neo4j of this run: the user's, so that it is fetched once and not for every run."""
+    cache = Path(os.environ.get("GRAPH_CRM_CACHE_DIR") or user_cache_path("graph-crm", appauthor=False))
+    Engine(EngineConfig(data_dir=cache, cache_dir=cache, version=engine_version)).install()
+    return cache
+
+
+@pytest.fixture(scope="session")
+def neo4j_address(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str]]:
+    """Address and password of this run's Neo4j; the user is neo4j.
+
+    GRAPH_CRM_TEST_NEO4J_URI names one that runs (its password: GRAPH_CRM_TEST_NEO4J_PASSWORD, else `devpassword`);
+    otherwise the run starts an embedded one of its own.
+    """
+    uri = os.environ.get("GRAPH_CRM_TEST_NEO4J_URI")
+    if uri:
+        yield uri, os.environ.get("GRAPH_CRM_TEST_NEO4J_PASSWORD", "devpassword")
+        return
+    config = EngineConfig(
+        data_dir=tmp_path_factory.mktemp("neo4j"),
+        cache_dir=request.getfixturevalue("engine_cache"),
+        version=request.getfixturevalue("engine_version"),
+        heap_mb=1024,
+        pagecache_mb=256,
+    )
+    with Engine(config) as engine:
+        address = engine.ensure_running()
+        yield address.uri, address.password
 
 
 @pytest.fixture(scope="session")

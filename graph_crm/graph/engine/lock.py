@@ -20,7 +20,7 @@ from graph_crm.errors import EngineError
 _LINE = re.compile(r"(?P<coordinate>[\w.-]+(?::[\w.-]+){2,3}) (?P<sha256>[0-9a-f]{64}) (?P<size>\d+)")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Artifact:
     """One jar of the lock; ``size`` is in bytes."""
 
@@ -84,7 +84,7 @@ def parse_lock(text: str) -> tuple[Artifact, ...]:
 
 def format_lock(version: str, artifacts: Iterable[Artifact]) -> str:
     """Write a lock, sorted, so that two locks can be compared."""
-    lines = "\n".join(str(artifact) for artifact in sorted(artifacts))
+    lines = "\n".join(str(artifact) for artifact in sorted(artifacts, key=str))
     return f"# Neo4j Community {version}: group:artifact[:classifier]:version sha256 size\n{lines}\n"
 
 
@@ -122,11 +122,26 @@ def resolve(version: str, *, repository: str | None = None) -> tuple[Artifact, .
         inputs, transitive = context.resolver.resolve(wanted)
         found = [dependency.artifact for dependency in (*inputs, *transitive) if dependency.scope != "provided"]
         return tuple(
-            sorted(
-                Artifact.of_file(one.groupId, one.artifactId, one.version, one.classifier, one.resolve())
-                for one in found
-                if one.packaging == "jar"
-            )
+            Artifact.of_file(one.groupId, one.artifactId, one.version, one.classifier, one.resolve())
+            for one in found
+            if one.packaging == "jar"
         )
     except (OSError, RuntimeError, ValueError) as error:  # what jgo raises: no class of its own
         raise EngineError(f"Neo4j {version} can't be resolved: {error}") from error
+
+
+def of_folder(folder: Path) -> tuple[Artifact, ...]:
+    """The artifacts of a folder in the Maven layout; raises EngineError when it is none.
+
+    ``mvn dependency:copy-dependencies -Dmdep.useRepositoryLayout=true -DincludeScope=runtime`` makes such a folder.
+    """
+    found = []
+    for jar in folder.rglob("*.jar"):
+        *group, name, version, file = jar.relative_to(folder).parts
+        if not group or not file.startswith(f"{name}-{version}"):
+            raise EngineError(f"{jar} does not lie where the Maven layout puts it.")
+        classifier = file.removeprefix(f"{name}-{version}").removesuffix(".jar").removeprefix("-")
+        found.append(Artifact.of_file(".".join(group), name, version, classifier, jar))
+    if not found:
+        raise EngineError(f"{folder} holds no jars.")
+    return tuple(found)
