@@ -1,1 +1,1 @@
-"""Import of outside data: one loader, several sources (Berka, FinBench, a bank's own files, the generated demo bank)."""
+"""Import of outside data: one loader; Berka, FinBench, own files, the generated demo bank."""

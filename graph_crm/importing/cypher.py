@@ -248,7 +248,8 @@ RETURN count(*) AS loaded
     before="""
 UNWIND $rows AS row
 MATCH (n:Event {id: row.id}) USING INDEX n:Event(id)
-MATCH (n)-[old:DID|ON]-(other) WHERE CASE type(old) WHEN 'DID' THEN other.id <> row.partyId ELSE other.id <> coalesce(row.agreementId, '') END
+MATCH (n)-[old:DID|ON]-(other)
+WHERE other.id <> CASE type(old) WHEN 'DID' THEN row.partyId ELSE coalesce(row.agreementId, '') END
 DELETE old
 """,
     parallel=True,
@@ -314,8 +315,12 @@ UNWIND $ids AS id
 MATCH (p:Party {id: id}) USING INDEX p:Party(id)
 WHERE EXISTS { (p)-[:REACHABLE_AT]->(:ContactPoint) }
 RETURN p.id AS id, p.displayName AS name, p.searchText AS text, coalesce(p.identifiers, []) AS identifiers,
-  COLLECT { MATCH (p)-[r:REACHABLE_AT]->(c:ContactPoint {kind: 'PHONE'}) WHERE r.until IS NULL RETURN c.value } AS phones,
-  COLLECT { MATCH (p)-[r:REACHABLE_AT]->(c:ContactPoint {kind: 'EMAIL'}) WHERE r.until IS NULL RETURN c.value } AS emails
+  COLLECT {
+    MATCH (p)-[r:REACHABLE_AT]->(c:ContactPoint) WHERE r.until IS NULL AND c.kind = 'PHONE' RETURN c.value
+  } AS phones,
+  COLLECT {
+    MATCH (p)-[r:REACHABLE_AT]->(c:ContactPoint) WHERE r.until IS NULL AND c.kind = 'EMAIL' RETURN c.value
+  } AS emails
 """
 """What the search text of parties with contact points is made of."""
 

@@ -19,7 +19,7 @@ from graph_crm.importing.values import RowProblem
 
 @dataclass(slots=True)
 class Converted:
-    """What a row becomes: its own record first (counted as loaded), then those that hang on it.
+    """What a row becomes: its own record first, then those that hang on it.
 
     ``identity`` names the row: another row of the same identity with other text is refused. ``keeps`` are (space,
     key, value) to remember for later files.
@@ -73,15 +73,17 @@ class FileImport:
         for row in file.rows():
             tally.read += 1
             origin = Origin(tally, row.line, row.text)
+            if row.problem is not None:
+                self._rejects.reject(origin, row.problem)
+                continue
             try:
-                if row.problem is not None:
-                    raise RowProblem(row.problem)
                 converted = convert(row.values)
-                claim = self.keys.claim(tally.name, converted.identity, row.text)
-                if claim == "other":
-                    raise RowProblem(f"duplicate key {converted.identity} with different content")
             except RowProblem as problem:
                 self._rejects.reject(origin, str(problem))
+                continue
+            claim = self.keys.claim(tally.name, converted.identity, row.text)
+            if claim == "other":
+                self._rejects.reject(origin, f"duplicate key {converted.identity} with different content")
                 continue
             if claim == "same":
                 tally.repeated += 1
@@ -89,10 +91,8 @@ class FileImport:
                 self.keys.keep(space, key, value)
             if not converted.records:
                 tally.loaded += 1  # it is on the records of other files
-            own: Origin | None = origin
             for kind, record in converted.records:
-                await self.loader.add(kind, record, own)
-                own = None
+                await self.loader.add(kind, record, origin)
             if row.end - reported > size // 100:
                 reported = row.end
                 self._progress(tally.name, reported, size)

@@ -54,16 +54,16 @@ COLUMNS = {
 """The files (`NAME.csv`) in the order of loading, each with its columns; the spelling is the data set's own."""
 
 ACCOUNT_PRODUCTS = {
-    "brokerage account": "INVESTMENT_ACCOUNT",
+    "brokerage account": "SECURITIES_ACCOUNT",
     "certificate of deposit": "TERM_DEPOSIT",
-    "corporate account": "CURRENT_ACCOUNT",
+    "corporate account": "BUSINESS_ACCOUNT",
     "credit card": "CREDIT_CARD",
-    "custodial account": "INVESTMENT_ACCOUNT",
+    "custodial account": "SECURITIES_ACCOUNT",
     "debit card": "CARD_CLASSIC",
     "escrow account": "CURRENT_ACCOUNT",
     "foreign currency": "CURRENT_ACCOUNT",
     "internet account": "CURRENT_ACCOUNT",
-    "merchant account": "CURRENT_ACCOUNT",
+    "merchant account": "BUSINESS_ACCOUNT",
     "prepaid card": "CARD_CLASSIC",
     "retirement account": "SAVINGS_ACCOUNT",
     "trust account": "SAVINGS_ACCOUNT",

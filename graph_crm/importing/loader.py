@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
-from graph_crm.errors import InvalidInput
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.importing.cypher import PARTIES_TO_SEARCH, WRITE_SEARCH_TEXT, Kind, missing_statement
 from graph_crm.importing.rejects import Origin, RejectFile
@@ -33,15 +32,15 @@ def no_progress(label: str, done: int, total: int) -> None:
 @dataclass
 class _Batch:
     rows: list[Record] = field(default_factory=list)
-    origins: list[Origin | None] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
 
 
 class Loader:
     """Collects records per kind and writes them in batches of ``batch_rows``; memory is bounded by the batches.
 
-    `add` gives back control when a batch had to wait; `flush` waits until everything added is in the graph. A record
-    with an origin is counted as loaded when its batch was committed, or rejected when something it refers to does not
-    exist. A record without an origin belongs to another one: when it can't be written, the import stops.
+    `add` gives back control when a batch had to wait; `flush` waits until everything added is in the graph. The row
+    that a record comes from is counted as loaded when the record's batch was committed, or rejected when something it
+    refers to does not exist. A row may become several records: it is loaded when none of them was refused.
 
     Batches are written at least once and each is an upsert: an import that was stopped anywhere is simply repeated.
     """
@@ -81,7 +80,7 @@ class Loader:
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
 
-    async def add(self, kind: Kind, record: Record, origin: Origin | None = None) -> None:
+    async def add(self, kind: Kind, record: Record, origin: Origin) -> None:
         """Put one record into its batch; writes the batch when it is full."""
         lane = zlib.crc32(str(record[kind.lock_key]).encode()) % self._lanes if kind.lock_key else 0
         place = (kind.stage, kind.name, lane)
@@ -155,15 +154,11 @@ class Loader:
             reason = refused.get(index)
             if reason is None:
                 self.written[kind.name] += 1
-                if origin is not None:
+                if not origin.loaded and not origin.refused:
+                    origin.loaded = True
                     origin.tally.loaded += 1
-            elif origin is not None:
-                self._rejects.reject(origin, reason)
             else:
-                raise InvalidInput(
-                    f"A {kind.name} could not be written: {reason}",
-                    hint="The graph was changed while the import ran; start it again",
-                )
+                self._rejects.reject(origin, reason)
 
     @staticmethod
     async def _refused(transaction: Transaction, kind: Kind, rows: list[Record]) -> dict[int, str]:

@@ -97,6 +97,8 @@ class Origin:
     tally: FileTally
     line: int
     text: str
+    loaded: bool = False
+    refused: bool = False
 
 
 class RejectFile:
@@ -127,7 +129,13 @@ class RejectFile:
         return self.path if self._stream is not None else None
 
     def reject(self, origin: Origin, reason: str) -> None:
-        """Count the row as rejected and write it with its reason."""
+        """Count the row as rejected and write it with its reason; a row is rejected once, for its first reason."""
+        if origin.refused:
+            return
+        origin.refused = True
+        if origin.loaded:
+            origin.tally.loaded -= 1
+            reason = f"loaded in part: {reason}"
         origin.tally.rejected += 1
         self.count += 1
         if self.path is None:

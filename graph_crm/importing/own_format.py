@@ -1,0 +1,247 @@
+"""Import of a bank's own CSV and JSON-lines files, described by a mapping file (TOML). See docs/importing.md."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from graph_crm.errors import InvalidInput
+from graph_crm.graph.database import Database
+from graph_crm.importing.catalogue import ensure_products
+from graph_crm.importing.file_import import Converted, FileImport, RowFile, run_import
+from graph_crm.importing.loader import Progress, no_progress
+from graph_crm.importing.own_fields import FIELDS, Reading
+from graph_crm.importing.own_records import RECORDS, Context
+from graph_crm.importing.reading import DelimitedFile, Row
+from graph_crm.importing.rejects import ImportReport
+from graph_crm.importing.values import RowProblem
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FileMapping(_Strict):
+    """One entry `[[file]]`: a file, what its rows are, and which column is which property."""
+
+    path: str
+    kind: Literal[
+        "person",
+        "organization",
+        "household",
+        "product",
+        "membership",
+        "contact_point",
+        "agreement",
+        "holding",
+        "tie",
+        "movement",
+        "event",
+        "interaction",
+    ]
+    format: Literal["csv", "jsonl"] | None = None
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    quoted: bool = True
+    encoding: str = "utf-8"
+    date_format: str = "%Y-%m-%d"
+    time_format: str = ""
+    decimal_comma: bool = False
+    list_separator: str = Field(default="|", min_length=1)
+    id_prefix: str | None = None
+    columns: dict[str, str]
+    constants: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    values: dict[str, dict[str, str]] = Field(default_factory=dict)
+
+
+class Mapping(_Strict):
+    """A mapping file: the name of the source, defaults, and its files."""
+
+    format: Literal[1]
+    source: str = Field(min_length=1, max_length=100)
+    id_prefix: str = ""
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    country: str | None = Field(default=None, pattern=r"^[A-Z]{2}$")
+    file: list[FileMapping] = Field(min_length=1)
+
+
+def read_mapping(path: Path) -> Mapping:
+    """The checked mapping of ``path``; InvalidInput names the place of a mistake."""
+    try:
+        mapping = Mapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidInput(f"The mapping file {path.name} can't be read: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(
+            f"The mapping file {path.name} is wrong at {place}: {first['msg']}", hint="See docs/importing.md"
+        ) from error
+    for number, file in enumerate(mapping.file, start=1):
+        _check_properties(file, f"file {number} ({file.path})")
+    return mapping
+
+
+def _check_properties(file: FileMapping, place: str) -> None:
+    known = FIELDS[file.kind]
+    named = {*file.columns, *file.constants}
+    unknown = sorted((named | set(file.values)) - set(known))
+    if unknown:
+        raise InvalidInput(
+            f"{place}: a {file.kind} has no property {', '.join(unknown)}",
+            hint=f"It has: {', '.join(known)}",
+        )
+    missing = [name for name, field in known.items() if field.required and name not in named]
+    if missing:
+        raise InvalidInput(f"{place}: a {file.kind} needs {', '.join(missing)}", hint="Name a column or a constant")
+    if file.kind == "person" and not named & {"displayName", "familyName", "givenName"}:
+        raise InvalidInput(f"{place}: a person needs displayName, or givenName and familyName")
+    try:
+        "".encode(file.encoding)
+    except LookupError:
+        raise InvalidInput(f"{place}: the encoding {file.encoding} is unknown", hint="For example utf-8") from None
+
+
+@dataclass(frozen=True)
+class JsonLines:
+    """A file with one JSON object a line. Nested objects are reached by dots, lists are joined by the separator."""
+
+    path: Path
+    encoding: str
+    list_separator: str
+
+    @property
+    def name(self) -> str:
+        """The name of the file without its folder."""
+        return self.path.name
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.path.stat().st_size
+
+    def check(self) -> None:
+        """InvalidInput when the file is missing."""
+        if not self.path.is_file():
+            raise InvalidInput(f"The file {self.name} is missing", hint=f"Expected it in {self.path.parent}")
+
+    def rows(self) -> Iterator[Row]:
+        """The rows, each with its values as text."""
+        self.check()
+        end = 0
+        with self.path.open("rb") as stream:
+            for line, raw in enumerate(stream, start=1):
+                end += len(raw)
+                if not raw.strip():
+                    continue
+                text = raw.decode(self.encoding, "backslashreplace").rstrip("\r\n").lstrip("\ufeff")
+                try:
+                    content = orjson.loads(raw.decode(self.encoding).lstrip("\ufeff"))
+                except UnicodeDecodeError:
+                    yield Row(line, text, {}, f"bytes that are not {self.encoding} text", end)
+                    continue
+                except orjson.JSONDecodeError as error:
+                    yield Row(line, text, {}, f"not JSON: {error}", end)
+                    continue
+                if not isinstance(content, dict):
+                    yield Row(line, text, {}, "not a JSON object", end)
+                    continue
+                yield Row(line, text, dict(self._flat(content, "")), None, end)
+
+    def _flat(self, content: dict[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+        for name, value in content.items():
+            if isinstance(value, dict):
+                yield from self._flat(value, f"{prefix}{name}.")
+            elif isinstance(value, list):
+                yield f"{prefix}{name}", self.list_separator.join(map(_plain, value))
+            else:
+                yield f"{prefix}{name}", _plain(value)
+
+
+def _plain(value: Any) -> str:
+    """A JSON value as the text that a CSV file would hold."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _opened(folder: Path, file: FileMapping) -> RowFile:
+    path = folder / file.path
+    if (file.format or ("jsonl" if path.suffix in {".jsonl", ".ndjson"} else "csv")) == "jsonl":
+        lines = JsonLines(path, file.encoding, file.list_separator)
+        lines.check()
+        return lines
+    columns = tuple(dict.fromkeys(file.columns.values()))
+    delimited = DelimitedFile(path, columns, file.delimiter, file.quoted, file.encoding, exact=False)
+    delimited.check()
+    return delimited
+
+
+async def import_files(
+    database: Database, mapping_path: Path, *, reject_path: Path | None = None, progress: Progress = no_progress
+) -> ImportReport:
+    """Load the files of a mapping, whose paths are relative to it; what a file refers to is loaded before it.
+
+    Rows that can't be used go to the reject file and do not stop the rest; the same files twice give the same graph.
+    Raises InvalidInput for a wrong mapping, a missing file or a missing column, before anything is written.
+    """
+    mapping = read_mapping(mapping_path)
+    order = list(FIELDS)
+    found = [(file, _opened(mapping_path.parent, file)) for file in mapping.file]
+    found.sort(key=lambda entry: order.index(entry[0].kind))
+    await ensure_products(database, {"CURRENT_ACCOUNT"})
+
+    async def steps(run: FileImport) -> None:
+        for file, rows in found:
+            await run.load(rows, _converter(mapping, file), label=f"{file.path} ({file.kind})")
+
+    return await run_import(mapping.source, database, steps, reject_path=reject_path, progress=progress)
+
+
+def _converter(mapping: Mapping, file: FileMapping) -> Callable[[dict[str, str]], Converted]:
+    reading = Reading(
+        date_format=file.date_format,
+        time_format=file.time_format,
+        decimal_comma=file.decimal_comma,
+        list_separator=file.list_separator,
+        id_prefix=mapping.id_prefix if file.id_prefix is None else file.id_prefix,
+    )
+    context = Context(mapping.source, mapping.currency, mapping.country)
+    fields = FIELDS[file.kind]
+    constants = {name: _plain(value) for name, value in file.constants.items()}
+    record = RECORDS[file.kind]
+
+    def convert(row: dict[str, str]) -> Converted:
+        values: dict[str, Any] = {}
+        for name, field in fields.items():
+            column = file.columns.get(name)
+            text = row.get(column, "").strip() if column else ""
+            if column and name in file.values and text:
+                meanings = file.values[name]
+                if text not in meanings:
+                    raise RowProblem(f"{name}: {text!a} is unknown (known: {', '.join(meanings)})")
+                text = meanings[text]
+            text = text or constants.get(name, "")
+            if not text:
+                if field.required:
+                    raise RowProblem(f"{name}: a value is missing")
+                if column:
+                    values[name] = None
+                continue
+            try:
+                values[name] = field.read(text, name, reading)
+            except InvalidInput as error:
+                raise RowProblem(error.message) from None
+        try:
+            return record(values, context)
+        except InvalidInput as error:
+            raise RowProblem(error.message) from None
+
+    return convert
