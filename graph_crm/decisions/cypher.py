@@ -58,7 +58,7 @@ _CONTACTS = """COLLECT {
 EVENT = f"MATCH (p:Party)-[:DID]->(e:Event {{id: $id}})\nRETURN p.id AS party, {_EVENT} AS event"
 """One event and the customer who did it."""
 
-CATALOGUE = """MATCH (x:Product) WHERE x.code IN $codes
+CATALOGUE = """MATCH (x:Product)
 RETURN x.code AS code, x.familyCode AS family, x.name AS name, coalesce(x.active, true) AS active"""
 """What is offered, as the bank sells it."""
 
@@ -76,7 +76,7 @@ CALL (d) {
   UNWIND $offers AS offer
   MATCH (x:Product {code: offer.productCode})
   CREATE (d)-[:PROPOSED {rank: offer.rank}]->(o:Offer {id: offer.id})-[:ABOUT]->(x)
-  SET o += offer.properties, o.createdAt = $at
+  SET o += offer.properties, o.familyCode = x.familyCode, o.createdAt = $at
   RETURN count(o) AS offers
 }
 RETURN d.id AS id, offers"""

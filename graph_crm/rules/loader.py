@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from graph_crm.errors import RuleError
 from graph_crm.rules.hookspecs import PROJECT
 
 ENTRY_POINT_GROUP = PROJECT
 MODULE_PREFIX = "graph_crm_plugin_"
+NOT_PLUGINS = ("_", "test_", "conftest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Found:
 def find(folders: Iterable[Path], *, installed: bool = True) -> list[Found]:
     """All plugins in loading order: folder by folder, file by file in alphabetical order, then entry points by name.
 
-    A file whose name begins with ``_`` is not loaded. A plugin that can't be imported is reported, never raised.
+    Files whose names begin with ``_`` or ``test_`` are no plugins. A plugin that can't be imported is reported, never
+    raised.
     """
     found = [load_file(file) for folder in folders for file in plugin_files(folder)]
     if installed:
@@ -45,29 +48,37 @@ def find(folders: Iterable[Path], *, installed: bool = True) -> list[Found]:
 
 def plugin_files(folder: Path) -> list[Path]:
     """The plugins of a folder, in loading order; a folder that is not there has none."""
-    return sorted(file for file in folder.glob("*.py") if not file.name.startswith("_")) if folder.is_dir() else []
+    files = folder.glob("*.py") if folder.is_dir() else ()
+    return sorted(file for file in files if not file.name.startswith(NOT_PLUGINS))
 
 
 def load_file(file: Path) -> Found:
-    """Import one plugin file anew, under a name that can't meet another module's."""
-    name = file.stem
-    module_name = MODULE_PREFIX + name
+    """Import one plugin file anew; what goes wrong is told in the answer."""
+    try:
+        return Found(file.stem, str(file), import_file(file))
+    except Exception as error:  # noqa: BLE001 - an author's file may raise anything; it must not stop the rest
+        return Found(file.stem, str(file), None, describe(error, file))
+
+
+def import_file(file: Path) -> object:
+    """Import one plugin file anew, under a name that can't meet another module's. Raises what the file raises."""
+    module_name = MODULE_PREFIX + file.stem
     spec = importlib.util.spec_from_file_location(module_name, file)
     if spec is None or spec.loader is None:
-        return Found(name, str(file), None, "is no Python file")
+        raise RuleError(f"{file} is no Python file.")
     module = importlib.util.module_from_spec(spec)
     earlier = sys.modules.get(module_name)
     # Dataclasses and typing look a module up by its name while it runs.
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001 - an author's file may raise anything; it must not stop the rest
+    except BaseException:
         if earlier is None:
             del sys.modules[module_name]
         else:
             sys.modules[module_name] = earlier
-        return Found(name, str(file), None, describe(error, file))
-    return Found(name, str(file), module)
+        raise
+    return module
 
 
 def describe(error: BaseException, file: Path | None = None) -> str:

@@ -55,9 +55,7 @@ class Holding:
         return not self.closed_by(day) and (self.matures_on is None or self.matures_on > day)
 
 
-def status_on(
-    day: dt.date, dates: Sequence[dt.date], values: Sequence[str], present: str | None = None
-) -> str | None:
+def status_on(day: dt.date, dates: Sequence[dt.date], values: Sequence[str], present: str | None = None) -> str | None:
     """The status on ``day`` by its history (parallel lists, oldest first); without any history the ``present`` one.
 
     None when the history begins later: nobody knows what it was.

@@ -36,12 +36,15 @@ DAYS = [
         "2024-03-31", "2024-04-30", "2024-05-29", "2024-05-31", "2025-02-28", "2025-03-01",
     )
 ]  # fmt: skip
-BIRTHS = ["1980-02-29", "1980-02-28", "1980-03-01", "2006-02-28", "2006-03-01", "1958-12-31", "2024-02-29", "2024-06-01"]
+BIRTHS = [
+    "1980-02-29", "1980-02-28", "1980-03-01", "2006-02-28", "2006-03-01", "1958-12-31", "2024-02-29",
+    "2024-06-01",
+]  # fmt: skip
 
 
 def world(seed: int, parties: int) -> dict[str, list[dict[str, Any]]]:
     """A bank of ``parties`` customers: unknown facts, endings, future beginnings, histories with gaps."""
-    pick = random.Random(seed)
+    pick = random.Random(seed)  # noqa: S311 - a bank to test with, not a secret
 
     def maybe(value: Any, share: float = 0.6) -> Any:
         return value if pick.random() < share else None
@@ -51,7 +54,8 @@ def world(seed: int, parties: int) -> dict[str, list[dict[str, Any]]]:
         # The edges of a day, and fractions finer than a millisecond.
         return day + pick.choice([dt.timedelta(), dt.timedelta(microseconds=-1), dt.timedelta(hours=23, seconds=7)])
 
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in ("parties", "holdings", "events", "contacts", "ties")}
+    kinds = ("parties", "holdings", "events", "contacts", "ties")
+    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
     for number in range(parties):
         party = f"p{number:03}"
         found["parties"].append(
@@ -68,6 +72,7 @@ def world(seed: int, parties: int) -> dict[str, list[dict[str, Any]]]:
         for _ in range(pick.randrange(4)):
             product = pick.choice(sorted(PRODUCTS))
             history = sorted(pick.sample(DAYS, pick.randrange(4)))
+            states = [pick.choice(["ACTIVE", "ACTIVE", "CLOSED", "DEFAULTED"]) for _ in history]
             found["holdings"].append(
                 {
                     "party": party,
@@ -80,7 +85,7 @@ def world(seed: int, parties: int) -> dict[str, list[dict[str, Any]]]:
                         "familyCode": PRODUCTS[product],
                         "status": maybe(pick.choice(["ACTIVE", "CLOSED", "DEFAULTED", "IN_ARREARS"]), 0.8),
                         "statusDates": history or None,
-                        "statusValues": [pick.choice(["ACTIVE", "ACTIVE", "CLOSED", "DEFAULTED"]) for _ in history] or None,
+                        "statusValues": states or None,
                         "openedOn": maybe(pick.choice(DAYS), 0.7),
                         "closedOn": maybe(pick.choice(DAYS), 0.2),
                         "maturesOn": maybe(pick.choice(DAYS), 0.5),
@@ -195,3 +200,44 @@ conditions = _combined(
     ),
     5,
 )
+
+ATOMS: list[Condition] = [
+    holds("CASH_LOAN"),
+    holds(family="LOAN", role="OWNER"),
+    holds(family="LOAN", running=True),
+    holds(running=False),
+    holds(for_at_least=Period(days=1)),
+    holds(for_at_least=Period(months=1)),
+    holds(for_at_least=Period(months=1, days=1)),
+    holds(for_at_least=Period(months=12)),
+    holds(status="ACTIVE"),
+    holds(status="CLOSED"),
+    holds(status=("DEFAULTED", "IN_ARREARS"), running=True),
+    holds(amount_at_least=1000),
+    holds(amount_at_least="1000.01", status="ACTIVE"),
+    in_default(),
+    in_default("LOAN"),
+    is_person(),
+    is_organization(),
+    everyone(),
+    nobody(),
+    age_between(0, 0),
+    age_between(18, 18),
+    age_between(44, 44),
+    age_between(45),
+    in_segment("PRIVATE"),
+    lives_in(country="PL"),
+    did("card_payment"),
+    did("card_payment", within=Period(days=1)),
+    did("card_payment", within=Period(months=1)),
+    did("atm_balance_check", times=2),
+    contacted(),
+    contacted(direction=None, within=Period(days=30)),
+    contacted(channel="PHONE", outcome="REJECTED", direction=None),
+    contacted(direction=None, times=2),
+    related_to("SPOUSE_OF"),
+    related_to("PARENT_OF", side="from"),
+    related_to("PARENT_OF", holds(status="ACTIVE"), side="to"),
+    related_to("GUARANTEES", ~in_default()),
+]
+"""Every kind of condition, each option of it at least once."""

@@ -1,0 +1,166 @@
+"""`graph-crm rules ...`: what is loaded, is it right, a new one, whom would it approach."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graph_crm.cli.console import AsJson, note, print_json, print_table, run, say
+
+if TYPE_CHECKING:
+    from graph_crm.decisions.service import Candidate
+    from graph_crm.rules.manager import RuleBook
+
+app = typer.Typer(help="Rule plugins: list, check, begin and try them.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_rules(
+    *,
+    counters: Annotated[
+        bool, typer.Option("--counters", help="Also count the offers of each rule: asks the database.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List every rule: its plugin and file, its mode, its counters; and what is wrong with a plugin."""
+    from graph_crm import bootstrap
+    from graph_crm.settings import load
+
+    settings = load()
+    book = bootstrap.rules(settings)
+    offers = run(_offers(book)) if counters else {}
+    rows = [
+        {
+            "rule": one.rule.id,
+            "mode": one.mode,
+            "plugin": one.plugin.name,
+            "state": one.plugin.state,
+            "file": f"{one.rule.place.file}:{one.rule.place.line}" if one.rule.place.file else one.plugin.origin,
+            "offer": one.rule.offer,
+            "on": ", ".join(one.rule.events) or "scan",
+            "priority": one.rule.priority,
+            "version": one.rule.version,
+            "title": one.rule.title,
+            "offers": offers.get(one.rule.id, 0) if counters else None,
+        }
+        for one in book.rules
+    ]
+    imperative = [one for one in book.plugins if "rules" not in one.hooks]
+    if as_json:
+        print_json({"rules": rows, "plugins": [_plugin(one) for one in book.plugins], "problems": book.problems})
+    else:
+        shown = ["rule", "mode", "offer", "on", "plugin", "state", "file", *(["offers"] if counters else [])]
+        print_table(shown, [[row[name] for name in shown] for row in rows])
+        for one in imperative:
+            say(f"Plugin {one.name} ({one.state}, {one.origin}): hooks {', '.join(one.hooks) or 'none'}")
+    for problem in book.problems:
+        note(f"Problem: {problem}")
+
+
+async def _offers(book: RuleBook) -> dict[str, int]:
+    from graph_crm import bootstrap
+    from graph_crm.decisions.service import DecisionService
+    from graph_crm.settings import load
+
+    async with bootstrap.connected(load()) as database:
+        return await DecisionService(database, book).offers_by_rule()
+
+
+def _plugin(plugin: Any) -> dict[str, Any]:
+    return {
+        "plugin": plugin.name,
+        "origin": plugin.origin,
+        "state": plugin.state,
+        "hooks": list(plugin.hooks),
+        "problem": plugin.problem,
+        "calls": plugin.calls,
+        "failures": plugin.failures,
+    }
+
+
+@app.command()
+def check(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Plugin files or folders.", show_default="every plugin folder")
+    ] = None,
+    *,
+    catalogue: Annotated[
+        Path | None, typer.Option(help="A catalogue with your own products.", show_default="the shipped one")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the usual mistakes in plugins, with file and line; exit 1 when there are any."""
+    from graph_crm.events.catalogue import standard_catalogue
+    from graph_crm.rules.checking import Known, check
+    from graph_crm.rules.products import catalogue as products
+    from graph_crm.settings import load
+
+    chosen = paths or load().plugin_folders
+    known = Known(products(catalogue), frozenset(one.name for one in standard_catalogue()))
+    findings = check(chosen, known)
+    if as_json:
+        print_json(
+            [
+                {"file": one.file, "line": one.line, "code": one.code, "message": one.message, "hint": one.hint}
+                for one in findings
+            ]
+        )
+    else:
+        for one in findings:
+            say(str(one))
+        note("Nothing is wrong." if not findings else f"{len(findings)} found.")
+    if findings:
+        raise typer.Exit(1)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the plugin, in lower_snake_case.")],
+    *,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="Folder to write into.", show_default="setting plugins_dir, or here")
+    ] = None,
+) -> None:
+    """Begin a plugin: a file that works and a test that passes, to be changed into what you want."""
+    from graph_crm.rules.scaffold import new
+    from graph_crm.settings import load
+
+    made = new(name, folder or load().plugins_dir or Path.cwd())
+    say(str(made.plugin))
+    say(str(made.test))
+    note(f"Try it: python -m pytest {made.test}\nCheck it: graph-crm rules check {made.plugin}")
+
+
+@app.command()
+def candidates(
+    rule: Annotated[str, typer.Argument(help="The rule's id; `graph-crm rules list` shows them.")],
+    *,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Day to ask about.", show_default="now"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List whom a rule would approach, and why. Writes nothing, contacts nobody."""
+    found = run(_candidates(rule, as_of))
+    if as_json:
+        print_json([{"party": one.party, "rule": one.rule, "reasons": list(one.reasons)} for one in found])
+        return
+    print_table(["party", "reasons"], [[one.party, "; ".join(one.reasons)] for one in found])
+    note(f"{len(found)} customers.")
+
+
+async def _candidates(rule: str, as_of: datetime | None) -> list[Candidate]:
+    from graph_crm import bootstrap
+    from graph_crm.decisions.service import DecisionService
+    from graph_crm.settings import load
+
+    settings = load()
+    book = bootstrap.rules(settings)
+    book.rule(rule)  # an unknown rule is told before a database is started
+    async with bootstrap.connected(settings) as database:
+        service = DecisionService(database, book)
+        return [one async for one in service.candidates(rule, as_of.date() if as_of else None)]

@@ -1,0 +1,168 @@
+"""The use cases of decisions: decide at an event, find whom a rule would approach."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+import structlog
+
+from graph_crm.decisions import cypher, snapshots
+from graph_crm.decisions.gates import Catalogue, Sold
+from graph_crm.decisions.pipeline import Outcome, decide
+from graph_crm.errors import InvalidInput
+from graph_crm.graph.database import Database, Transaction
+from graph_crm.rules.conditions import scan
+from graph_crm.rules.manager import BookedRule, RuleBook
+from graph_crm.rules.snapshot import EventFact, end_of
+
+BATCH = 500
+"""So many customers are read and judged at a time in a scan."""
+SCAN_SECONDS = 300.0
+TOPIC = "event.recorded"
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class Entry(Protocol):
+    """What an outbox entry tells the handler."""
+
+    @property
+    def payload(self) -> Mapping[str, Any]:
+        """Holds ``eventId``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A customer whom a rule would approach, and why."""
+
+    party: str
+    rule: str
+    reasons: tuple[str, ...]
+    """Sentences that an agent can say, then the facts that they rest on."""
+
+
+class DecisionService:
+    """Decides what to offer to whom; every answer is kept with its reasons."""
+
+    def __init__(
+        self, database: Database, book: RuleBook, *, clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
+    ) -> None:
+        self._database = database
+        self.book = book
+        self._clock = clock
+
+    async def decide_for_event(self, tx: Transaction, entry: Entry) -> str | None:
+        """Decide about the event that ``entry`` names, in the transaction that completes the entry.
+
+        Returns the decision's id; None when no rule cares about such events, or when it was decided before. The key of
+        the decision is the event, so that however often an entry is delivered, there is one decision.
+        """
+        event_id = entry.payload.get("eventId")
+        if not isinstance(event_id, str) or not event_id:
+            raise InvalidInput("An outbox entry of topic event.recorded names no event.", hint="Put eventId into it.")
+        found = await snapshots.load_event(tx.run, event_id)
+        if found is None:
+            # The event was removed (erasure) before its turn came: there is nothing left to decide about.
+            _log.warning("event_gone", event_id=event_id)
+            return None
+        party, event = found
+        if not self.book.cares(event.type):
+            return None
+        rules = self.book.caring_for(event.type)
+        now = max(self._clock(), event.at)
+        customers = await snapshots.load(tx.run, [party], now=now, needs=self.book.needs, triggers={party: event})
+        catalogue = await _catalogue(tx.run)
+        outcome = decide(self.book, rules, customers, catalogue, hooks=True)[0]
+        if not outcome.considered:
+            return None
+        return await self._store(tx, outcome, event)
+
+    async def candidates(self, rule_id: str, as_of: dt.date | None = None) -> AsyncIterator[Candidate]:
+        """Whom the rule would approach as of the end of a day (today when not given), by customer id.
+
+        The customers are found by the rule's Cypher, batch by batch judged again on their snapshots and led through
+        the gates: who is dropped there is not named. A rule that is off or watches is tried all the same.
+        """
+        booked = self.book.rule(rule_id)
+        now = self._clock() if as_of is None else end_of(as_of)
+        fragment = scan(booked.rule.when, now.date())
+        rows = await self._database.read(fragment.text, fragment.parameters, timeout=SCAN_SECONDS)
+        ids = [row["id"] for row in rows]
+        del rows
+        trial = BookedRule(booked.rule, booked.plugin, "on", booked.counters)
+        catalogue = await _catalogue(self._database.read)
+        for start in range(0, len(ids), BATCH):
+            batch = ids[start : start + BATCH]
+            customers = await snapshots.load(self._database.read, batch, now=now, needs=self.book.needs)
+            for outcome in decide(self.book, [trial], customers, catalogue, hooks=False):
+                for one in outcome.offers:
+                    if one.proposal is not None:
+                        facts = tuple(fact.text for fact in one.proposal.facts)
+                        yield Candidate(outcome.snapshot.id, rule_id, (*one.proposal.reasons, *facts))
+
+    async def offers_by_rule(self) -> dict[str, int]:
+        """How many offers each rule led to so far."""
+        counts: dict[str, int] = {}
+        for row in await self._database.read(cypher.OFFERS_BY_RULE):
+            counts[row["rule"]] = counts.get(row["rule"], 0) + row["offers"]
+        return counts
+
+    async def _store(self, tx: Transaction, outcome: Outcome, event: EventFact) -> str | None:
+        now = outcome.snapshot.now
+        offers = outcome.offers
+        decision = {
+            "id": f"decision:{uuid.uuid4().hex}",
+            "trigger": f"event:{event.type}",
+            "partyId": outcome.snapshot.id,
+            "outcome": "PROPOSED" if offers else "NOTHING",
+            "trace": orjson.dumps([one.as_json() for one in outcome.considered]).decode(),
+            "ruleVersions": orjson.dumps({one.rule: one.version for one in outcome.considered}).decode(),
+        }
+        rows = await tx.run(
+            cypher.STORE,
+            {
+                "party": outcome.snapshot.id,
+                "key": f"event:{event.id}",
+                "event": event.id,
+                "asOf": now.date(),
+                "at": now,
+                "decision": decision,
+                "offers": _offers(outcome),
+            },
+        )
+        return rows[0]["id"] if rows else None
+
+
+async def _catalogue(read: snapshots.Reader) -> Catalogue:
+    rows = await read(cypher.CATALOGUE)
+    return {row["code"]: Sold(row["code"], row["family"], row["name"], row["active"]) for row in rows}
+
+
+def _offers(outcome: Outcome) -> Sequence[dict[str, Any]]:
+    found = []
+    for one in outcome.offers:
+        if one.proposal is None:
+            continue
+        proposal = one.proposal
+        found.append(
+            {
+                "id": f"offer:{uuid.uuid4().hex}",
+                "rank": one.rank,
+                "productCode": proposal.offer,
+                "properties": {
+                    "ruleId": proposal.rule,
+                    "productCode": proposal.offer,
+                    "channels": list(proposal.channels),
+                    "status": "PROPOSED",
+                    "reasons": list(proposal.reasons),
+                    "reasonCodes": [fact.code for fact in proposal.facts],
+                },
+            }
+        )
+    return found
