@@ -16,6 +16,7 @@ from graph_crm.errors import InvalidInput
 from graph_crm.events.service import EventService, RecordEvent
 from graph_crm.events.types import Event
 from graph_crm.graph.context import RequestContext
+from graph_crm.graph.mutation import mutation
 
 
 @strawberry.input(description="Something that a customer did or that happened to them.")
@@ -56,9 +57,7 @@ class RecordEventInput:
 class EventMutations:
     """Recording events."""
 
-    @strawberry.field(
-        description="Record an event; rules are asked right after. The same event with its id may be sent again."
-    )
+    @mutation("Record an event; rules are asked right after. The same event with its id may be sent again.")
     async def record_event(self, info: Info[Any, None], input: RecordEventInput) -> Event:  # noqa: A002 - GraphQL's word
         """Store the event with its outbox entry in one transaction, and answer with it."""
         context: RequestContext = info.context

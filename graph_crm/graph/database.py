@@ -98,6 +98,21 @@ def sendable(value: Any) -> Any:
     return value
 
 
+def _scheme_of(uri: str) -> str:
+    """How to talk to the address. Raises ConfigurationError where it is none."""
+    parts = urlsplit(uri)
+    try:
+        usable = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no number
+        usable = False
+    if not usable:
+        raise ConfigurationError(
+            "The address of Neo4j can't be used",
+            hint="Use bolt://host:7687 for one server or neo4j://host:7687 for a cluster",
+        )
+    return parts.scheme
+
+
 class Transaction:
     """A running write transaction: `run` sends a statement and returns its rows."""
 
@@ -201,12 +216,7 @@ class Database:
         second wrong one would only feed Neo4j's rate limit), an unknown database name or a version before 5.26,
         DatabaseUnavailable when nothing answers in time.
         """
-        scheme = urlsplit(uri).scheme
-        if scheme not in _SCHEMES:
-            raise ConfigurationError(
-                "The address of Neo4j has no scheme that can be used",
-                hint="Use bolt://host:7687 for one server or neo4j://host:7687 for a cluster",
-            )
+        scheme = _scheme_of(uri)
         routed = scheme.startswith("neo4j")
         try:
             driver = AsyncGraphDatabase.driver(
