@@ -16,6 +16,7 @@ from graph_crm.api.platform import Platform
 from graph_crm.api.schema import platform_schema
 from graph_crm.errors import CrmError, InvalidInput, Unauthenticated
 
+PATH = "/graphql"
 LARGEST_BODY = 1_000_000
 """Bytes of a request's body at most."""
 
@@ -37,7 +38,7 @@ class GraphQLEndpoint:
         self._verifier = platform.verifier
         settings = platform.settings
         schema = platform_schema(settings.page_limit, settings.page_default)
-        self._executor = Executor(schema, platform.database, platform.service)
+        self._executor = Executor(schema, platform.database, platform.service, seconds=settings.request_timeout)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -122,9 +123,25 @@ async def _answer(send: Send, status: int, response: dict[str, Any]) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def create_app(platform: Platform) -> Starlette:
+class Application:
+    """The ASGI application: GraphQL first, without a router's detour, then Starlette for the rest."""
+
+    def __init__(self, platform: Platform) -> None:
+        endpoint = GraphQLEndpoint(platform)
+        # The route is there for those who list the routes; requests take the short way.
+        self.starlette = Starlette(
+            routes=[Route(PATH, endpoint), *health.routes(platform)], middleware=[Middleware(health.Observed)]
+        )
+        self._graphql = health.Observed(endpoint)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "http" and scope["path"] == PATH:
+            await self._graphql(scope, receive, send)
+        else:
+            await self.starlette(scope, receive, send)
+
+
+def create_app(platform: Platform) -> Application:
     """The application over a wired platform."""
-    return Starlette(
-        routes=[Route("/graphql", GraphQLEndpoint(platform)), *health.routes(platform)],
-        middleware=[Middleware(health.Observed)],
-    )
+    return Application(platform)

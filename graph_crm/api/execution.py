@@ -37,6 +37,12 @@ class Request:
     explain: bool = False
 
 
+class RequestTimeout(CrmError):
+    """The request took longer than a request may take."""
+
+    code = "REQUEST_TIMEOUT"
+
+
 class Shaped:
     """A part of the response that is complete as it is: compiled, read and shaped."""
 
@@ -61,9 +67,15 @@ class Executor:
     """Answers GraphQL requests over one database."""
 
     def __init__(
-        self, schema: MappedSchema, database: Database, services: Callable[[type[Any]], Any] | None = None
+        self,
+        schema: MappedSchema,
+        database: Database,
+        services: Callable[[type[Any]], Any] | None = None,
+        *,
+        seconds: float = 30.0,
     ) -> None:
         self._schema = schema
+        self._seconds = seconds
         self._database = database
         self._services = services or (lambda service: service(database))
         self._documents = Documents(schema)
@@ -71,7 +83,14 @@ class Executor:
     async def execute(self, request: Request) -> dict[str, Any]:
         """The response of a request: ``data``, and ``errors`` and ``extensions`` where there are any. Never raises."""
         try:
-            return await self._execute(request)
+            async with asyncio.timeout(self._seconds):
+                return await self._execute(request)
+        except TimeoutError:
+            late = RequestTimeout(
+                f"The request took more than {self._seconds:g} seconds and was given up.",
+                hint="Ask for less. A mutation may or may not have been made: repeat it with the same idempotency key.",
+            )
+            return {"errors": [_error(late)]}
         except CrmError as error:
             return {"errors": [_error(error)]}
         except Exception as error:  # noqa: BLE001 - the last resort: a request must not take the server down
@@ -197,9 +216,10 @@ class Executor:
         explained: list[dict[str, Any]] | None = [] if request.explain else None
 
         async def fetch(type_name: str, key: str, info: Any) -> Shaped:
+            resolving = getattr(info, "_raw_info", info)  # Strawberry wraps graphql-core's own, which has the nodes
             compiler = self._compiler(operation, variables, caller)
-            statement = compiler.node(self._schema.registry.nodes[type_name], key, info.field_nodes)
-            found = await self._fetched(statement, info.path.key, variables, explained)
+            statement = compiler.node(self._schema.registry.nodes[type_name], key, resolving.field_nodes)
+            found = await self._fetched(statement, resolving.path.key, variables, explained)
             if found is None:
                 raise NotFound(f"There is no {type_name} with the identifier {key[:80]!r}.", id=key[:80])
             return Shaped(found)
