@@ -58,7 +58,7 @@ async def made(database: Database) -> list[str]:
         ("A; B;", ["A", "B"]),
         ("A", ["A"]),
         (" ;;\n; // nothing\n", []),
-        ("RETURN 'a;b'; RETURN \"c;'d\"", ["RETURN 'a;b'", "RETURN \"c;'d\""]),
+        ("RETURN 'a;b'; RETURN \"c;'d\"", ["RETURN 'a;b'", 'RETURN "c;\'d"']),
         (r"RETURN 'it\'s; one'; B", [r"RETURN 'it\'s; one'", "B"]),
         ("A // x; y\n B; /* ; ' */ C", ["A  \n B", "C"]),
         ("MATCH (n:`a;``b`) RETURN 'http://x;y'", ["MATCH (n:`a;``b`) RETURN 'http://x;y'"]),
