@@ -119,8 +119,8 @@ def search_text(
     for identifier in sorted(set(identifiers)):
         parts = _parts(name_key(identifier))
         words.append("".join(parts)[:MAX_WORD_LENGTH])
-        # The number inside ("CZ-12345678") is what people read out; short parts would be noise.
-        words += [part[:MAX_WORD_LENGTH] for part in parts if len(parts) > 1 and len(part) >= FUZZY_FROM + 1]
+        # The number inside ("CZ-12345678") is what people read out; short parts and plain words would be noise.
+        words += [part[:MAX_WORD_LENGTH] for part in parts if len(part) > FUZZY_FROM and any(map(str.isdigit, part))]
     return " ".join(dict.fromkeys(word for word in words if word))
 
 
@@ -169,7 +169,8 @@ def _chunk_query(chunk: str) -> str | None:
         return None
     if len(parts) == 1 and parts[0] == chunk:
         return _word_query(chunk)
-    whole = [_word_query("".join(parts))]
+    # The whole chunk outranks any sum of its parts.
+    whole = [f"{_word_query(''.join(parts))}^{min(len(parts), MAX_WORDS) + 1}"]
     if "@" in chunk or "." in chunk:
         whole.insert(0, _word_query(_address(chunk)))
     # Half of an address must not find everybody with its provider: an e-mail is never taken apart.

@@ -128,11 +128,10 @@ async def test_a_shared_phone_is_one_node(parties: PartyService, database: Datab
 async def test_what_can_not_be_stored_is_refused_by_field(
     parties: PartyService, database: Database, details: PersonDetails | OrganizationDetails, field: str
 ) -> None:
+    person = isinstance(details, PersonDetails)
+    create: Any = parties.create_person if person else parties.create_organization
     with pytest.raises(InvalidInput) as refused:
-        if isinstance(details, PersonDetails):
-            await parties.create_person(details)
-        else:
-            await parties.create_organization(details)
+        await create(details)
     assert refused.value.details["field"] == field
     assert refused.value.hint
     assert (await database.read("MATCH (p:Party) RETURN count(p) AS n"))[0]["n"] == 0
@@ -334,7 +333,8 @@ async def test_ties_are_made_and_ended(parties: PartyService, database: Database
     ended = await parties.end_tie(tie.id, until=dt.date(2021, 1, 1))
     assert ended.related == (jan.id, firm.id)
     rows = await database.read(
-        "MATCH (a)-[r:OWNS]->(b) RETURN a.id AS a, b.id AS b, r.share AS share, toString(r.until) AS until, keys(r) AS k"
+        "MATCH (a)-[r:OWNS]->(b)"
+        " RETURN a.id AS a, b.id AS b, r.share AS share, toString(r.until) AS until, keys(r) AS k"
     )
     assert [rows[0][key] for key in ("a", "b", "share", "until")] == [jan.id, firm.id, 0.25, "2021-01-01"]
     assert set(rows[0]["k"]) == {"id", "since", "until", "share", "source"}
@@ -418,7 +418,8 @@ async def test_households_keep_their_members_through_time(
     with pytest.raises(InvalidInput):
         await households.add_member(home.id, NewMember(party_id=a.id))
     rows = await database.read(
-        "MATCH (p)-[r:MEMBER_OF]->(h) RETURN h.nameKey AS name, r.role AS role, toString(r.until) AS until ORDER BY until, role"
+        "MATCH (p)-[r:MEMBER_OF]->(h)"
+        " RETURN h.nameKey AS name, r.role AS role, toString(r.until) AS until ORDER BY until, role"
     )
     assert {row["name"] for row in rows} == {"beckovi"}
     assert [(row["role"], row["until"]) for row in rows] == [
@@ -491,6 +492,7 @@ async def test_concurrent_equal_batches_give_the_graph_of_one(empty_database: Da
     results = await asyncio.gather(*[batch.upsert(rows if n % 2 else rows[::-1]) for n in range(8)])
     assert sum(result.created for result in results) == 40
     rows_ = await empty_database.read(
-        "MATCH (p:Party)-[r:REACHABLE_AT]->(c) RETURN count(DISTINCT p) AS p, count(r) AS r, count(DISTINCT c) AS c, max(p.version) AS v"
+        "MATCH (p:Party)-[r:REACHABLE_AT]->(c)"
+        " RETURN count(DISTINCT p) AS p, count(r) AS r, count(DISTINCT c) AS c, max(p.version) AS v"
     )
     assert tuple(rows_[0].values()) == (40, 40, 3, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,8 @@ async def test_an_opened_agreement_carries_product_family_and_history(
         "currency": "CZK",
     }
     rows = await database.read(
-        "MATCH (p)-[r:HOLDS]->(a)-[:OF]->(product) RETURN p.id AS p, r.role AS role, toString(r.since) AS s, product.code AS c"
+        "MATCH (p)-[r:HOLDS]->(a)-[:OF]->(product)"
+        " RETURN p.id AS p, r.role AS role, toString(r.since) AS s, product.code AS c"
     )
     assert [tuple(row.values()) for row in rows] == [("jan", "OWNER", "2020-01-01", "CASH_LOAN")]
 
@@ -287,7 +289,7 @@ async def test_16_concurrent_status_changes_leave_a_history_in_which_each_step_w
     agreement = await stored(database, written.id)
     values = agreement["statusValues"]
     assert len(values) == len(agreement["statusDates"]) == 1 + sum(done) == agreement["version"]
-    assert all(first != second for first, second in zip(values, values[1:], strict=False))
+    assert all(first != second for first, second in pairwise(values))
 
 
 async def test_one_idempotency_key_opens_one_agreement_from_16_calls(
@@ -340,7 +342,8 @@ async def test_a_loan_is_paid_from_one_account(agreements: AgreementService, dat
             await agreements.link(source, target, kind)
 
 
-async def test_a_batch_opens_changes_and_reports(agreements: AgreementService, database: Database) -> None:
+@pytest.mark.usefixtures("agreements")
+async def test_a_batch_opens_changes_and_reports(database: Database) -> None:
     batch = AgreementBatch(database)
     jan = [NewHolder(party_id="jan")]
 
@@ -388,9 +391,8 @@ async def test_a_batch_opens_changes_and_reports(agreements: AgreementService, d
     assert [(bad.index, bad.field) for bad in changed.refused] == [(1, "productCode"), (2, "status")]
 
 
-async def test_concurrent_equal_batches_open_each_agreement_once(
-    agreements: AgreementService, database: Database
-) -> None:
+@pytest.mark.usefixtures("agreements")
+async def test_concurrent_equal_batches_open_each_agreement_once(database: Database) -> None:
     batch = AgreementBatch(database)
     rows = [
         AgreementRow(
