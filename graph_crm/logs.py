@@ -94,6 +94,11 @@ def configure(*, form: Literal["console", "json"] = "console", level: str = "inf
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
+def configured() -> bool:
+    """Whether `configure` was called in this process."""
+    return any(getattr(handler, "of_graph_crm", False) for handler in logging.getLogger().handlers)
+
+
 def _formatter(form: str, shared: list[Processor]) -> logging.Formatter:
     last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if form == "json":

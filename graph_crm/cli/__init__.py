@@ -6,7 +6,6 @@ else is one line and the name of the log that holds the trace; ``--debug`` shows
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Annotated
 import typer
 
 from graph_crm import __version__
-from graph_crm.cli import console, data, demo, doctor, schema, serve, settings, tokens
+from graph_crm.cli import console, data, demo, doctor, engine, importing, rules, schema, serve, settings, tokens
 from graph_crm.errors import CrmError
 
 app = typer.Typer(
@@ -31,17 +30,15 @@ START, DATA, RULES, LOOK = "Start it", "Data", "Rules", "Look at it"
 app.command(rich_help_panel=START)(demo.demo)
 app.command(rich_help_panel=START)(serve.serve)
 app.command(rich_help_panel=START)(serve.worker)
+app.add_typer(engine.app, name="engine", rich_help_panel=START)
 app.command(rich_help_panel=DATA)(data.migrate)
+app.command(rich_help_panel=DATA)(importing.seed)
+app.add_typer(importing.app, name="import", rich_help_panel=DATA)
+app.add_typer(rules.app, name="rules", rich_help_panel=RULES)
 app.command(rich_help_panel=LOOK)(doctor.doctor)
 app.command(rich_help_panel=LOOK)(settings.settings)
 app.add_typer(schema.app, name="schema", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(tokens.token)
-
-for _name, _module, _panel in (("engine", "engine", START), ("import", "importing", DATA), ("rules", "rules", RULES)):
-    try:
-        app.add_typer(importlib.import_module(f"graph_crm.cli.{_module}").app, name=_name, rich_help_panel=_panel)
-    except ImportError:  # the group is not there yet
-        continue
 
 
 @app.callback()

@@ -69,7 +69,14 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run asynchronous work to its end, on uvloop where there is one."""
+    """Run asynchronous work to its end, on uvloop where there is one.
+
+    Unless the command set up its logs, only warnings and errors are shown.
+    """
+    from graph_crm import logs
+
+    if not logs.configured():
+        logs.configure(level="warning")
     if sys.platform == "win32":
         return asyncio.run(work)
     import uvloop

@@ -93,7 +93,8 @@ def _stop_with_parent() -> None:
     """End this process in order when the parent, who holds the other end of stdin, is gone."""
 
     def wait() -> None:
-        while sys.stdin.buffer.read(1024):
+        descriptor = sys.stdin.fileno()
+        while os.read(descriptor, 1024):  # not through sys.stdin: its lock would be held at the end of the process
             pass
         os.kill(os.getpid(), signal.SIGTERM)
 

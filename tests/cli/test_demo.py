@@ -1,0 +1,212 @@
+"""The demo, for real: a bank that answers, a decision with its reason, and nothing left behind after Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals to a process group work differently there")
+
+CUSTOMERS = 40
+LONGEST_START = 240.0
+
+
+class RunningDemo:
+    """A demo process, its output, and what can be asked of it."""
+
+    def __init__(self, process: subprocess.Popen[str], output: Path) -> None:
+        self.process = process
+        self.output = output
+        self.started = time.monotonic()
+        self.url = ""
+        self.tokens: dict[str, str] = {}
+
+    def wait_until_open(self) -> None:
+        """Read addresses and tokens."""
+        while time.monotonic() - self.started < LONGEST_START:
+            text = self.output.read_text("utf-8")
+            if "Ctrl-C stops everything" in text:
+                self.url = re.search(r"GraphQL +(http\S+)", text).group(1)  # type: ignore[union-attr] # it is printed
+                self.tokens = dict(re.findall(r"^  ([a-z_]+) +(eyJ\S+)$", text, flags=re.MULTILINE))
+                return
+            assert self.process.poll() is None, text
+            time.sleep(0.1)
+        raise AssertionError(f"not open after {LONGEST_START} s: {self.output.read_text('utf-8')}")
+
+    def ask(self, query: str, role: str = "agent") -> Any:
+        answer = httpx.post(
+            self.url, json={"query": query}, headers={"Authorization": f"Bearer {self.tokens[role]}"}, timeout=30
+        ).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    def family(self) -> list[psutil.Process]:
+        """Every process that the demo started."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def cpu_seconds(self) -> float:
+        """What all of it has cost until now; unlike the time on the clock, this does not grow with other work."""
+        family = [psutil.Process(self.process.pid), *self.family()]
+        return sum(times.user + times.system for times in (one.cpu_times() for one in family))
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory, engine_cache: Path) -> dict[str, str]:
+    """A fresh data folder, and with it an embedded Neo4j of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GRAPH_CRM_", "NEO4J_"))}
+    return {
+        **kept,
+        "GRAPH_CRM_DATA_DIR": str(tmp_path_factory.mktemp("demo") / "data"),
+        "GRAPH_CRM_CACHE_DIR": str(engine_cache),
+        "GRAPH_CRM_ENGINE_HEAP_MB": "512",
+        "GRAPH_CRM_ENGINE_PAGECACHE_MB": "64",
+        "GRAPH_CRM_SEED_CUSTOMERS": str(CUSTOMERS),
+        "GRAPH_CRM_PORT": "0",
+    }
+
+
+@contextmanager
+def running(environment: dict[str, str], output: Path) -> Iterator[RunningDemo]:
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "graph_crm", "demo"], env=environment, stdout=file, stderr=file, text=True
+        )
+    demo = RunningDemo(process, output)
+    try:
+        yield demo
+    finally:
+        if process.poll() is None:
+            demo.stop()
+
+
+def test_the_demo_opens_a_bank_and_stops_without_a_trace(environment: dict[str, str], tmp_path: Path) -> None:
+    with running(environment, tmp_path / "first") as demo:
+        demo.wait_until_open()
+
+        # The queries that it prints answer as they stand.
+        printed = re.findall(r"^  #   (\{.*\})$", demo.output.read_text("utf-8"), flags=re.MULTILINE)
+        assert len(printed) == 3
+        search, customer, without_card = (demo.ask(query) for query in printed)
+        assert search["searchParties"]["nodes"]
+        assert customer["party"]["agreements"]["edges"]
+        assert without_card["parties"]["totalCount"] >= 0
+
+        # A token for each role; a customer's own party and no other.
+        assert len(demo.tokens) == 9
+        own = re.search(r"customer: (\S+)\)", demo.output.read_text("utf-8"))
+        assert own is not None
+        party = own.group(1)
+        assert demo.ask(f'{{ party(id: "{party}") {{ id }} }}', "customer") == {"party": {"id": party}}
+
+        # An event becomes a decision with its reason.
+        found = demo.ask(
+            '{ parties(first: 1, where: { person: {}, agreements: { some: { familyCode: { eq: "CURRENT_ACCOUNT" } },'
+            ' none: { or: [{ productCode: { eq: "SMALL_LOAN" } }, { status: { in: [DEFAULTED, IN_ARREARS] } }] } } })'
+            " { nodes { id } } }"
+        )["parties"]["nodes"][0]["id"]
+        demo.ask(
+            f'mutation {{ recordEvent(input: {{ type: "atm_balance_check", partyId: "{found}", channel: ATM }})'
+            " { id } }",
+            "service",
+        )
+        assert eventually(demo, found) == [{"productCode": "SMALL_LOAN", "status": "PROPOSED"}]
+
+        family = demo.family()
+        assert len(family) >= 2
+        assert demo.stop() == 0
+        assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+        assert "Stopped." in demo.output.read_text("utf-8")
+
+
+def eventually(demo: RunningDemo, party: str) -> list[dict[str, str]]:
+    query = (
+        f'{{ party(id: "{party}") {{ decisions(first: 1) {{ nodes {{ causedBy {{ type }}'
+        " offers { nodes { productCode status reasons } } } } } }"
+    )
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        decisions = demo.ask(query)["party"]["decisions"]["nodes"]
+        if decisions and decisions[0]["causedBy"]:
+            offers: list[dict[str, str]] = decisions[0]["offers"]["nodes"]
+            assert all(offer.pop("reasons") for offer in offers)
+            return offers
+        time.sleep(0.1)
+    raise AssertionError("no decision within 30 s")
+
+
+def test_the_second_start_takes_seconds_and_finds_the_same_bank(environment: dict[str, str], tmp_path: Path) -> None:
+    with running(environment, tmp_path / "second") as demo:
+        demo.wait_until_open()
+        assert "Making a bank" not in demo.output.read_text("utf-8")
+        assert demo.cpu_seconds() < 45  # 15 s of two cores, which takes 8 s on the clock where nothing else runs
+        assert demo.ask("{ decisions(first: 1) { nodes { outcome } } }")["decisions"]["nodes"]
+
+        # A second demo on the same data is refused.
+        again = subprocess.run(
+            [sys.executable, "-m", "graph_crm", "demo"],
+            env=environment, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert again.returncode == 1
+        assert "A demo runs already" in again.stderr
+
+        # The death of a child is told, and the rest is stopped in order.
+        server = next(one for one in demo.family() if "serve" in one.cmdline())
+        family = demo.family()
+        server.kill()
+        assert demo.process.wait(60) == 1
+        assert "The server was killed by SIGKILL" in demo.output.read_text("utf-8")
+        assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_server_and_worker_stop_when_the_supervisor_is_killed(environment: dict[str, str], tmp_path: Path) -> None:
+    with running(environment, tmp_path / "third") as demo:
+        demo.wait_until_open()
+        children = [one for one in demo.family() if {"serve", "worker"} & set(one.cmdline())]
+        assert len(children) == 2
+        demo.process.kill()
+        demo.process.wait(10)
+        _, alive = psutil.wait_procs(children, timeout=20)
+        assert not alive
+
+
+def test_a_demo_that_was_killed_starts_again_and_is_forgotten_on_command(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    folder = Path(environment["GRAPH_CRM_DATA_DIR"])
+    with running(environment, tmp_path / "fourth") as demo:
+        demo.wait_until_open()
+        assert demo.ask("{ decisions(first: 1) { nodes { outcome } } }")["decisions"]["nodes"]
+        assert demo.stop(signal.SIGTERM) == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "graph_crm", "demo", "--forget"],
+        env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, folder.exists()) == (0, False), done.stderr
+
+
+def test_data_that_the_demo_did_not_make_is_not_forgotten(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "engine").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "graph_crm", "demo", "--forget"],
+        env={**environment, "GRAPH_CRM_DATA_DIR": str(tmp_path)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "was not made by the demo" in done.stderr
+    assert (tmp_path / "engine").is_dir()
