@@ -200,4 +200,4 @@ def search_query(text: str) -> str:
         query = _chunk_query(chunk)
         if query:
             queries.append(query)
-    return " AND ".join(queries[:MAX_WORDS]) or MATCH_NOTHING
+    return " AND ".join(list(dict.fromkeys(queries))[:MAX_WORDS]) or MATCH_NOTHING
