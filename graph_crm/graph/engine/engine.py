@@ -198,6 +198,8 @@ class Engine:
         owner = None if detached else os.getpid()
         self.home.write_state(replace(state, detached=detached, owner_pid=owner, maintenance=False))
         launch.wait(self.home, child, self._address_at(state.port), self.config.start_timeout)
+        if detached:  # nobody else waits for it, and an ended child that nobody waits for stays as a zombie
+            threading.Thread(target=child.wait, name="engine-reaper", daemon=True).start()
         return child
 
     # The keeper: the thread that starts the engine and lives as long as it, because Linux ties the child to the thread
