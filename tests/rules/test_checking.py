@@ -1,0 +1,124 @@
+"""`rules check` finds the usual mistakes of an author, each with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from graph_crm.errors import RuleError
+from graph_crm.resources import folder
+from graph_crm.rules.checking import Known, check
+from graph_crm.rules.products import catalogue
+from graph_crm.rules.scaffold import new
+
+KNOWN = Known(catalogue(), frozenset({"login", "atm_balance_check"}))
+HEAD = "from graph_crm.rules import Rule, days, did, hookimpl, holds\n"
+
+
+def rule(changed: str = "", **parts: str) -> str:
+    said = {
+        "id": "'r'",
+        "title": "'t'",
+        "when": "holds('CASH_LOAN')",
+        "offer": "'CREDIT_CARD'",
+        "channels": "['PHONE']",
+        "reasons": "'because'",
+    } | parts
+    arguments = ", ".join(f"{name}={value}" for name, value in said.items() if value)
+    return f"{HEAD}@hookimpl\ndef rules():\n    return [\n        Rule({arguments}{changed}),\n    ]\n"
+
+
+RULE_LINE = 5
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "code", "said"),
+    [
+        ("def rules(:\n", 1, "SYNTAX", "invalid syntax"),
+        ("import neo4j\n", 1, "IMPORT", "must not import neo4j"),
+        ("import strawberry.types\n", 1, "IMPORT", "must not import strawberry"),
+        ("x = 1\nfrom graph_crm.graph.database import Database\n", 2, "IMPORT", "inside the platform"),
+        ("from graph_crm.rules.manager import RuleBook\n", 1, "IMPORT", "inside the platform"),
+        ("from graph_crm.rules import hold\n", 1, "IMPORT", "has no hold"),
+        ("from . import other\n", 1, "IMPORT", "one file"),
+        ("import requests\n", 1, "OUTSIDE", "must not use requests"),
+        (HEAD + "@hookimpl\ndef rules():\n    print('x')\n    return []\n", 4, "OUTSIDE", "print()"),
+        (HEAD + "@hookimpl\ndef rules():\n    return open('x')\n", 4, "OUTSIDE", "open()"),
+        ("import datetime as dt\nx = dt.date.today()\n", 2, "CLOCK", "must not ask the clock"),
+        ("from datetime import datetime\nx = datetime.now()\n", 2, "CLOCK", "must not ask the clock"),
+        (HEAD + "@hookimpl\ndef rule():\n    return []\n", 3, "HOOK", "there is no hook rule"),
+        (HEAD + "@hookimpl\ndef veto(snapshot):\n    return []\n", 3, "HOOK", "not given snapshot"),
+        (HEAD + "@hookimpl\nasync def veto(snapshots):\n    return []\n", 3, "HOOK", "must not be async"),
+        (HEAD + "def rules():\n    return []\n", 2, "HOOK", "not marked"),
+        (HEAD, 1, "HOOK", "implements no hook"),
+        (HEAD + "@hookimpl\ndef rules():\n    return None\n", 2, "TYPE", "list of Rule"),
+        (rule(id=""), RULE_LINE, "RULE", "has no id"),
+        (rule(reasons=""), RULE_LINE, "RULE", "has no reasons"),
+        (rule(", reason='x'"), RULE_LINE, "RULE", "has no reason"),
+        (rule(when="holds('CASH_LOAN') and holds('SMS_INFO')"), RULE_LINE, "RULE", "don't combine with and"),
+        (rule(when="not holds('CASH_LOAN')"), RULE_LINE, "RULE", "don't combine with and"),
+        (rule(when="True"), RULE_LINE, "LOAD", "must be a condition"),
+        (rule(reasons="''"), RULE_LINE, "LOAD", "without a reason"),
+        (rule(channels="['PIGEON']"), RULE_LINE, "LOAD", "PIGEON"),
+        (rule(when="holds('CASH_LOAN', for_at_least=90)"), RULE_LINE, "LOAD", "must be a period"),
+        (rule(offer="'CREDIT_CART'"), RULE_LINE, "PRODUCT", "unknown product CREDIT_CART"),
+        (rule(when="holds('CASHLOAN')"), RULE_LINE, "PRODUCT", "unknown product CASHLOAN"),
+        (rule(when="holds(family='LOANS')"), RULE_LINE, "PRODUCT", "unknown family LOANS"),
+        (rule(when="did('log_in')"), RULE_LINE, "EVENT", "unknown event log_in"),
+        (rule(", on_event='atm_balance'"), RULE_LINE, "EVENT", "unknown event atm_balance"),
+        (rule(when="holds('CASH_LOAN') & ~holds('CASH_LOAN')"), RULE_LINE, "NEVER", "can never pass"),
+        (
+            rule(when="holds('CASH_LOAN', for_at_least=days(90)) & ~holds('CASH_LOAN')"),
+            RULE_LINE,
+            "NEVER",
+            "can never pass",
+        ),
+        (rule(reasons="'for {day_held} days'"), RULE_LINE, "REASON", "day_held"),
+        (rule(reasons="'for {days_held days'"), RULE_LINE, "REASON", "braces"),
+    ],
+)
+def test_a_mistake_is_found_with_its_line(tmp_path: Path, source: str, line: int, code: str, said: str):
+    file = tmp_path / "plugin.py"
+    file.write_text(source)
+    findings = check([file], KNOWN)
+    assert [(one.line, one.code) for one in findings] == [(line, code)], [str(one) for one in findings]
+    assert said in findings[0].message
+    assert str(findings[0]).startswith(f"{file}:{line}: {code}: ")
+
+
+def test_a_near_miss_is_suggested(tmp_path: Path):
+    file = tmp_path / "plugin.py"
+    file.write_text(rule(offer="'CREDIT_CART'"))
+    assert check([file], KNOWN)[0].hint == "Did you mean CREDIT_CARD?"
+
+
+def test_an_id_that_two_files_use_is_found_with_the_place_of_the_first(tmp_path: Path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.py").write_text(rule())
+    (finding,) = check([tmp_path], KNOWN)
+    assert (finding.file, finding.code) == (tmp_path / "b.py", "DUPLICATE")
+    assert f"{tmp_path / 'a.py'}:{RULE_LINE}" in finding.message
+
+
+def test_a_file_that_reaches_outside_is_not_run(tmp_path: Path):
+    proof = tmp_path / "proof"
+    file = tmp_path / "plugin.py"
+    file.write_text(f"import pathlib\npathlib.Path({str(proof)!r}).write_text('ran')\n")
+    assert check([file], KNOWN)
+    assert not proof.exists()
+
+
+def test_a_path_that_is_not_there_is_an_error(tmp_path: Path):
+    with pytest.raises(RuleError):
+        check([tmp_path / "absent.py"], KNOWN)
+
+
+def test_the_shipped_plugins_have_no_mistakes():
+    assert check([folder("plugins")], Known(catalogue())) == []
+
+
+def test_the_scaffold_has_no_mistakes(tmp_path: Path):
+    made = new("first_salary", tmp_path)
+    assert check([tmp_path], KNOWN) == []
+    assert made.plugin == tmp_path / "first_salary.py"

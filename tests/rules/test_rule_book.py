@@ -1,0 +1,264 @@
+"""Plugins are found, checked, asked one by one, and a bad one harms nobody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from graph_crm.errors import RuleError
+from graph_crm.rules import Needs, Proposal, Rule, Veto, days, did, holds, hookimpl, nobody
+from graph_crm.rules.hookspecs import hook_names
+from graph_crm.rules.loader import Found
+from graph_crm.rules.manager import FAILURES_UNTIL_SUSPENDED, RuleBook
+from graph_crm.rules.testing import customer
+
+ANNA = customer("anna").holds("CURRENT_ACCOUNT", since="2024-01-01").on("2024-06-01")
+
+
+def a_rule(rule_id: str = "one", **changed) -> Rule:
+    said = {
+        "id": rule_id,
+        "title": "a test",
+        "when": holds("CURRENT_ACCOUNT"),
+        "offer": "CREDIT_CARD",
+        "channels": ["PHONE"],
+        "reasons": "because",
+    }
+    return Rule(**(said | changed))
+
+
+def book(*plugins: object, **more) -> RuleBook:
+    return RuleBook([Found(f"p{number}", "a test", one) for number, one in enumerate(plugins)], **more)
+
+
+def with_rules(*rules: object) -> object:
+    class Plugin:
+        @hookimpl
+        def rules(self):
+            return list(rules)
+
+    return Plugin()
+
+
+def with_propose(answer) -> object:
+    class Plugin:
+        @hookimpl
+        def propose(self, snapshots):
+            return answer(snapshots)
+
+    return Plugin()
+
+
+def test_plugins_load_folder_by_folder_in_alphabetical_order(tmp_path: Path):
+    source = (
+        "from graph_crm.rules import *\n@hookimpl\ndef rules():\n"
+        "    return [Rule(id='{0}', title='t', when=everyone(), offer='X', channels=['ATM'], reasons='r')]\n"
+    )
+    for folder, names in {"shipped": ["b", "a", "_no", "test_no"], "own": ["c"]}.items():
+        (tmp_path / folder).mkdir()
+        for name in names:
+            (tmp_path / folder / f"{name}.py").write_text(source.format(name.strip("_")))
+    found = RuleBook.load([tmp_path / "shipped", tmp_path / "own", tmp_path / "absent"], installed=False)
+    assert [one.rule.id for one in found.rules] == ["a", "b", "c"]
+    assert found.rules[0].rule.place.line == 4
+    assert found.rules[0].plugin.origin == str(tmp_path / "shipped" / "a.py")
+
+
+def test_a_file_that_can_not_be_imported_is_reported_with_its_line_and_the_others_load(tmp_path: Path):
+    (tmp_path / "bad.py").write_text("x = 1\ny = x / 0\n")
+    (tmp_path / "syntax.py").write_text("def rules(:\n")
+    (tmp_path / "good.py").write_text("from graph_crm.rules import *\n@hookimpl\ndef veto(snapshots):\n    return []\n")
+    found = RuleBook.load([tmp_path], installed=False)
+    assert [(one.name, one.state) for one in found.plugins] == [
+        ("bad", "broken"),
+        ("good", "loaded"),
+        ("syntax", "broken"),
+    ]
+    assert "line 2: ZeroDivisionError" in found.problems[0]
+
+
+def test_a_misspelled_hook_argument_is_reported_with_plugin_and_hook():
+    class Plugin:
+        @hookimpl
+        def veto(self, snapshot):
+            return []
+
+    (problem,) = book(Plugin()).problems
+    assert "p0" in problem
+    assert "veto" in problem
+    assert "snapshot" in problem
+
+
+def test_a_plugin_without_hooks_is_reported():
+    assert "implements no hook" in book(object()).problems[0]
+
+
+@pytest.mark.parametrize("answer", [None, "rule", [1], {"rule": 1}])
+def test_a_wrong_result_names_plugin_hook_and_what_was_expected(answer):
+    class Plugin:
+        @hookimpl
+        def rules(self):
+            return answer
+
+    (problem,) = book(Plugin()).problems
+    assert "Plugin p0" in problem
+    assert "hook rules" in problem
+    assert "expected a list of rules" in problem
+
+
+def test_a_proposal_for_a_customer_outside_the_batch_is_refused():
+    stranger = Proposal(party="stranger", rule="x", offer="X", channels=["ATM"], reasons="r")
+    found = book(with_propose(lambda snapshots: [stranger]))
+    assert found.propose([ANNA]) == []
+    assert "stranger" in found.plugins[0].problem
+
+
+def test_the_second_rule_with_an_id_is_left_out_and_says_where_the_first_is():
+    found = book(with_rules(a_rule("one")), with_rules(a_rule("one", offer="OTHER")))
+    assert [one.rule.offer for one in found.rules] == ["CREDIT_CARD"]
+    assert "rule one is in plugin p0 already" in found.problems[0]
+
+
+def test_modes_of_the_settings_overrule_those_of_the_rules():
+    found = book(with_rules(a_rule("one"), a_rule("two", mode="shadow")), modes={"one": "off", "two": "on"})
+    assert [(one.rule.id, one.mode) for one in found.rules] == [("one", "off"), ("two", "on")]
+
+
+def test_a_mode_for_a_rule_that_nobody_has_is_reported():
+    assert "gone" in book(with_rules(a_rule("one")), modes={"gone": "off"}).problems[0]
+
+
+def test_rules_that_are_off_are_not_asked_at_events():
+    found = book(with_rules(a_rule("one", on_event="login"), a_rule("two", on_event="login", mode="off")))
+    assert [one.rule.id for one in found.caring_for("login")] == ["one"]
+    assert not found.cares("logout")
+
+
+def test_what_the_snapshots_need_is_gathered_from_conditions_and_hooks():
+    class Plugin:
+        @hookimpl
+        def needs(self):
+            return Needs(events={"login": days(30)}, ties=frozenset({"GUARANTEES"}))
+
+    found = book(with_rules(a_rule(when=did("login", within=days(7)) & did("call"))), Plugin())
+    assert dict(found.needs.events) == {"login": days(30), "call": None}
+    assert found.needs.ties == {"GUARANTEES"}
+
+
+def test_a_plugin_that_keeps_failing_is_suspended_and_says_so():
+    asked = []
+
+    def fail(snapshots):
+        asked.append(snapshots)
+        raise OSError("no network")
+
+    found = book(with_propose(fail), with_propose(lambda snapshots: []))
+    for _ in range(FAILURES_UNTIL_SUSPENDED + 3):
+        found.propose([ANNA])
+    assert len(asked) == FAILURES_UNTIL_SUSPENDED
+    assert [one.state for one in found.plugins] == ["suspended", "loaded"]
+    assert "suspended after 5 failures in a row" in found.problems[-1]
+    assert "no network" in found.problems[-1]
+
+
+def test_a_plugin_that_fails_now_and_then_is_not_suspended():
+    turns = iter(range(100))
+
+    def sometimes(snapshots):
+        if next(turns) % 2:
+            raise OSError("now and then")
+        return []
+
+    found = book(with_propose(sometimes))
+    for _ in range(20):
+        found.propose([ANNA])
+    assert (found.plugins[0].state, found.plugins[0].failures, found.plugins[0].calls) == ("loaded", 10, 20)
+
+
+def test_a_veto_that_can_not_be_asked_forbids_everything():
+    """Fails closed: the plugin may have wanted to forbid it."""
+
+    class Plugin:
+        @hookimpl
+        def veto(self, proposals):
+            raise OSError
+
+    found = book(Plugin())
+    for _ in range(FAILURES_UNTIL_SUSPENDED + 1):
+        (named,) = found.veto([ANNA], [])
+        assert (named.plugin, named.value.code, named.value.party) == ("p0", "VETO_UNKNOWN", "anna")
+    assert found.plugins[0].state == "suspended"
+
+
+@pytest.mark.parametrize("answer", [[1.0], ["high"], [-1.0, 1.0], [float("nan"), 1.0], None])
+def test_scores_must_be_one_number_for_each_proposal(answer):
+    class Plugin:
+        @hookimpl
+        def score(self, proposals):
+            return answer
+
+    found = book(Plugin())
+    proposals = [Proposal(party="anna", rule="x", offer="X", channels=["ATM"], reasons="r")] * 2
+    assert found.score([ANNA], proposals) == [{}, {}]
+    assert found.plugins[0].failures == 1
+
+
+def test_results_carry_the_name_of_the_plugin_that_gave_them():
+    class Plugin:
+        @hookimpl
+        def veto(self, snapshots):
+            return [Veto(party=one.id, code="NO", reason="no") for one in snapshots]
+
+    assert [named.plugin for named in book(with_rules(), Plugin()).veto([ANNA], [])] == ["p1"]
+
+
+def test_a_rule_counts_what_it_is_asked():
+    found = book(with_rules(a_rule("yes"), a_rule("no", when=nobody())))
+    for one in found.rules:
+        found.judge(one, [ANNA, ANNA])
+    assert [(one.counters.evaluated, one.counters.passed) for one in found.rules] == [(2, 2), (2, 0)]
+
+
+def test_an_unknown_rule_names_those_that_exist():
+    with pytest.raises(RuleError) as raised:
+        book(with_rules(a_rule("one"))).rule("two")
+    assert "one" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"id": "Not Snake"}, "lower_snake_case"),
+        ({"when": True}, "must be a condition"),
+        ({"offer": "credit card"}, "product code"),
+        ({"channels": []}, "at least one channel"),
+        ({"channels": ["PIGEON"]}, "PIGEON"),
+        ({"reasons": []}, "nobody is contacted without a reason"),
+        ({"reasons": ""}, "nobody is contacted without a reason"),
+        ({"on_event": "ATM"}, "lower_snake_case"),
+        ({"priority": 1001}, "from 0 to 1000"),
+        ({"mode": "maybe"}, "maybe"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_can_not_be_built(changed, said):
+    with pytest.raises(RuleError, match=said):
+        a_rule(**changed)
+
+
+def test_conditions_joined_by_and_are_refused():
+    with pytest.raises(RuleError, match="`and`"):
+        _ = holds("X") and holds("Y")
+
+
+def test_the_version_of_a_rule_changes_just_when_the_rule_does():
+    assert a_rule().version == a_rule().version
+    assert a_rule().version != a_rule(reasons="another").version
+    assert a_rule().version != a_rule(when=holds("CURRENT_ACCOUNT", for_at_least=days(1))).version
+
+
+def test_there_is_no_hook_that_the_rule_book_does_not_call():
+    source = Path(__file__).parents[2].joinpath("graph_crm", "rules", "manager.py").read_text()
+    assert hook_names() == ("rules", "needs", "propose", "veto", "score")
+    for name in hook_names():
+        assert f'"{name}"' in source
