@@ -83,6 +83,7 @@ async def test_what_is_no_interaction_is_refused_by_field(
     assert await database.read("MATCH (i:Interaction) RETURN i") == []
 
 
+@pytest.mark.lts
 async def test_one_idempotency_key_records_one_interaction_from_16_calls(
     contacts: ContactService, database: Database
 ) -> None:

@@ -190,6 +190,7 @@ async def test_an_old_version_is_a_conflict_that_names_the_current_one(parties: 
     assert conflict.value.details["currentVersion"] == 2
 
 
+@pytest.mark.lts
 async def test_of_16_updates_of_one_version_exactly_one_wins(parties: PartyService, database: Database) -> None:
     written = await parties.create_person(JAN)
 
@@ -207,6 +208,7 @@ async def test_of_16_updates_of_one_version_exactly_one_wins(parties: PartyServi
     assert stored["city"] == f"City {won.index(True)}"
 
 
+@pytest.mark.lts
 async def test_16_updates_without_a_version_are_all_counted(parties: PartyService, database: Database) -> None:
     written = await parties.create_person(JAN)
     await asyncio.gather(
@@ -215,6 +217,7 @@ async def test_16_updates_without_a_version_are_all_counted(parties: PartyServic
     assert (await node(database, written.id))["version"] == 17
 
 
+@pytest.mark.lts
 async def test_one_idempotency_key_makes_one_party_from_16_calls(parties: PartyService, database: Database) -> None:
     calls = [parties.create_person(JAN, contact_points=[phone("602 123 456")], idempotency_key="k1") for _ in range(16)]
     written = await asyncio.gather(*calls)
@@ -262,6 +265,7 @@ async def test_one_contact_point_of_a_kind_is_preferred(parties: PartyService, d
     assert [row["value"] for row in rows] == ["+420603123456"]
 
 
+@pytest.mark.lts
 async def test_the_same_contact_point_from_16_calls_is_attached_once(parties: PartyService, database: Database) -> None:
     written = await parties.create_person(JAN)
 
@@ -276,6 +280,7 @@ async def test_the_same_contact_point_from_16_calls_is_attached_once(parties: Pa
     assert (await database.read("MATCH ()-[r:REACHABLE_AT]->() RETURN count(r) AS n"))[0]["n"] == 1
 
 
+@pytest.mark.lts
 async def test_16_parties_with_one_new_phone_share_one_node(parties: PartyService, database: Database) -> None:
     await asyncio.gather(
         *[
@@ -380,6 +385,7 @@ async def test_a_marriage_is_the_same_from_both_sides_and_a_child_no_parent(part
         await parties.relate(NewTie(kind=TieKind.PARENT_OF, from_id=b.id, to_id=a.id))
 
 
+@pytest.mark.lts
 async def test_16_equal_ties_from_both_sides_become_one(parties: PartyService, database: Database) -> None:
     a = await parties.create_person(PersonDetails(family_name="A"))
     b = await parties.create_person(PersonDetails(family_name="B"))
@@ -481,6 +487,7 @@ async def test_a_thousand_rows_cost_a_handful_of_statements(empty_database: Data
         await batch.upsert([*rows, rows[0]])
 
 
+@pytest.mark.lts
 async def test_concurrent_equal_batches_give_the_graph_of_one(empty_database: Database) -> None:
     batch = PartyBatch(empty_database)
     rows = [

@@ -256,6 +256,7 @@ async def test_the_status_history_grows_and_is_never_rewritten(
         await agreements.add_holder(written.id, NewHolder(party_id="eva"))
 
 
+@pytest.mark.lts
 async def test_of_16_changes_of_one_version_exactly_one_wins(agreements: AgreementService, database: Database) -> None:
     written = await agreements.open(loan("jan"))
 
@@ -272,6 +273,7 @@ async def test_of_16_changes_of_one_version_exactly_one_wins(agreements: Agreeme
     assert (agreement["version"], agreement["termMonths"]) == (2, won.index(True) + 1)
 
 
+@pytest.mark.lts
 async def test_16_concurrent_status_changes_leave_a_history_in_which_each_step_was_allowed(
     agreements: AgreementService, database: Database
 ) -> None:
@@ -292,6 +294,7 @@ async def test_16_concurrent_status_changes_leave_a_history_in_which_each_step_w
     assert all(first != second for first, second in pairwise(values))
 
 
+@pytest.mark.lts
 async def test_one_idempotency_key_opens_one_agreement_from_16_calls(
     agreements: AgreementService, database: Database
 ) -> None:
@@ -300,6 +303,7 @@ async def test_one_idempotency_key_opens_one_agreement_from_16_calls(
     assert (await database.read("MATCH (a:Agreement)<-[r:HOLDS]-() RETURN count(r) AS n"))[0]["n"] == 1
 
 
+@pytest.mark.lts
 async def test_holders_come_and_go_but_an_owner_stays(agreements: AgreementService, database: Database) -> None:
     written = await agreements.open(loan("jan"))
     await agreements.add_holder(written.id, NewHolder(party_id="eva", role=HoldingRole.GUARANTOR), version=1)
@@ -392,6 +396,7 @@ async def test_a_batch_opens_changes_and_reports(database: Database) -> None:
 
 
 @pytest.mark.usefixtures("agreements")
+@pytest.mark.lts
 async def test_concurrent_equal_batches_open_each_agreement_once(database: Database) -> None:
     batch = AgreementBatch(database)
     rows = [
