@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import strawberry
-from graphql import GraphQLSchema, print_schema
+from graphql import GraphQLObjectType, GraphQLSchema, get_named_type, print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
@@ -45,10 +45,20 @@ class MappedSchema:
         for name in registry.roots:
             if query:
                 query.fields[name].resolve = _mapped
+        if self.core.mutation_type:
+            _describe(self.core.mutation_type)
 
     def sdl(self) -> str:
         """The schema in GraphQL's schema definition language."""
         return print_schema(self.core).rstrip() + "\n"
+
+
+def _describe(mutation: GraphQLObjectType) -> None:
+    """Say what can be changed, and of each argument what its input type says."""
+    mutation.description = "Everything that can be changed."
+    for field in mutation.fields.values():
+        for argument in field.args.values():
+            argument.description = argument.description or get_named_type(argument.type).description
 
 
 async def _mapped(_source: Any, info: Any, **_arguments: Any) -> Any:
@@ -56,9 +66,13 @@ async def _mapped(_source: Any, info: Any, **_arguments: Any) -> Any:
     return await info.context.root(info)
 
 
-@cache
 def platform_schema(largest_page: int = 100, default_page: int = 20) -> MappedSchema:
     """The schema of the platform with these page limits; built once."""
+    return _built(largest_page, default_page)
+
+
+@cache
+def _built(largest_page: int, default_page: int) -> MappedSchema:
     return MappedSchema(graph, MUTATIONS, limits=Limits(default_page=default_page, largest_page=largest_page))
 
 

@@ -1,0 +1,237 @@
+"""The documentation does what it says: queries and code run; commands, settings and links that it names exist."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from graphql import OperationDefinitionNode, OperationType, parse, print_schema, validate
+from typer.main import get_command
+
+from graph_crm import cli
+from graph_crm.api.app import create_app
+from graph_crm.api.platform import Platform
+from graph_crm.api.schema import platform_schema
+from graph_crm.cli.welcome import Example, find_example, queries
+from graph_crm.graph.database import Database
+from graph_crm.importing.demo_bank import seed_demo_bank
+from graph_crm.rules.manager import RuleBook
+from graph_crm.security.roles import Role
+from graph_crm.security.tokens import Verifier, issue
+from graph_crm.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TESTED_ELSEWHERE = {"docs/writing-a-rule.md", "docs/hooks.md"}  # tests/rules runs their examples with what they need
+SECRET = "a-secret-of-more-than-thirty-two-characters"
+TODAY = dt.date(2026, 11, 20)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def blocks(language: str) -> list[Block]:
+    found = []
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        for match in re.finditer(r"^```([^\n]*)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
+            if match.group(1).split()[:1] == [language]:
+                line = text.count("\n", 0, match.start()) + 1
+                found.append(Block(page.relative_to(ROOT).as_posix(), line, language, match.group(2)))
+    return found
+
+
+@pytest.fixture(scope="module")
+async def bank(database: Database) -> Database:
+    """A small demo bank, and nothing else."""
+    await database.execute(
+        "MATCH (n) WHERE NOT n:Migration AND NOT n:Lock CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS"
+    )
+    await seed_demo_bank(database, customers=60, seed=1, as_of=TODAY)
+    return database
+
+
+@pytest.fixture(scope="module")
+async def example(bank: Database) -> Example:
+    return await find_example(bank)
+
+
+@pytest.fixture(scope="module")
+async def client(bank: Database, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("docs"), neo4j_uri=None)
+    platform = Platform(settings, bank, Verifier(SECRET), RuleBook.load([ROOT / "plugins"], installed=False))
+    headers = {"Authorization": f"Bearer {issue(SECRET, Role.AGENT)}"}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(create_app(platform)), base_url="http://demo", headers=headers
+    ) as client:
+        yield client
+
+
+async def ask(client: httpx.AsyncClient, query: str, **variables: Any) -> Any:
+    answer = (await client.post("/graphql", json={"query": query, "variables": variables})).json()
+    assert "errors" not in answer, answer["errors"]
+    return answer["data"]
+
+
+@pytest.mark.parametrize("block", blocks("graphql"), ids=str)
+async def test_a_graphql_block_runs_on_the_demo_bank(client: httpx.AsyncClient, example: Example, block: Block) -> None:
+    document = parse(block.text)
+    assert validate(platform_schema().core, document) == []
+    for operation in (node for node in document.definitions if isinstance(node, OperationDefinitionNode)):
+        if operation.operation is not OperationType.QUERY:
+            continue  # what changes something needs values that a page can't have; tests of the mutations run them
+        wanted = {variable.variable.name.value for variable in operation.variable_definitions or ()}
+        data = await ask(client, block.text, **dict.fromkeys(wanted & {"id", "partyId"}, example.party_id))
+        assert any(value for value in data.values()), "the block shows nothing on the demo bank"
+
+
+async def test_the_queries_that_the_demo_prints_run_on_it(client: httpx.AsyncClient, example: Example) -> None:
+    for _, query in queries(example):
+        assert any((await ask(client, query)).values())
+
+
+async def test_the_curl_command_of_the_readme_runs(client: httpx.AsyncClient) -> None:
+    body = re.search(r"-d '(\{.*?\})'$", (ROOT / "README.md").read_text("utf-8"), flags=re.MULTILINE)
+    assert body is not None
+    data = await ask(client, json.loads(body.group(1))["query"])
+    assert len(data["parties"]["nodes"]) == 3
+
+
+def test_the_committed_schema_is_the_one_that_is_served() -> None:
+    committed = (ROOT / "schema" / "schema.graphql").read_text("utf-8")
+    assert committed.rstrip() == print_schema(platform_schema().core).rstrip()
+
+
+def test_every_type_field_and_argument_is_described() -> None:
+    missing = []
+    for name, kind in platform_schema().core.type_map.items():
+        if name.startswith("__") or name in {"ID", "Int", "Float", "String", "Boolean"}:
+            continue
+        if not kind.description:
+            missing.append(name)
+        for field_name, field in getattr(kind, "fields", {}).items():
+            if not field.description:
+                missing.append(f"{name}.{field_name}")
+            missing += [
+                f"{name}.{field_name}({one})" for one, it in getattr(field, "args", {}).items() if not it.description
+            ]
+    assert missing == []
+
+
+@pytest.mark.usefixtures("bank")
+def test_the_rule_of_the_readme_finds_customers(neo4j_address: tuple[str, str], tmp_path: Path) -> None:
+    (block,) = [one for one in blocks("python") if one.page == "README.md"]
+    (tmp_path / "account_to_savings.py").write_text(block.text, "utf-8")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GRAPH_CRM_", "NEO4J_"))}
+    environment = {
+        **kept,
+        "GRAPH_CRM_PLUGINS_DIR": str(tmp_path),
+        "GRAPH_CRM_DATA_DIR": str(tmp_path / "data"),
+        "NEO4J_URI": neo4j_address[0],
+        "NEO4J_PASSWORD": neo4j_address[1],
+    }
+    shown = next(one for one in blocks("sh") if "rules candidates" in one.text)
+    for line in shown.text.splitlines():
+        arguments = line.split("#")[0].split()[1:]
+        done = subprocess.run(
+            [sys.executable, "-m", "graph_crm", *arguments, *(["--json"] if "candidates" in arguments else [])],
+            env=environment, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert found
+    assert {one["rule"] for one in found} == {"account_to_savings"}
+    assert all(one["reasons"] for one in found)
+
+
+@pytest.mark.parametrize("block", [one for one in blocks("python") if one.page not in TESTED_ELSEWHERE], ids=str)
+def test_a_python_block_is_python_that_runs(block: Block) -> None:
+    exec(compile(block.text, str(block), "exec"), {"__name__": "documentation"})  # noqa: S102 - our own pages
+
+
+@pytest.mark.parametrize("block", [*blocks("toml"), *blocks("json")], ids=str)
+def test_a_toml_or_json_block_can_be_read(block: Block) -> None:
+    if block.language == "toml":
+        tomllib.loads(block.text)
+        return
+    for document in [block.text] if block.text.startswith(("{\n", "[")) else block.text.splitlines():
+        json.loads(document)  # one object, or JSON lines
+
+
+def test_the_settings_of_the_example_file_exist() -> None:
+    (block,) = [one for one in blocks("toml") if one.page == "docs/settings.md"]
+    assert set(tomllib.loads(block.text)) <= set(Settings.model_fields)
+
+
+def command_names(group: Any, prefix: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    found = {prefix} if prefix else set()
+    for name, one in getattr(group, "commands", {}).items():
+        found |= command_names(one, (*prefix, name))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_that_a_page_names_exists(page: Path) -> None:
+    known = command_names(get_command(cli.app))
+    groups = {name[0] for name in known if len(name) == 2}
+    named = re.findall(r"\bgraph-crm(?: --[a-z]+(?: [A-Z]+)?)? ([a-z][a-z-]*)(?: ([a-z][a-z-]+))?", _code(page))
+    for first, second in named:
+        assert (first,) in known, f"{page.name}: graph-crm {first}"
+        if first in groups and second:
+            assert (first, second) in known, f"{page.name}: graph-crm {first} {second}"
+
+
+def _code(page: Path) -> str:
+    """Blocks and code words of a page: prose may say `graph-crm` without meaning a command."""
+    text = page.read_text("utf-8")
+    fenced = re.findall(r"^```(?:sh|bash|console|powershell)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    return "\n".join([*fenced, *re.findall(r"`([^`\n]+)`", text)])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z][a-z-]+)", _code(page))) <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_setting_that_a_page_names_exists(page: Path) -> None:
+    known = {f"GRAPH_CRM_{name.upper()}" for name in Settings.model_fields} | {"GRAPH_CRM_CONFIG"}
+    named = set(re.findall(r"\bGRAPH_CRM_[A-Z0-9_]+\b", page.read_text("utf-8")))
+    assert {name for name in named if not name.startswith("GRAPH_CRM_TEST_")} <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        if target.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), f"{page.name}: {target}"
+        if anchor:
+            titles = re.findall(r"^#+ (.+)$", file.read_text("utf-8"), flags=re.MULTILINE)
+            anchors = {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert anchor in anchors, f"{page.name}: {target}"
