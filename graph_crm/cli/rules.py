@@ -142,10 +142,15 @@ def candidates(
         datetime | None,
         typer.Option("--as-of", formats=["%Y-%m-%d"], help="Day to ask about.", show_default="now"),
     ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Also store the decisions with their offers; once a customer and day.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List whom a rule would approach, and why. Writes nothing, contacts nobody."""
-    found = run(_candidates(rule, as_of))
+    """List whom a rule would approach, and why. Contacts nobody, and writes nothing without --record."""
+    found, recorded = run(_candidates(rule, as_of, record=record))
+    if record:
+        note(f"{recorded} decisions with an offer stored.")
     if as_json:
         print_json([{"party": one.party, "rule": one.rule, "reasons": list(one.reasons)} for one in found])
         return
@@ -153,7 +158,7 @@ def candidates(
     note(f"{len(found)} customers.")
 
 
-async def _candidates(rule: str, as_of: datetime | None) -> list[Candidate]:
+async def _candidates(rule: str, as_of: datetime | None, *, record: bool) -> tuple[list[Candidate], int]:
     from graph_crm import bootstrap
     from graph_crm.decisions.service import DecisionService
     from graph_crm.settings import load
@@ -163,4 +168,6 @@ async def _candidates(rule: str, as_of: datetime | None) -> list[Candidate]:
     book.rule(rule)  # an unknown rule is told before a database is started
     async with bootstrap.connected(settings) as database:
         service = DecisionService(database, book)
-        return [one async for one in service.candidates(rule, as_of.date() if as_of else None)]
+        day = as_of.date() if as_of else None
+        found = [one async for one in service.candidates(rule, day)]
+        return found, await service.record_candidates(rule, day) if record else 0

@@ -14,7 +14,7 @@ import structlog
 from graph_crm.decisions import cypher, snapshots
 from graph_crm.decisions.gates import Catalogue, Sold
 from graph_crm.decisions.pipeline import Outcome, decide
-from graph_crm.errors import InvalidInput
+from graph_crm.errors import InvalidInput, RuleError
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.rules.conditions import scan
 from graph_crm.rules.manager import BookedRule, RuleBook
@@ -22,6 +22,8 @@ from graph_crm.rules.snapshot import EventFact, end_of
 
 BATCH = 500
 """So many customers are read and judged at a time in a scan."""
+WRITE_BATCH = 50
+"""So many decisions of a scan are stored in one transaction."""
 SCAN_SECONDS = 300.0
 TOPIC = "event.recorded"
 
@@ -81,30 +83,61 @@ class DecisionService:
         outcome = decide(self.book, rules, customers, catalogue, hooks=True)[0]
         if not outcome.considered:
             return None
-        return await self._store(tx, outcome, event)
+        key, trigger = f"event:{event.id}", f"event:{event.type}"
+        return await self._store(tx, outcome, key=key, trigger=trigger, event=event)
 
     async def candidates(self, rule_id: str, as_of: dt.date | None = None) -> AsyncIterator[Candidate]:
-        """Whom the rule would approach as of the end of a day (today when not given), by customer id.
+        """Whom the rule would approach as of the end of a day (now when not given), by customer id.
 
         The customers are found by the rule's Cypher, batch by batch judged again on their snapshots and led through
-        the gates: who is dropped there is not named. A rule that is off or watches is tried all the same.
+        the gates: who is dropped there is not named. A rule that is off or in shadow is tried all the same.
         """
         booked = self.book.rule(rule_id)
-        now = self._clock() if as_of is None else end_of(as_of)
-        fragment = scan(booked.rule.when, now.date())
-        rows = await self._database.read(fragment.text, fragment.parameters, timeout=SCAN_SECONDS)
-        ids = [row["id"] for row in rows]
-        del rows
         trial = BookedRule(booked.rule, booked.plugin, "on", booked.counters)
-        catalogue = await _catalogue(self._database.read)
-        for start in range(0, len(ids), BATCH):
-            batch = ids[start : start + BATCH]
-            customers = await snapshots.load(self._database.read, batch, now=now, needs=self.book.needs)
-            for outcome in decide(self.book, [trial], customers, catalogue, hooks=False):
+        async for outcomes in self._scan(trial, as_of):
+            for outcome in outcomes:
                 for one in outcome.offers:
                     if one.proposal is not None:
                         facts = tuple(fact.text for fact in one.proposal.facts)
                         yield Candidate(outcome.snapshot.id, rule_id, (*one.proposal.reasons, *facts))
+
+    async def record_candidates(self, rule_id: str, as_of: dt.date | None = None) -> int:
+        """Store the decisions of a scan, with offers and trace; how many customers got an offer that had none before.
+
+        A rule asks about a customer once a day: the same scan again stores nothing. A rule in shadow leaves traces
+        without offers. Raises RuleError for a rule that is off.
+        """
+        booked = self.book.rule(rule_id)
+        if booked.mode == "off":
+            raise RuleError(f"Rule {rule_id} is off.", hint="Set its mode to on, or only list its candidates.")
+        recorded = 0
+        async for outcomes in self._scan(booked, as_of):
+            for start in range(0, len(outcomes), WRITE_BATCH):
+                recorded += await self._record(rule_id, outcomes[start : start + WRITE_BATCH])
+        return recorded
+
+    async def _record(self, rule_id: str, outcomes: Sequence[Outcome]) -> int:
+        async def work(tx: Transaction) -> int:
+            stored = 0
+            for outcome in outcomes:
+                key = f"scan:{rule_id}:{outcome.snapshot.as_of}:{outcome.snapshot.id}"
+                answer = await self._store(tx, outcome, key=key, trigger=f"scan:{rule_id}")
+                stored += bool(answer and outcome.offers)
+            return stored
+
+        return await self._database.write(work, idempotent=True)
+
+    async def _scan(self, booked: BookedRule, as_of: dt.date | None) -> AsyncIterator[list[Outcome]]:
+        now = self._clock() if as_of is None else end_of(as_of)
+        fragment = scan(booked.rule.when, now)
+        rows = await self._database.read(fragment.text, fragment.parameters, timeout=SCAN_SECONDS)
+        ids = [row["id"] for row in rows]
+        del rows
+        catalogue = await _catalogue(self._database.read)
+        for start in range(0, len(ids), BATCH):
+            batch = ids[start : start + BATCH]
+            customers = await snapshots.load(self._database.read, batch, now=now, needs=self.book.needs)
+            yield decide(self.book, [booked], customers, catalogue, hooks=False)
 
     async def offers_by_rule(self) -> dict[str, int]:
         """How many offers each rule led to so far."""
@@ -113,12 +146,15 @@ class DecisionService:
             counts[row["rule"]] = counts.get(row["rule"], 0) + row["offers"]
         return counts
 
-    async def _store(self, tx: Transaction, outcome: Outcome, event: EventFact) -> str | None:
+    @staticmethod
+    async def _store(
+        tx: Transaction, outcome: Outcome, *, key: str, trigger: str, event: EventFact | None = None
+    ) -> str | None:
         now = outcome.snapshot.now
         offers = outcome.offers
         decision = {
             "id": f"decision:{uuid.uuid4().hex}",
-            "trigger": f"event:{event.type}",
+            "trigger": trigger,
             "partyId": outcome.snapshot.id,
             "outcome": "PROPOSED" if offers else "NOTHING",
             "trace": orjson.dumps([one.as_json() for one in outcome.considered]).decode(),
@@ -128,8 +164,8 @@ class DecisionService:
             cypher.STORE,
             {
                 "party": outcome.snapshot.id,
-                "key": f"event:{event.id}",
-                "event": event.id,
+                "key": key,
+                "event": event.id if event else None,
                 "asOf": now.date(),
                 "at": now,
                 "decision": decision,

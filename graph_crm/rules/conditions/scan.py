@@ -9,13 +9,15 @@ from graph_crm.rules.conditions.base import AllOf, Condition, CypherWriter, Frag
 from graph_crm.rules.snapshot import end_of
 
 
-def scan(condition: Condition, as_of: dt.date, *, anchored: bool = True) -> Fragment:
-    """A statement with one column ``id``: the customers who pass on ``as_of``, in the order of their ids.
+def scan(condition: Condition, as_of: dt.date | dt.datetime, *, anchored: bool = True) -> Fragment:
+    """A statement with one column ``id``: the customers who pass, in the order of their ids.
+
+    ``as_of``: an instant, or a day whose end is meant.
 
     Where a required part can be found by an index (a product held, a recent event), the search starts there; with
     ``anchored=False`` it looks at every party. Both find the same.
     """
-    writer = CypherWriter(end_of(as_of))
+    writer = CypherWriter(as_of if isinstance(as_of, dt.datetime) else end_of(as_of))
     parts = condition.parts if isinstance(condition, AllOf) else (condition,)
     candidates = [part for part in parts if _has_anchor(part)] if anchored else []
     if candidates:

@@ -1,0 +1,115 @@
+"""A rule without an event finds its customers by a search, and may store what it found."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import pytest
+
+from graph_crm.decisions import service as decisions_service
+from graph_crm.decisions.service import DecisionService
+from graph_crm.errors import RuleError
+from graph_crm.graph.database import Database
+from graph_crm.resources import folder
+from graph_crm.rules import Veto, hookimpl
+from graph_crm.rules.loader import Found, find
+from graph_crm.rules.manager import RuleBook
+
+DAY = dt.date(2026, 6, 1)
+SHIPPED = find([folder("plugins")], installed=False)
+
+
+@pytest.fixture
+async def bank(empty_database: Database) -> Database:
+    """Twelve borrowers with an account; number 3 has a card, 4 is in arrears, 5 has died, 6 is a new borrower."""
+    await empty_database.execute(
+        """
+        CREATE (:Product {code: 'CREDIT_CARD', name: 'Credit card', familyCode: 'CARD', active: true})
+        WITH 1 AS _
+        UNWIND range(0, 11) AS n
+        CREATE (p:Party:Person {id: 'p' + right('0' + n, 2), status: 'ACTIVE', displayName: 'P' + n})
+        CREATE (p)-[:HOLDS {role: 'OWNER', since: date('2020-01-01')}]->(:Agreement {id: 'account' + n,
+          productCode: 'CURRENT_ACCOUNT', familyCode: 'CURRENT_ACCOUNT', status: 'ACTIVE'})
+        CREATE (p)-[:HOLDS {role: 'OWNER', since: CASE WHEN n = 6 THEN date('2026-05-01') ELSE date('2026-01-01') END}]
+          ->(:Agreement {id: 'loan' + n, productCode: 'CASH_LOAN', familyCode: 'LOAN',
+            status: CASE WHEN n = 4 THEN 'IN_ARREARS' ELSE 'ACTIVE' END, maturesOn: date('2028-01-01')})
+        FOREACH (_ IN CASE WHEN n = 5 THEN [1] ELSE [] END | SET p.deceasedOn = date('2026-03-01'))
+        FOREACH (_ IN CASE WHEN n = 3 THEN [1] ELSE [] END |
+          CREATE (p)-[:HOLDS {role: 'OWNER', since: date('2021-01-01')}]->(:Agreement {id: 'card' + n,
+            productCode: 'CARD_GOLD', familyCode: 'CARD', status: 'ACTIVE'}))
+        """
+    )
+    return empty_database
+
+
+def service(database: Database, *plugins: object, **modes: str) -> DecisionService:
+    mine = [Found(f"mine{number}", "a test", one) for number, one in enumerate(plugins)]
+    return DecisionService(database, RuleBook([*SHIPPED, *mine], modes=modes))
+
+
+async def parties(decisions: DecisionService, rule: str = "loan_to_credit_card") -> list[str]:
+    return [one.party async for one in decisions.candidates(rule, DAY)]
+
+
+EXPECTED = ["p00", "p01", "p02", "p07", "p08", "p09", "p10", "p11"]
+
+
+async def test_candidates_are_those_whom_rule_and_gates_let_pass_in_the_order_of_their_ids(bank: Database):
+    assert await parties(service(bank)) == EXPECTED
+
+
+async def test_a_candidate_comes_with_sentences_and_the_facts_they_rest_on(bank: Database):
+    first = await anext(service(bank).candidates("loan_to_credit_card", DAY))
+    assert first.reasons[0].startswith("You have repaid your loan well for 151 days")
+    assert "holds CASH_LOAN since 2026-01-01 (151 days)" in first.reasons
+
+
+async def test_a_veto_of_another_plugin_counts_in_a_scan(bank: Database):
+    class Plugin:
+        @hookimpl
+        def veto(self, snapshots):
+            return [Veto(party=one.id, code="NO", reason="no") for one in snapshots if one.id != "p07"]
+
+    assert await parties(service(bank, Plugin())) == ["p07"]
+
+
+async def test_a_rule_that_is_off_can_be_tried_but_not_recorded(bank: Database):
+    decisions = service(bank, loan_to_credit_card="off")
+    assert await parties(decisions) == EXPECTED
+    with pytest.raises(RuleError, match="is off"):
+        await decisions.record_candidates("loan_to_credit_card", DAY)
+
+
+async def test_batches_do_not_change_what_is_found(bank: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(decisions_service, "BATCH", 3)
+    with bank.counting() as sent:
+        assert await parties(service(bank)) == EXPECTED
+    # The search, the catalogue, and one statement for each three of the nine whom the search found.
+    assert len(sent) == 2 + 3
+
+
+async def test_a_recorded_scan_stores_decisions_with_offers_once_a_day(bank: Database):
+    decisions = service(bank)
+    assert await decisions.record_candidates("loan_to_credit_card", DAY) == len(EXPECTED)
+    assert await decisions.record_candidates("loan_to_credit_card", DAY) == 0
+    rows = await bank.read(
+        """
+        MATCH (d:Decision)-[:FOR]->(p:Party) OPTIONAL MATCH (d)-[:PROPOSED]->(o:Offer)-[:ABOUT]->(x:Product)
+        RETURN p.id AS party, d.trigger AS trigger, toString(d.asOf) AS asOf, d.outcome AS outcome, d.trace AS trace,
+          x.code AS product ORDER BY party
+        """
+    )
+    assert [row["party"] for row in rows if row["product"] == "CREDIT_CARD"] == EXPECTED
+    assert {(row["trigger"], row["asOf"]) for row in rows} == {("scan:loan_to_credit_card", "2026-06-01")}
+    died = next(row for row in rows if row["party"] == "p05")
+    assert died["outcome"] == "NOTHING"
+    assert json.loads(died["trace"])[0]["gates"][-1]["reasonCode"] == "DECEASED"
+    assert await decisions.offers_by_rule() == {"loan_to_credit_card": len(EXPECTED)}
+
+
+async def test_a_rule_in_shadow_leaves_traces_and_no_offers(bank: Database):
+    decisions = service(bank, loan_to_credit_card="shadow")
+    assert await decisions.record_candidates("loan_to_credit_card", DAY) == 0
+    (row,) = await bank.read("MATCH (d:Decision) RETURN count(d) AS all, COUNT { (:Offer) } AS offers")
+    assert (row["all"], row["offers"]) == (9, 0)
