@@ -41,18 +41,24 @@ app.add_typer(schema.app, name="schema", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(tokens.token)
 
 
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - how typer calls it
+    if wanted:
+        console.say(f"graph-crm {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     *,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_print_version)
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the full trace of an unexpected error.")] = False,
     config: Annotated[
         Path | None, typer.Option("--config", help="A TOML file with settings.", exists=True, dir_okay=False)
     ] = None,
 ) -> None:
-    if version:
-        console.say(f"graph-crm {__version__}")
-        raise typer.Exit
+    del version  # printed before anything else is looked at
     console.debug = debug
     if config is not None:
         os.environ["GRAPH_CRM_CONFIG"] = str(config.absolute())  # the processes that a command starts read it as well

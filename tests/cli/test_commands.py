@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,11 @@ def test_help_imports_neither_driver_nor_graphql(environment: dict[str, str]) ->
     code = "import sys, graph_crm.cli; print(sorted({'neo4j', 'strawberry', 'uvicorn', 'faker'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_version_is_the_one_that_is_installed(environment: dict[str, str]) -> None:
+    done = command("--version", env=environment)
+    assert (done.returncode, done.stdout) == (0, f"graph-crm {version('graph-crm')}\n")
 
 
 def test_a_mistyped_command_names_the_right_one_and_exits_with_2(environment: dict[str, str]) -> None:
