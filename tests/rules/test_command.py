@@ -1,0 +1,84 @@
+"""`graph-crm rules ...` as an author meets it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from graph_crm.cli.rules import app
+
+BAD = "from graph_crm.rules import hookimpl\n\n\n@hookimpl\ndef vetoes(snapshots):\n    return []\n"
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
+    monkeypatch.setenv("GRAPH_CRM_PLUGINS_DIR", str(tmp_path / "own"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own").mkdir()
+    return CliRunner()
+
+
+def test_list_shows_every_rule_with_plugin_file_and_mode(command: CliRunner, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GRAPH_CRM_RULE_MODES", '{"deposit_to_card": "shadow"}')
+    done = command.invoke(app, ["list", "--json"])
+    listed = json.loads(done.stdout)
+    rules = {one["rule"]: one for one in listed["rules"]}
+    assert set(rules) == {
+        "atm_balance_loan",
+        "card_to_sms_info",
+        "deposit_to_card",
+        "loan_to_credit_card",
+        "loan_to_current_account",
+    }
+    assert rules["deposit_to_card"]["mode"] == "shadow"
+    assert rules["atm_balance_loan"]["on"] == "atm_balance_check"
+    assert "lifecycle_cross_sell.py:" in rules["loan_to_credit_card"]["file"]
+    assert listed["problems"] == []
+
+
+def test_list_names_a_plugin_that_can_not_be_loaded(command: CliRunner, tmp_path: Path):
+    (tmp_path / "own" / "mine.py").write_text("1 / 0\n")
+    done = command.invoke(app, ["list"])
+    assert done.exit_code == 0
+    assert "Problem: Plugin mine" in done.stderr
+    assert "line 1: ZeroDivisionError" in done.stderr
+
+
+def test_check_prints_file_and_line_and_exits_with_1(command: CliRunner, tmp_path: Path):
+    file = tmp_path / "own" / "mine.py"
+    file.write_text(BAD)
+    done = command.invoke(app, ["check"])
+    assert done.exit_code == 1
+    assert done.stdout == f"{file}:5: HOOK: there is no hook vetoes Did you mean veto?\n"
+    as_json = command.invoke(app, ["check", str(file), "--json"])
+    assert as_json.exit_code == 1
+    assert [(one["line"], one["code"]) for one in json.loads(as_json.stdout)] == [(5, "HOOK")]
+
+
+def test_check_of_what_is_right_exits_with_0(command: CliRunner):
+    done = command.invoke(app, ["check"])
+    assert (done.exit_code, done.stdout) == (0, "")
+
+
+def test_check_knows_a_catalogue_of_your_own(command: CliRunner, tmp_path: Path):
+    file = tmp_path / "own" / "mine.py"
+    file.write_text(
+        "from graph_crm.rules import Rule, everyone, hookimpl\n\n\n@hookimpl\ndef rules():\n    return [\n"
+        "        Rule(id='r', title='t', when=everyone(), offer='GOLD_BAR', channels=['ATM'], reasons='r')\n    ]\n"
+    )
+    assert command.invoke(app, ["check"]).exit_code == 1
+    (tmp_path / "mine.toml").write_text('[[products]]\ncode = "GOLD_BAR"\nfamily = "INVESTMENT"\n')
+    assert command.invoke(app, ["check", str(file), "--catalogue", "mine.toml"]).exit_code == 0
+
+
+def test_new_writes_into_your_folder_and_the_rule_is_listed(command: CliRunner, tmp_path: Path):
+    done = command.invoke(app, ["new", "first_salary"])
+    assert done.stdout.splitlines() == [
+        str(tmp_path / "own" / "first_salary.py"),
+        str(tmp_path / "own" / "tests" / "test_first_salary.py"),
+    ]
+    listed = json.loads(command.invoke(app, ["list", "--json"]).stdout)
+    assert "first_salary" in {one["rule"] for one in listed["rules"]}
