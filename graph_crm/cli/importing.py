@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from graph_crm.cli.console import AsJson, note, print_json, print_table, run, say
-from graph_crm.errors import CrmError
+from graph_crm.errors import ImportFailed
 
 if TYPE_CHECKING:
     from graph_crm.graph.database import Database
@@ -31,12 +31,6 @@ Rejects: TypeAlias = Annotated[
         help="Where rejected rows are written (JSON lines). Default: NAME.reject.jsonl here.",
     ),
 ]
-
-
-class ImportFailed(CrmError):
-    """The counts of an import do not reconcile: what was read is neither in the graph nor in the reject file."""
-
-    code = "IMPORT"
 
 
 @app.command()

@@ -47,6 +47,7 @@ class Next(BaseModel):
     mortgage: float
     online: float
     loan_insurance: float
+    life_insurance: float
     guarantor: float
     junior_card: float
     business_loan: float
@@ -284,7 +285,8 @@ class Customer:
             self._credit_card(self.joined)
             fund = self.later(self.joined, 365, 700)
             if fund and self.likely(steps.fund):
-                self.agreement("INVESTMENT_FUND", fund, balance=self.chance.randint(1, 90) * 100_00)
+                product = self.chance.choice(("INVESTMENT_FUND", "SECURITIES_ACCOUNT"))
+                self.agreement(product, fund, balance=self.chance.randint(1, 90) * 100_00)
 
     def _credit_card(self, since: date) -> None:
         opened = self.later(since, 60, 400)
@@ -318,6 +320,9 @@ class Customer:
                 self.loan(product, opened, guarantor, co_owner=partner if product == "MORTGAGE_STD" else None)
                 if product == "MORTGAGE_STD":
                     self.agreement("HOME_INSURANCE", opened)
+                    covered = self.later(opened, 30, 200)
+                    if covered and self.likely(self.settings.next.life_insurance):
+                        self.agreement("LIFE_INSURANCE", covered)
 
     def bookings(self) -> None:
         """Movements on the account in the order of their days, with the balance after each; the standing order."""

@@ -1,0 +1,226 @@
+"""The own format by its documentation: the example of docs/importing.md is executed, its table compared."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graph_crm.errors import InvalidInput
+from graph_crm.graph.database import Database
+from graph_crm.importing.own_fields import FIELDS
+from graph_crm.importing.own_format import import_files, read_mapping
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "importing.md"
+BEGIN, END = re.compile(r"<!-- properties:.*?-->\n", re.DOTALL), "<!-- end of properties -->"
+
+
+def property_tables() -> str:
+    """The reference of kinds and properties, as the document shows it. An asterisk marks what a row must have."""
+    lines = ["", "| kind | properties (* needed) |", "|---|---|"]
+    for kind, fields in FIELDS.items():
+        shown = "; ".join(f"`{name}`{'*' if field.required else ''} {field.meaning}" for name, field in fields.items())
+        lines.append(f"| `{kind}` | {shown} |")
+    return "\n".join([*lines, "", ""])
+
+
+def documented_files() -> dict[str, str]:
+    """The files of the document: a line with the name, then a fenced block."""
+    return dict(re.findall(r"^`([\w.]+)`:\n\n```\w+\n(.*?)```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL))
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    for name, content in documented_files().items():
+        (tmp_path / name).write_text(content)
+    return tmp_path / "mapping.toml"
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_the_document_lists_every_kind_and_property() -> None:
+    text = DOCUMENT.read_text()
+    begin = BEGIN.search(text)
+    assert begin is not None
+    assert text[begin.end() : text.index(END)] == property_tables()
+
+
+async def test_the_documented_example_loads_as_it_says(
+    empty_database: Database, example: Path, tmp_path: Path, fingerprint: Callable[[], Awaitable[str]]
+) -> None:
+    report = await import_files(empty_database, example, reject_path=tmp_path / "r.jsonl")
+    assert report.reconciled
+    said = re.search(r"loads (\d+) of the (\d+) rows", DOCUMENT.read_text())
+    assert said is not None
+    assert (report.loaded, report.read) == tuple(map(int, said.groups()))
+    rejects = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert sorted((entry["file"], entry["line"], entry["reason"]) for entry in rejects) == [
+        ("contracts.csv (agreement)", 5, "status: '?' is unknown (known: A, D)"),
+        ("contracts.csv (holding)", 5, "unknown Agreement 'acme:K-4'"),
+        ("customers.csv (contact_point)", 4, "unknown Party 'acme:20'"),
+        ("customers.csv (person)", 4, "birthDate: '31.02.1990' is not a date in the form %d.%m.%Y"),
+        ("relations.jsonl (tie)", 2, "unknown Party 'acme:99'"),
+    ]
+    rows = await empty_database.read(
+        "MATCH (p:Person)-[:REACHABLE_AT]->(c) MATCH (p)-[h:HOLDS]->(a)"
+        " OPTIONAL MATCH (a)-[k:LINKED_TO]->(account)"
+        " RETURN p.displayName AS name, c.value AS phone, a.productCode AS product, a.amount AS amount,"
+        " toString(h.since) AS since, k.kind + account.id AS paid ORDER BY name, since"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("Jana Nováková", "+420602123457", "CURRENT_ACCOUNT", None, "2025-02-01", None),
+        ("Łukasz Gross", "+48602123456", "CURRENT_ACCOUNT", None, "2024-03-01", None),
+        ("Łukasz Gross", "+48602123456", "CASH_LOAN", 1_250_000, "2025-01-15", "PAID_FROMacme:K-1"),
+    ]
+    (event,) = await empty_database.read(
+        "MATCH (p:Party)-[:DID]->(e:Event)-[:ON]->(a) RETURN p.nameKey, e.type, toString(e.at), e.channel, a.id"
+    )
+    assert event.values() == ["lukasz gross", "atm_balance_check", "2026-11-20T08:30:00Z", "ATM", "acme:K-1"]
+    (text,) = await empty_database.read("MATCH (p:Party {id: 'acme:18'}) RETURN p.searchText")
+    assert "48602123456" in text[0]
+
+    before = await fingerprint()
+    again = await import_files(empty_database, example)
+    assert again.loaded == report.loaded
+    assert await fingerprint() == before
+
+
+async def test_a_link_to_an_unknown_account_rejects_its_row_as_loaded_in_part(
+    empty_database: Database, example: Path, tmp_path: Path
+) -> None:
+    change(example.parent / "contracts.csv", ",18,K-1", ",18,K-9")
+    report = await import_files(empty_database, example, reject_path=tmp_path / "r.jsonl")
+    assert report.reconciled
+    assert "loaded in part: unknown Agreement 'acme:K-9'" in (tmp_path / "r.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('kind = "person"', 'kind = "persona"', "file.0.kind"),
+        ('kind = "person"', 'kind = "person"\ncolour = "red"', "file.0.colour"),
+        ('givenName = "FIRST"', 'firstName = "FIRST"', "a person has no property firstName"),
+        ('{ id = "CUST_NO", givenName', "{ givenName", "a person needs id"),
+        ('sex = "SEX"', 'sex = "GENDER"', r"header of customers\.csv"),
+        ('path = "visits.jsonl"', 'path = "visitors.jsonl"', r"visitors\.jsonl is missing"),
+        ('currency = "PLN"', 'currency = "zloty"', "currency"),
+        ("format = 1", "format = ", "can't be read"),
+        ('delimiter = ";"', 'delimiter = ";"\nencoding = "klingon"', "encoding klingon"),
+    ],
+)
+async def test_a_wrong_mapping_is_one_clear_error_before_anything_is_written(
+    empty_database: Database, example: Path, old: str, new: str, message: str
+) -> None:
+    change(example, old, new)
+    with pytest.raises(InvalidInput, match=message):
+        await import_files(empty_database, example)
+    assert await empty_database.read("MATCH (n:Party) RETURN n") == []
+
+
+GOOD: dict[str, dict[str, str]] = {
+    "person": {"id": "1", "displayName": "Jan"},
+    "organization": {"id": "2", "displayName": "Acme"},
+    "household": {"id": "3", "name": "Novak"},
+    "product": {"code": "PET_LOAN", "name": "Pet loan", "family": "LOAN"},
+    "membership": {"party": "1", "household": "3", "role": "HEAD"},
+    "contact_point": {"party": "1", "kind": "EMAIL", "value": "Jan@Example.com"},
+    "agreement": {"id": "4", "product": "PET_LOAN", "openedOn": "2025-01-01"},
+    "holding": {"party": "1", "agreement": "4", "role": "OWNER"},
+    "tie": {"kind": "OWNS", "from": "1", "to": "2", "share": "0.5"},
+    "movement": {"id": "5", "agreement": "4", "bookedOn": "2025-01-02", "direction": "DEBIT", "amount": "1.50"},
+    "event": {"id": "6", "party": "1", "type": "login", "at": "2025-01-01T10:00:00"},
+    "interaction": {"id": "7", "party": "1", "channel": "PHONE", "direction": "INBOUND", "at": "2025-01-01T10:00:00Z"},
+}
+
+
+def write_rows(folder: Path, rows: dict[str, list[dict[str, Any]]]) -> Path:
+    """A mapping of JSON-lines files, one a kind, whose keys are the properties themselves."""
+    mapping = ['format = 1\nsource = "t"\nid_prefix = "t:"\ncurrency = "EUR"\ncountry = "CZ"\n']
+    for kind, lines in rows.items():
+        (folder / f"{kind}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        columns = ", ".join(f'{name} = "{name}"' for name in {**GOOD[kind], **{n: 1 for row in lines for n in row}})
+        mapping.append(f'[[file]]\npath = "{kind}.jsonl"\nkind = "{kind}"\ncolumns = {{ {columns} }}\n')
+    path = folder / "mapping.toml"
+    path.write_text("\n".join(mapping))
+    return path
+
+
+async def test_every_kind_is_loaded_whatever_the_order_of_the_files(empty_database: Database, tmp_path: Path) -> None:
+    rows = {kind: [row] for kind, row in reversed(GOOD.items())}
+    report = await import_files(empty_database, write_rows(tmp_path, rows), reject_path=tmp_path / "r.jsonl")
+    assert report.rejected == 0, (tmp_path / "r.jsonl").read_text()
+    assert set(GOOD) == set(FIELDS)
+    (row,) = await empty_database.read(
+        "MATCH (p:Person)-[:REACHABLE_AT]->(c), (p)-[:MEMBER_OF]->(:Household), (p)-[o:OWNS]->(:Organization),"
+        " (p)-[:HOLDS]->(a)-[:OF]->()-[:IN_FAMILY]->(f), (a)<-[:ON]-(:Movement), (p)-[:DID]->(), (p)-[:HAD]->()"
+        " RETURN c.value, o.share, a.familyCode, f.code, a.currency"
+    )
+    assert row.values() == ["jan@example.com", 0.5, "LOAN", "LOAN", "EUR"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "reason"),
+    [
+        ("person", {"id": "a b"}, "id"),
+        ("person", {"displayName": "\u0007"}, "displayName"),
+        ("person", {"sex": "M"}, "sex"),
+        ("person", {"country": "Czechia"}, "country"),
+        ("person", {"birthDate": "1990-02-30"}, "birthDate"),
+        ("organization", {"displayName": ""}, "displayName: a value is missing"),
+        ("contact_point", {"kind": "PHONE", "value": "12"}, "value"),
+        ("contact_point", {"value": "nobody"}, "value"),
+        ("membership", {"since": "2025-01-02", "until": "2025-01-01"}, "until"),
+        ("agreement", {"product": "MOON_LOAN"}, "unknown Product 'MOON_LOAN'"),
+        ("agreement", {"status": "CLOSED"}, "closedOn"),
+        ("agreement", {"amount": "1.999"}, "amount"),
+        ("tie", {"to": "1"}, "same party"),
+        ("tie", {"share": "1.5"}, "share"),
+        ("movement", {"amount": "-5"}, "amount"),
+        ("event", {"at": "soon"}, "at"),
+        ("event", {"type": "Log In"}, "type"),
+        ("event", {"agreement": "99"}, "unknown Agreement"),
+        ("interaction", {"channel": "PIGEON"}, "channel"),
+    ],
+)
+async def test_a_wrong_value_is_rejected_with_the_property_that_is_wrong(
+    empty_database: Database, tmp_path: Path, kind: str, wrong: dict[str, str], reason: str
+) -> None:
+    rows = {name: [{**row, **(wrong if name == kind else {})}] for name, row in GOOD.items()}
+    await import_files(empty_database, write_rows(tmp_path, rows), reject_path=tmp_path / "r.jsonl")
+    first = json.loads((tmp_path / "r.jsonl").read_text().splitlines()[0])
+    assert first["file"] == f"{kind}.jsonl ({kind})"
+    assert reason in first["reason"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"), [("{", "not JSON"), ("[1]", "not a JSON object"), ('{"id": "1"}', "a value is missing")]
+)
+async def test_a_damaged_json_line_is_rejected(
+    empty_database: Database, tmp_path: Path, line: str, reason: str
+) -> None:
+    path = write_rows(tmp_path, {"household": [GOOD["household"]]})
+    with (tmp_path / "household.jsonl").open("a") as stream:
+        stream.write(line + "\n")
+    report = await import_files(empty_database, path, reject_path=tmp_path / "r.jsonl")
+    assert (report.loaded, report.rejected) == (1, 1)
+    assert reason in (tmp_path / "r.jsonl").read_text()
+
+
+def test_the_example_mapping_is_valid(example: Path) -> None:
+    assert [file.kind for file in read_mapping(example).file][:2] == ["person", "contact_point"]
+
+
+if __name__ == "__main__" and "--update" in sys.argv:
+    text = DOCUMENT.read_text()
+    found = BEGIN.search(text)
+    assert found is not None
+    DOCUMENT.write_text(text[: found.end()] + property_tables() + text[text.index(END) :])
