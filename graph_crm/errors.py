@@ -114,6 +114,12 @@ class MigrationRefused(CrmError):
     code = "MIGRATION_REFUSED"
 
 
+class ImportFailed(CrmError):
+    """The counts of an import do not reconcile: rows are neither in the graph nor in the reject file."""
+
+    code = "IMPORT"
+
+
 class EngineError(CrmError):
     """The embedded Neo4j can't be installed, started or stopped."""
 

@@ -18,7 +18,10 @@ _PAIRS = (
     "[k IN keys({x}) WHERE NOT k IN ['createdAt', 'updatedAt', 'recordedAt'] | k + '=' + "
     "coalesce(toStringOrNull({x}[k]), reduce(s = '', v IN {x}[k] | s + toString(v) + ','))]"
 )
-_NODES = f"MATCH (n) WHERE NOT n:Migration AND NOT n:Lock RETURN labels(n) AS labels, '' AS ends, {_PAIRS.format(x='n')} AS p"
+_NODES = (
+    "MATCH (n) WHERE NOT n:Migration AND NOT n:Lock"
+    f" RETURN labels(n) AS labels, '' AS ends, {_PAIRS.format(x='n')} AS p"
+)
 _TIES = (
     "MATCH (a)-[r]->(b) RETURN [type(r)] AS labels,"
     f" coalesce(a.id, a.code) + '>' + coalesce(b.id, b.code) AS ends, {_PAIRS.format(x='r')} AS p"

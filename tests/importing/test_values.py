@@ -44,7 +44,7 @@ def test_any_text_is_a_number_or_a_clear_refusal(text: str) -> None:
     if text.isascii() and text.isdigit():
         assert integer(text, "key") == int(text)
     elif not text.startswith(("+", "-")):
-        with pytest.raises(RowProblem, match="^key: "):
+        with pytest.raises(RowProblem, match=r"^key: "):
             integer(text, "key")
 
 
