@@ -26,6 +26,7 @@ check: .venv/.developed ## lint, format, types, layers, schema
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy plugins/*.py bench/*.py
 	$(BIN)/lint-imports
 	$(BIN)/graph-crm schema check
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.importing import berka
+from graph_crm.importing.catalogue import ensure_products
 from graph_crm.importing.cypher import Kind
 from graph_crm.importing.file_import import FileImport
 from graph_crm.importing.keys import KeyIndex
@@ -67,7 +68,7 @@ async def empty(database: Database) -> None:
 
 async def products(database: Database) -> None:
     """The products of the data set, for the raw loader; the import brings its own."""
-    await berka.ensure_products(database, {"CURRENT_ACCOUNT", "CASH_LOAN", *berka.CARD_PRODUCTS.values()})
+    await ensure_products(database, {"CURRENT_ACCOUNT", "CASH_LOAN", *berka.CARD_PRODUCTS.values()})
 
 
 async def raw(database: Database, rows: dict[str, list[Record]]) -> float:
