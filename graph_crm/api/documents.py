@@ -14,7 +14,6 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSyntaxError,
-    NullValueNode,
     OperationDefinitionNode,
     OperationType,
     get_variable_values,
@@ -53,12 +52,13 @@ class Problem:
 
 @dataclass
 class Planned:
-    """One root field of a compiled operation: the response key, and the statement or a constant."""
+    """One root field of a compiled operation: the response key, and the statement, a constant or a refusal."""
 
     key: str
     statement: Statement | None
     name: str
     constant: Any = None
+    refused: CrmError | None = None
 
 
 @dataclass
@@ -92,10 +92,9 @@ class Operation:
             name = definition.variable.name.value
             if name in given:
                 complete[name] = given[name]
-            elif definition.default_value is not None and not isinstance(definition.default_value, NullValueNode):
+            elif definition.default_value is not None:
                 default = value_of(definition.default_value, {})
-                if default is not None:
-                    complete[name] = default.raw
+                complete[name] = default.raw if default else None
         return complete
 
     def shape_of(self, variables: Mapping[str, Any]) -> Any:

@@ -149,12 +149,22 @@ class Executor:
             [operation.node.selection_set], frozenset({"Query"})
         )
         plan = []
+        if len(selected) > self._schema.limits.most_roots:
+            raise InvalidInput(
+                f"The query has more than {self._schema.limits.most_roots} root fields.",
+                hint="Split it into several queries.",
+                limit=self._schema.limits.most_roots,
+            )
         for key, nodes in selected.items():
             name = nodes[0].name.value
             if name == "__typename":
                 plan.append(Planned(key, None, name, "Query"))
-            else:
+                continue
+            try:
                 plan.append(Planned(key, self._statement(name, nodes, operation, variables, caller), name))
+            except CrmError as error:
+                # Its neighbours still get their answers, as they would if the database had said no.
+                plan.append(Planned(key, None, name, refused=error))
         return plan
 
     def _statement(
@@ -185,6 +195,8 @@ class Executor:
     ) -> tuple[Any, dict[str, Any] | None]:
         """The value of a root field, or null and its error."""
         statement = planned.statement
+        if planned.refused:
+            return None, {**_error(planned.refused), "path": [planned.key]}
         if statement is None:
             return planned.constant, None
         try:

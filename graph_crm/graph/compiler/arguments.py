@@ -21,6 +21,9 @@ from graphql import (
 
 from graph_crm.errors import InvalidInput
 
+LONGEST_NUMBER = 400
+"""Digits of a whole number in the document at most: Python reads no more than some thousands."""
+
 Variables = Mapping[str, Any]
 Convert = Callable[[Any], Any]
 
@@ -93,6 +96,8 @@ def _literal(node: ValueNode) -> Any:
     if isinstance(node, NullValueNode):
         return None
     if isinstance(node, IntValueNode):
+        if len(node.value) > LONGEST_NUMBER:
+            raise InvalidInput("The number is too large.", hint="Numbers are 64 bits wide.")
         return int(node.value)
     if isinstance(node, FloatValueNode):
         return float(node.value)

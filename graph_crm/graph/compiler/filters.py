@@ -21,6 +21,8 @@ from graph_crm.graph.mapping import EdgeMapping, NodeMapping, Registry, Relation
 if TYPE_CHECKING:
     from graph_crm.graph.compiler.statement import Names
 
+DEEPEST = 20
+"""Levels of and, or, not and relations in one filter."""
 RANGES = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _RANGED = (int, float, Decimal, dt.date, dt.datetime)
 
@@ -72,23 +74,40 @@ class Filters:
         parameters: Parameters,
         names: Names,
         may_see: Callable[[str, str], None],
+        most: int,
     ) -> None:
         self._registry = registry
         self._parameters = parameters
         self._names = names
         self._may_see = may_see
+        self._most = most
+        self._counted = self._depth = 0
+
+    def _count(self) -> None:
+        """Count a condition: what Neo4j needs to plan a statement grows with them."""
+        self._counted += 1
+        if self._counted > self._most:
+            raise InvalidInput(
+                f"The filters have more than {self._most} conditions.",
+                hint="Use `in` for a list of values, or split the query.",
+                limit=self._most,
+            )
 
     def predicate(
         self, where: Value, node: NodeMapping, var: str, edge: EdgeMapping | None = None, edge_var: str = ""
     ) -> str:
         """The predicate of a filter over the node ``var`` (and the relationship ``edge_var``); ``true`` when empty."""
         terms: list[str] = []
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise InvalidInput(
+                f"The filter nests deeper than {DEEPEST} levels.", hint="Split the query.", limit=DEEPEST
+            )
         for name, value in where.entries():
             if value.raw is None:
-                raise InvalidInput(
-                    f"The filter {name!r} is null.", hint="Leave it out, or ask for isNull: true.", filter=name
-                )
+                raise _null(name)
             terms.append(self._term(name, value, node, var, edge, edge_var))
+        self._depth -= 1
         return " AND ".join(terms) or "true"
 
     def _term(
@@ -109,14 +128,23 @@ class Filters:
         self, name: str, value: Value, node: NodeMapping, var: str, edge: EdgeMapping | None, edge_var: str
     ) -> str:
         if name == "not":
+            self._count()
             return f"NOT coalesce({self.predicate(value, node, var, edge, edge_var)}, false)"
-        parts = [f"({self.predicate(each, node, var, edge, edge_var)})" for each in value.elements()]
+        parts = []
+        for each in value.elements():
+            self._count()
+            parts.append(f"({self.predicate(each, node, var, edge, edge_var)})")
         if not parts:
             return "true" if name == "and" else "false"
         return f"({f' {name.upper()} '.join(parts)})"
 
     def _edge(self, where: Value, edge: EdgeMapping, var: str) -> str:
-        terms = [self._property(value, edge.fields[name], var) for name, value in where.entries()]
+        terms = []
+        for name, value in where.entries():
+            self._may_see(edge.name, name)
+            if value.raw is None:
+                raise _null(f"edge.{name}")
+            terms.append(self._property(value, edge.fields[name], var))
         return " AND ".join(terms) or "true"
 
     def _relation(self, where: Value, relation: Relation, var: str) -> str:
@@ -126,8 +154,9 @@ class Filters:
             return f"EXISTS {{ {self._matched(where, relation, target, edge, var, negated=False)} }}"
         terms = []
         for quantifier, value in where.entries():
+            self._count()
             if value.raw is None:
-                raise InvalidInput(f"The filter {quantifier!r} is null.", hint="Leave it out.", filter=relation.name)
+                raise _null(f"{relation.name}.{quantifier}")
             matched = self._matched(value, relation, target, edge, var, negated=quantifier == "every")
             terms.append(f"{'EXISTS' if quantifier == 'some' else 'NOT EXISTS'} {{ {matched} }}")
         return " AND ".join(terms) or "true"
@@ -154,9 +183,8 @@ class Filters:
         terms = []
         for operator, operand in value.entries():
             if operand.raw is None:
-                raise InvalidInput(
-                    f"{spec.name}.{operator} is null.", hint=f"Ask {spec.name}.isNull: true.", filter=spec.name
-                )
+                raise _null(f"{spec.name}.{operator}")
+            self._count()
             terms.append(self._comparison(operator, operand, spec, stored, var))
         return " AND ".join(terms) or "true"
 
@@ -180,6 +208,12 @@ class Filters:
         if operator == "ne":
             return f"coalesce({stored} <> {single}, true)"
         return f"{stored} {RANGES[operator]} {single}"
+
+
+def _null(name: str) -> InvalidInput:
+    return InvalidInput(
+        f"The filter {name} is null.", hint="Leave it out, or ask for isNull: true.", filter=name.partition(".")[0]
+    )
 
 
 def traversal(relation: Relation, origin: str, tie: str, other: str, label: str) -> str:

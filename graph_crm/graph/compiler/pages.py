@@ -7,6 +7,7 @@ import binascii
 import datetime as dt
 import enum
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,6 +22,9 @@ from graph_crm.graph.compiler import scalars
 from graph_crm.graph.compiler.arguments import Parameters, Value
 from graph_crm.graph.mapping import EdgeMapping, NodeMapping, Scalar
 
+_DIGITS = re.compile(r"\d")
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.\d{1,9})?Z")
+"""An instant as Neo4j writes it: up to nine decimals, where Python reads six."""
 MOST_KEYS = 3
 """How many orderings one page may combine."""
 _ACCEPTED: dict[Any, tuple[type, ...]] = {
@@ -43,6 +47,11 @@ class Key:
     def reversed(self) -> Key:
         """The same key the other way round, for pages that are read backwards."""
         return Key(self.expression, self.kind, self.nullable, not self.descending)
+
+    @property
+    def mark(self) -> str:
+        """What tells the key from others whatever the names of the variables."""
+        return _DIGITS.sub("", self.expression.partition(".")[0]) + self.expression.partition(".")[2]
 
     @property
     def order(self) -> str:
@@ -85,10 +94,13 @@ class Ordering:
             keys.append(key)
         if edge and "id" in edge.fields and edge.fields["id"].stored:
             keys.append(Key(f"{edge_var}.id", strawberry.ID, nullable=True, descending=last_descending))
+        elif edge and any(each.stored for each in edge.fields.values()):
+            # Parallel relationships that nothing of ours tells apart.
+            keys.append(Key(f"elementId({edge_var})", str, nullable=False, descending=last_descending))
         self.keys = [each.reversed() for each in keys] if backwards else keys
         # A cursor of another ordering must be refused, not read as a place in this one.
         self._mark = hashlib.sha256(
-            repr([(each.expression.partition(".")[2], each.descending ^ backwards) for each in self.keys]).encode()
+            repr([node.name, edge and edge.name, [(each.mark, each.descending) for each in keys]]).encode()
         ).hexdigest()[:8]
 
     @property
@@ -128,7 +140,8 @@ class Ordering:
         for key, value in zip(self.keys, values, strict=True):
             if value is None and key.nullable:
                 continue
-            if not isinstance(value, _ACCEPTED.get(key.kind, (str,))) or not _readable(key.kind, value):
+            # By the exact type: for Python, true is a number.
+            if type(value) not in _ACCEPTED.get(key.kind, (str,)) or not _readable(key.kind, value):
                 raise self._refused()
         return list(values)
 
@@ -173,11 +186,12 @@ def _readable(kind: Any, value: Any) -> bool:
         return True
     try:
         if kind is dt.date:
-            dt.date.fromisoformat(value)
-        elif kind is dt.datetime:
-            # Neo4j writes up to nine decimals, Python reads six.
-            head, _, zone = value.partition(".")
-            dt.datetime.fromisoformat(head if zone else value)
+            return bool(dt.date.fromisoformat(value).isoformat() == value)
+        if kind is dt.datetime:
+            found = _INSTANT.fullmatch(value)
+            if found is None:
+                return False
+            dt.datetime.fromisoformat(found[1])
     except ValueError:
         return False
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -15,6 +16,7 @@ from graph_crm.graph.mapping import JsonText, Scalar
 
 HUNDREDTHS = Decimal(100)
 LARGEST_AMOUNT = 10**15
+_CENT = Decimal("0.01")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -24,12 +26,41 @@ def money_to_store(value: Any) -> int:
         amount = Decimal(str(value))
     except InvalidOperation as error:
         raise InvalidInput(f"{str(value)[:40]!r} is no amount.", hint='Send a decimal such as "1250.50".') from error
-    hundredths = amount * HUNDREDTHS if amount.is_finite() else Decimal("NaN")
-    if not hundredths.is_finite() or hundredths != hundredths.to_integral_value():
-        raise InvalidInput(f"{str(value)[:40]!r} is no amount of money.", hint="Send at most two decimals.")
-    if abs(hundredths) > LARGEST_AMOUNT:
+    if not amount.is_finite():
+        raise InvalidInput(f"{str(value)[:40]!r} is no amount of money.", hint='Send a decimal such as "1250.50".')
+    # The size first: beyond it, arithmetic with decimals rounds or overflows.
+    if abs(amount) > LARGEST_AMOUNT / HUNDREDTHS:
         raise InvalidInput("The amount is too large.", hint="Amounts go up to ten million million.")
-    return int(hundredths)
+    rounded = amount.quantize(_CENT)
+    if amount != rounded:
+        raise InvalidInput(f"{str(value)[:40]!r} is no amount of money.", hint="Send at most two decimals.")
+    return int(rounded * HUNDREDTHS)
+
+
+def identifier_to_send(value: Any) -> str:
+    """An identifier as text; GraphQL takes whole numbers too, and JSON may write them as 5.0."""
+    return str(int(value) if isinstance(value, float) else value)
+
+
+def number_to_send(value: Any) -> float:
+    """A number that the database can hold."""
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise InvalidInput("The number is too large.", hint="Numbers are 64 bits wide.")
+    return number
+
+
+def day_to_send(value: Any) -> str:
+    """A day in the one form that Neo4j reads for certain; Python takes more of ISO 8601."""
+    return dt.date.fromisoformat(value).isoformat()
+
+
+def moment_to_send(value: Any) -> str:
+    """The same for an instant, in UTC."""
+    return dt.datetime.fromisoformat(value).astimezone(dt.UTC).isoformat()
 
 
 def money_to_show(hundredths: int) -> str:
@@ -86,25 +117,27 @@ def list_placeholder(kind: Any, name: str) -> str:
 
 def converter(kind: Any) -> Callable[[Any], Any] | None:
     """What turns the caller's JSON value into the parameter."""
-    if kind is strawberry.ID:
-        return str
-    return money_to_store if kind is Decimal else None
+    return _CONVERTERS.get(kind)
 
 
 def list_converter(kind: Any) -> Callable[[Any], Any]:
     """The same for a list; a single value counts as a list of one."""
-    if kind is strawberry.ID:
-        return _text_list
-    return _money_list if kind is Decimal else _list
+    return _LIST_CONVERTERS.get(kind, _list)
 
 
 def _list(raw: Any) -> list[Any]:
     return raw if isinstance(raw, list) else [raw]
 
 
-def _text_list(raw: Any) -> list[str]:
-    return [str(each) for each in _list(raw)]
+def _each(convert: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
+    return lambda raw: [convert(each) for each in _list(raw)]
 
 
-def _money_list(raw: Any) -> list[int]:
-    return [money_to_store(each) for each in _list(raw)]
+_CONVERTERS: dict[Any, Callable[[Any], Any]] = {
+    strawberry.ID: identifier_to_send,
+    Decimal: money_to_store,
+    float: number_to_send,
+    dt.date: day_to_send,
+    dt.datetime: moment_to_send,
+}
+_LIST_CONVERTERS = {kind: _each(convert) for kind, convert in _CONVERTERS.items()}

@@ -15,6 +15,7 @@ from graphql import (
     VariableNode,
 )
 
+from graph_crm.errors import InvalidInput
 from graph_crm.graph.compiler.arguments import Value, Variables, value_of
 
 Fields = dict[str, list[FieldNode]]
@@ -61,9 +62,10 @@ class Selections:
 
     def _flag(self, directive: DirectiveNode) -> bool:
         node = next(argument.value for argument in directive.arguments or () if argument.name.value == "if")
-        return bool(
-            self.variables[node.name.value] if isinstance(node, VariableNode) else getattr(node, "value", False)
-        )
+        flag = self.variables.get(node.name.value) if isinstance(node, VariableNode) else getattr(node, "value", None)
+        if flag is None:
+            raise InvalidInput(f"@{directive.name.value}(if:) is null.", hint="Send true or false.")
+        return bool(flag)
 
     def arguments(self, field: FieldNode) -> dict[str, Value]:
         """The arguments that the call gives; null counts as left out."""

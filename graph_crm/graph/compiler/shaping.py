@@ -51,9 +51,12 @@ class ObjectShape:
         self._indexes: list[int] = []
         self._required: list[str] = []
         self._parts: list[tuple[str, Shape]] = []
+        self._reads = False
+        """Whether a value is copied from the row; a row may be empty otherwise."""
 
     def leaf(self, key: str, index: int, show: Callable[[Any], Any] | None = None, *, required: bool = False) -> None:
         """A value of the row, copied or shown by ``show`` (which never sees null)."""
+        self._reads = True
         self._keys.append(key)
         self._indexes.append(index)
         if required:
@@ -77,6 +80,7 @@ class ObjectShape:
         parts, required = tuple(self._parts), tuple(self._required)
         in_order = indexes == tuple(range(len(indexes)))
         pick = itemgetter(*indexes) if len(indexes) > 1 else None
+        bare = not self._reads
         type_name = self._type_name
 
         def check(made: dict[str, Any]) -> None:
@@ -89,7 +93,9 @@ class ObjectShape:
                     )
 
         def shape(row: Row, bound: Bound) -> dict[str, Any]:
-            if in_order:
+            if bare:
+                made = {}
+            elif in_order:
                 made = dict(zip(keys, row, strict=False))
             elif pick:
                 made = dict(zip(keys, pick(row), strict=True))

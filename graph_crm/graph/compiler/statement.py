@@ -15,9 +15,9 @@ from graph_crm.errors import InvalidInput
 from graph_crm.graph.compiler import scalars
 from graph_crm.graph.compiler.arguments import Parameters, Value, Variables
 from graph_crm.graph.compiler.filters import Filters, traversal
-from graph_crm.graph.compiler.pages import Ordering
+from graph_crm.graph.compiler.pages import Ordering, orderings
 from graph_crm.graph.compiler.selection import Fields, Selections, sub_selections
-from graph_crm.graph.compiler.shaping import Bound, Columns, ObjectShape, Page, Row, Shape
+from graph_crm.graph.compiler.shaping import Bound, Columns, IncompleteData, ObjectShape, Page, Row, Shape
 from graph_crm.graph.mapping import EdgeMapping, FieldSpec, NodeMapping, Registry, Relation, Root, Scalar
 
 AS_OF = "asOf"
@@ -26,11 +26,21 @@ _PLACE = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of pages and nesting: rows of a page when ``first`` is left out, at most, and levels of nested fields."""
+    """Bounds of what one query may ask."""
 
     default_page: int = 20
+    """Rows of a page when ``first`` is left out."""
     largest_page: int = 100
     deepest: int = 12
+    """Levels of nested relations."""
+    most_fields: int = 3_000
+    """Fields of one root field with all that is below it, fragments spread."""
+    most_relations: int = 60
+    """Relations (pages or single nodes) of one root field with all that is below it; Neo4j plans each of them."""
+    most_conditions: int = 150
+    """Conditions in all filters of one root field."""
+    most_roots: int = 30
+    """Root fields of one query: each is a statement."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,8 @@ class Compiler:
         self._names = Names()
         self._related: dict[tuple[str, str, tuple[int, ...]], Shape] = {}
         self._selections = Selections(fragments, variables)
-        self._filters = Filters(registry, self._parameters, self._names, may_see)
+        self._filters = Filters(registry, self._parameters, self._names, may_see, self._limits.most_conditions)
+        self._asked_fields = self._asked_relations = 0
 
     def root(self, root: Root, nodes: list[FieldNode]) -> Statement:
         """The statement of a root field; ``nodes`` are its field nodes, merged when there are several."""
@@ -135,13 +146,17 @@ class Compiler:
             for name, argument in root.arguments.items():
                 if name in arguments:
                     given[name] = self._parameters.add(arguments[name], argument.convert)
-            match = fill(root.start, n=var, e=tie, limit=str(self._limits.largest_page), **given)
+            # WITH: no WHERE may follow a CALL directly.
+            match = fill(root.start, n=var, e=tie, limit=str(self._limits.largest_page), **given) + " WITH *"
             rank = fill(root.rank, n=var, e=tie)
         else:
             match = f"MATCH ({var}:{_labels(mapping)})"
             rank = ""
         place = Place(mapping, var, edge, tie if edge else "", as_of=arguments.get(AS_OF))
-        shape = self._page(place, nodes, arguments, columns, match=match, order=root.order, rank=rank, scan=not rank)
+        held = [self._held(mapping, var, place.as_of)] if place.as_of and mapping.as_of else []
+        shape = self._page(
+            place, nodes, arguments, columns, match=match, order=root.order, rank=rank, scan=not rank, terms=held
+        )
 
         def shaped(rows: Sequence[Sequence[Any]], bound: Bound) -> Any:
             return shape(rows[0][0], bound)
@@ -152,7 +167,7 @@ class Compiler:
         return fill(mapping.as_of, n=var, asOf=self._day(as_of))
 
     def _day(self, as_of: Value) -> str:
-        return scalars.placeholder(dt.date, self._parameters.add(as_of))
+        return scalars.placeholder(dt.date, self._parameters.add(as_of, scalars.day_to_send))
 
     def _object(self, place: Place, nodes: list[FieldNode], columns: Columns) -> Shape:
         """The shape of the node at ``place`` for the selections below ``nodes``; adds what it needs to the row."""
@@ -170,7 +185,7 @@ class Compiler:
         ]
         if len(kinds) == 1:
             return self._fields(place, kinds[0], asked[0], columns)
-        if all(fields == asked[0] for fields in asked) and not _asks_type_name(asked[0]):
+        if all([*fields.items()] == [*asked[0].items()] for fields in asked) and not _asks_type_name(asked[0]):
             # Nothing depends on the type: one shape serves all.
             return self._fields(place, place.node, asked[0], columns)
         which = " ".join(f"WHEN {place.var}:{kind.label} THEN {index}" for index, kind in enumerate(kinds))
@@ -178,7 +193,13 @@ class Compiler:
         shapes = [self._fields(place, kind, fields, columns) for kind, fields in zip(kinds, asked, strict=True)]
 
         def shape(row: Row, bound: Bound) -> Any:
-            return shapes[row[index]](row, bound)
+            kind = row[index]
+            if kind is None:
+                raise IncompleteData(
+                    f"A {place.node.name} in the graph is none of {', '.join(each.name for each in kinds)}.",
+                    hint="Repair the record: it lacks a label.",
+                )
+            return shapes[kind](row, bound)
 
         return shape
 
@@ -193,9 +214,23 @@ class Compiler:
             self._field(made, key, kind.fields[name], nodes, place, columns)
         return made.build()
 
+    def _count(self, spec: FieldSpec) -> None:
+        """Count a field: fragments within fragments grow a short document without bound."""
+        self._asked_fields += 1
+        self._asked_relations += isinstance(spec, Relation)
+        for asked, most, what in (
+            (self._asked_fields, self._limits.most_fields, "fields"),
+            (self._asked_relations, self._limits.most_relations, "relations"),
+        ):
+            if asked > most:
+                raise InvalidInput(
+                    f"The query asks for more than {most} {what}.", hint="Split it into several queries.", limit=most
+                )
+
     def _field(
         self, made: ObjectShape, key: str, spec: FieldSpec, nodes: list[FieldNode], place: Place, columns: Columns
     ) -> None:
+        self._count(spec)
         arguments = self._selections.arguments(nodes[0])
         if isinstance(spec, Scalar):
             index = columns.add(self._leaf(spec, place, arguments))
@@ -222,7 +257,10 @@ class Compiler:
         if spec.stored and not given:
             return scalars.stored_expression(spec.type, f"{owner}.{spec.stored}")
         values = {
-            name: scalars.placeholder(argument.type, self._parameters.add(given[name], argument.convert))
+            name: scalars.placeholder(
+                argument.type,
+                self._parameters.add(given[name], argument.convert or scalars.converter(argument.type)),
+            )
             if name in given
             else "null"
             for name, argument in spec.arguments.items()
@@ -332,7 +370,7 @@ class Compiler:
                 key=("page", place.var),
             )
         if "totalCount" in wanted:
-            total = columns.add(f"COUNT {{ {match}{_where(where)} }}", key=("count", place.var))
+            total = columns.add(f"COUNT {{ {match}{_where(where)}{f' RETURN {place.var}' if rank else ''} }}", key=("count", place.var))
         return page.shape(rows, total)
 
     def _page_field(self, page: Page, key: str, nodes: list[FieldNode], place: Place) -> None:
@@ -367,6 +405,10 @@ class Compiler:
 
     def _ordering(self, place: Place, arguments: Mapping[str, Value], order: str, *, backwards: bool) -> Ordering:
         names = [value.raw for value in arguments["orderBy"].elements()] if "orderBy" in arguments else []
+        known = orderings(place.node, place.edge)
+        for name in names:
+            spec, of_edge, _ = known[name]
+            self._may_see(place.edge.name if of_edge and place.edge else place.node.name, spec.name)
         return Ordering(
             names or ([order] if order else []),
             place.node,
