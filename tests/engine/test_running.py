@@ -154,7 +154,7 @@ def test_a_lost_password_is_one_clear_error(config: EngineConfig):
 
 
 def test_a_start_that_fails_says_why_and_leaves_nothing_running(config: EngineConfig):
-    with pytest.raises(EngineError, match="ended while starting.*heap"):
+    with pytest.raises(EngineError, match=r"ended while starting.*object heap"):
         Engine(replace(config, heap_mb=1_000_000_000)).start()
     assert not Engine(config).status().running
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from graph_crm.graph.engine.config import Address
 _POLL_SECONDS = 0.1
 _KILL_SECONDS = 10.0
 _TAIL_LINES = 15
+_COMPLAINT = re.compile(r"ERROR|Caused by|[Ee]rror|Exception|[Ii]nvalid|insufficient|[Cc]ould not|[Cc]annot|not enough")
 
 # Linux ends the engine in order (SIGTERM) when the thread that started it is gone, however that came. The wish is
 # stated by the child itself just before it becomes Java: no Python code runs between fork and exec.
@@ -145,10 +147,11 @@ def stop_child(child: subprocess.Popen[bytes], *, timeout: float) -> None:
 
 
 def tail(logs: Sequence[Path]) -> str:
-    """The last complaints of the logs, in one line for each."""
-    complaints: list[str] = []
+    """The last complaints of the logs, or their last line where nobody complained."""
+    complaints, last = [], "The log does not say why."
     for log in logs:
         with suppress(OSError):
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
-            complaints += [line.strip() for line in lines if any(word in line for word in ("ERROR", "Caused", "rror:"))]
-    return "\n".join(complaints[-3:]) or "The log does not say why."
+            complaints += [line.strip() for line in lines if _COMPLAINT.search(line)]
+            last = next((line.strip() for line in reversed(lines) if line.strip()), last)
+    return " ".join(complaints[-3:]) or last
