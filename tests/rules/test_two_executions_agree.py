@@ -22,7 +22,7 @@ CUSTOMERS = 60
 MANY_CUSTOMERS = 250
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     seed=st.integers(0, 2**32),
     asked=st.lists(conditions, min_size=6, max_size=6),
