@@ -31,6 +31,8 @@ from graph_crm.rules.manager import RuleBook
 from graph_crm.security.tokens import Verifier, signing_secret
 from graph_crm.settings import Settings
 
+BULK_SLOW_SECONDS = 20.0
+
 log = logs.get(__name__)
 
 
@@ -96,6 +98,7 @@ async def connected(
             timeout=found.neo4j_timeout,
             patience=found.neo4j_patience,
             pool_size=found.neo4j_pool_size,
+            slow=found.neo4j_slow,
         )
         try:
             if migrated:
@@ -103,6 +106,11 @@ async def connected(
             yield database
         finally:
             await database.close()
+
+
+def for_bulk(settings: Settings) -> Settings:
+    """The settings for a long load, whose statements write thousands of rows each: slow is something else there."""
+    return settings.model_copy(update={"neo4j_slow": max(settings.neo4j_slow, BULK_SLOW_SECONDS)})
 
 
 def migrator(database: Database) -> Migrator:

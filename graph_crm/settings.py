@@ -145,6 +145,9 @@ class Settings(BaseSettings):
     neo4j_patience: Seconds = Field(
         default=60.0, description="Seconds to wait at the start until the database answers."
     )
+    neo4j_slow: Seconds = Field(
+        default=1.0, description="Statements that take so many seconds are logged, without their parameters."
+    )
 
     engine_version: Literal["2026.04.0", "5.26.28"] = Field(
         default="2026.04.0", description="Version of the embedded Neo4j: the current one or the long-term one."

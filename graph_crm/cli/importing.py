@@ -76,8 +76,15 @@ def files(
 
 def seed(
     *,
-    customers: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many parties the bank has.")] = 2000,
-    random_seed: Annotated[int, typer.Option(help="The same seed gives the same bank.")] = 1,
+    customers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1_000_000, help="How many parties the bank has.", show_default="setting seed_customers"
+        ),
+    ] = None,
+    random_seed: Annotated[
+        int | None, typer.Option(help="The same seed gives the same bank.", show_default="setting random_seed")
+    ] = None,
     as_of: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The bank's today: its history ends here.")
     ] = None,
@@ -85,20 +92,24 @@ def seed(
 ) -> None:
     """Fill the graph with a generated demo bank: people, companies, households and two years of their history."""
     from graph_crm.importing.demo_bank import seed_demo_bank
+    from graph_crm.settings import load
 
+    settings = load(seed_customers=customers, random_seed=random_seed)
     today = as_of.date() if as_of else date.today()  # noqa: DTZ011 - the user's calendar day
     _import(
-        lambda db, progress: seed_demo_bank(db, customers=customers, seed=random_seed, as_of=today, progress=progress),
+        lambda db, progress: seed_demo_bank(
+            db, customers=settings.seed_customers, seed=settings.random_seed, as_of=today, progress=progress
+        ),
         as_json=as_json,
     )
 
 
 def _import(work: Callable[[Database, Progress], Awaitable[ImportReport]], *, as_json: bool) -> None:
-    from graph_crm.bootstrap import connected
+    from graph_crm.bootstrap import connected, for_bulk
     from graph_crm.settings import load
 
     async def job() -> ImportReport:
-        async with connected(load()) as database:
+        async with connected(for_bulk(load())) as database:
             with progress_bars() as progress:
                 return await work(database, progress)
 

@@ -128,7 +128,7 @@ class Demo:
             progress = self._stoppable(bars)
             settings = await stack.enter_async_context(bootstrap.neo4j(self._settings, progress=progress))
             settings = settings.model_copy(update={"port": _free_port(settings)})
-            async with bootstrap.connected(settings) as database:
+            async with bootstrap.connected(bootstrap.for_bulk(settings)) as database:
                 if await bootstrap.is_empty(database):
                     note(f"Making a bank of {settings.seed_customers:,} customers ...")
                     await bootstrap.seed(database, settings, progress)
