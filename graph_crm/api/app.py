@@ -11,7 +11,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from graph_crm.api import health
-from graph_crm.api.execution import Executor, Request
+from graph_crm.api.execution import Executor, Request, incident
 from graph_crm.api.platform import Platform
 from graph_crm.api.schema import platform_schema
 from graph_crm.errors import CrmError, InvalidInput, Unauthenticated
@@ -52,6 +52,9 @@ class GraphQLEndpoint:
         except CrmError as error:
             response = {"errors": [{"message": error.message, "extensions": error.extensions()}]}
             status = error.http_status if error.http_status != 200 else 400  # noqa: PLR2004 - HTTP's own numbers
+        except Exception as error:  # noqa: BLE001 - the last resort: an answer with a number, never a stack trace
+            response = {"errors": [incident(error)]}
+            status = 500
         await _answer(send, status, response)
 
 

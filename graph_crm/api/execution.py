@@ -94,7 +94,7 @@ class Executor:
         except CrmError as error:
             return {"errors": [_error(error)]}
         except Exception as error:  # noqa: BLE001 - the last resort: a request must not take the server down
-            return {"errors": [_incident(error)]}
+            return {"errors": [incident(error)]}
 
     async def _execute(self, request: Request) -> dict[str, Any]:
         operations = self._documents.load(request.query)
@@ -204,7 +204,7 @@ class Executor:
         except CrmError as error:
             return None, {**_error(error), "path": [planned.key]}
         except Exception as error:  # noqa: BLE001 - the other root fields still get their answers
-            return None, {**_incident(error), "path": [planned.key]}
+            return None, {**incident(error), "path": [planned.key]}
 
     async def _fetched(
         self, statement: Statement, key: str, variables: dict[str, Any], explained: list[dict[str, Any]] | None
@@ -278,7 +278,7 @@ def _error(error: CrmError) -> dict[str, Any]:
     return {"message": error.message, "extensions": error.extensions()}
 
 
-def _incident(error: Exception) -> dict[str, Any]:
+def incident(error: Exception) -> dict[str, Any]:
     """An unexpected error: the caller gets a number, the log gets the error."""
     number = uuid.uuid4().hex[:12]
     log.error("internal_error", incident=number, exc_info=error)
@@ -300,4 +300,4 @@ def _resolver_error(error: GraphQLError) -> dict[str, Any]:
         return {**_error(original), "path": error.path or []}
     if original is None or isinstance(original, GraphQLError):
         return shown(error, InvalidInput.code)
-    return {**_incident(original), "path": error.path or []}
+    return {**incident(original), "path": error.path or []}

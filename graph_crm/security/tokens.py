@@ -110,7 +110,7 @@ class Verifier:
             self._claims.validate(claims)
         except ExpiredTokenError as error:
             raise Unauthenticated("The token has expired.", hint="Ask for a new one.") from error
-        except (JoseError, ValueError) as error:  # ValueError: what is no JWT at all
+        except (JoseError, ValueError, RecursionError) as error:  # the last two: what is no JWT at all
             raise Unauthenticated(
                 "The token is not valid here.", hint="Was it made with this server's secret?"
             ) from error

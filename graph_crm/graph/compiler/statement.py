@@ -370,7 +370,8 @@ class Compiler:
                 key=("page", place.var),
             )
         if "totalCount" in wanted:
-            total = columns.add(f"COUNT {{ {match}{_where(where)}{f' RETURN {place.var}' if rank else ''} }}", key=("count", place.var))
+            after = f" RETURN {place.var}" if rank else ""  # what begins with a CALL must end with a RETURN
+            total = columns.add(f"COUNT {{ {match}{_where(where)}{after} }}", key=("count", place.var))
         return page.shape(rows, total)
 
     def _page_field(self, page: Page, key: str, nodes: list[FieldNode], place: Place) -> None:

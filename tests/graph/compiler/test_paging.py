@@ -35,10 +35,11 @@ ROOTS = {"p": "party", "o": "party", "a": "agreement", "d": "decision"}
 
 def cases(schema: MappedSchema) -> list[tuple[str, str, list[str]]]:
     """(node or nothing, page, its orderings) for every kind of page."""
-    found = []
-    for root in schema.registry.roots.values():
-        if root.page and not root.start:
-            found.append(("", root.name, sorted(orderings(schema.registry.of(root.node), None))))
+    found = [
+        ("", root.name, sorted(orderings(schema.registry.of(root.node), None)))
+        for root in schema.registry.roots.values()
+        if root.page and not root.start
+    ]
     for key, name in NESTED:
         spec = relation(schema, key, name)
         edge = schema.registry.edges[spec.edge] if spec.edge else None
@@ -123,7 +124,7 @@ async def test_nobody_knows_the_value_comes_last_ascending_and_first_descending(
 ):
     query = document(schema, "", "parties", [order])
     rows = expected(reference, schema, "", "parties", [order])
-    field = {"CITY": "city", "CREATED": "createdAt", "ENDED": "endedOn"}[order.split("_")[0]]
+    field = {"CITY": "city", "CREATED": "createdAt", "ENDED": "endedOn"}[order.split("_", maxsplit=1)[0]]
     unknown = {node.props["id"] for node in bank.labelled("Party") if field not in node.props}
     at = slice(0, len(unknown)) if order.endswith("DESC") else slice(-len(unknown), None)
     assert set(rows[at]) == unknown
