@@ -43,19 +43,20 @@ class GraphQLEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         try:
-            if scope["method"] != "POST":
-                raise _NotPosted("GraphQL is asked with POST.", hint='Send {"query": "..."} as JSON.')
-            caller = self._verifier.verify_header(_header(scope, b"authorization"))
-            request = _request(await _body(receive), caller)
-            response = await self._executor.execute(request)
-            status = 200
+            status, body = 200, orjson.dumps(await self._response(scope, receive))
         except CrmError as error:
-            response = {"errors": [{"message": error.message, "extensions": error.extensions()}]}
+            body = orjson.dumps({"errors": [{"message": error.message, "extensions": error.extensions()}]})
             status = error.http_status if error.http_status != 200 else 400  # noqa: PLR2004 - HTTP's own numbers
         except Exception as error:  # noqa: BLE001 - the last resort: an answer with a number, never a stack trace
-            response = {"errors": [incident(error)]}
+            body = orjson.dumps({"errors": [incident(error)]})
             status = 500
-        await _answer(send, status, response)
+        await _answer(send, status, body)
+
+    async def _response(self, scope: Scope, receive: Receive) -> dict[str, Any]:
+        if scope["method"] != "POST":
+            raise _NotPosted("GraphQL is asked with POST.", hint='Send {"query": "..."} as JSON.')
+        caller = self._verifier.verify_header(_header(scope, b"authorization"))
+        return await self._executor.execute(_request(await _body(receive), caller))
 
 
 class _NotPosted(InvalidInput):
@@ -113,8 +114,7 @@ def _request(body: bytes, caller: Any) -> Request:
     return Request(query, caller, variables, name, explain=extensions.get("explain") is True)
 
 
-async def _answer(send: Send, status: int, response: dict[str, Any]) -> None:
-    body = orjson.dumps(response)
+async def _answer(send: Send, status: int, body: bytes) -> None:
     headers = [
         (b"content-type", b"application/json; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),

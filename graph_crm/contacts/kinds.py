@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-import strawberry
+from graph_crm.graph.mapping import word_list
 
 
-@strawberry.enum(description="The way in which bank and customer met.")
+@word_list(
+    "The way in which bank and customer met.",
+    PHONE="A call.",
+    SMS="A text message.",
+    EMAIL="An e-mail.",
+    ATM="The screen of a cash machine.",
+    ONLINE="The online bank or the app.",
+    BRANCH="A talk in a branch.",
+    LETTER="A letter.",
+)
 class Channel(StrEnum):
     """The way in which bank and customer met."""
 
@@ -20,7 +29,11 @@ class Channel(StrEnum):
     LETTER = "LETTER"
 
 
-@strawberry.enum(description="Who began: the customer (inbound) or the bank (outbound).")
+@word_list(
+    "Who began: the customer (inbound) or the bank (outbound).",
+    INBOUND="The customer came to the bank.",
+    OUTBOUND="The bank came to the customer.",
+)
 class ContactDirection(StrEnum):
     """Who began: the customer (inbound) or the bank (outbound)."""
 

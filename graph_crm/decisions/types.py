@@ -10,19 +10,26 @@ from strawberry.scalars import JSON
 
 from graph_crm.contacts.kinds import Channel
 from graph_crm.events.types import Event
-from graph_crm.graph.mapping import JsonText, Root, graph, many, one, prop
+from graph_crm.graph.mapping import JsonText, Root, graph, many, one, prop, word_list
 from graph_crm.parties.types import Party
 from graph_crm.products.types import Product
 
 
-@strawberry.enum(description="Where an offer stands.")
+@word_list(
+    "Where an offer stands.",
+    PROPOSED="A rule proposes it; nobody was contacted.",
+)
 class OfferStatus(enum.Enum):
     """Where an offer stands."""
 
     PROPOSED = "PROPOSED"
 
 
-@strawberry.enum(description="What a decision came to.")
+@word_list(
+    "What a decision came to.",
+    PROPOSED="There is at least one offer.",
+    NOTHING="There is no offer; the trace says why.",
+)
 class DecisionOutcome(enum.Enum):
     """What a decision came to."""
 

@@ -20,6 +20,7 @@ from here and nowhere else.
 
 from __future__ import annotations
 
+import enum
 import inspect
 import types
 import typing
@@ -35,6 +36,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 Direction = Literal["out", "in", "both"]
 C = TypeVar("C", bound=type)
+E = TypeVar("E", bound=enum.EnumMeta)
 
 JsonText = NewType("JsonText", str)
 """A property that holds JSON text; GraphQL shows the value itself (scalar ``JSON``)."""
@@ -286,6 +288,21 @@ def _plain(annotation: Any) -> tuple[Any, bool]:
     return annotation, False
 
 
+def word_list(description: str, **meanings: str) -> Callable[[E], E]:
+    """Declare a GraphQL enum; ``meanings`` says of each of its values what it means."""
+
+    def decorate(cls: E) -> E:
+        made: Any = strawberry.enum(cls, description=description)
+        values = {value.name: value for value in made.__strawberry_definition__.values}
+        if set(values) != set(meanings):
+            raise TypeError(f"{cls.__name__}: not described or not there: {sorted(set(values) ^ set(meanings))}")
+        for name, value in values.items():
+            value.description = meanings[name]
+        return typing.cast(E, made)
+
+    return decorate
+
+
 class Registry:
     """All mapped types of a platform, by GraphQL name."""
 
@@ -425,4 +442,5 @@ __all__ = [
     "one",
     "prop",
     "replace",
+    "word_list",
 ]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-import strawberry
+from graph_crm.graph.mapping import word_list
 
 
-@strawberry.enum(description="What a party is.")
+@word_list(
+    "What a party is.",
+    PERSON="A natural person.",
+    ORGANIZATION="A company or another organisation.",
+)
 class PartyKind(StrEnum):
     """What a party is; the second label of its node."""
 
@@ -20,7 +24,11 @@ class PartyKind(StrEnum):
         return self.value.capitalize()
 
 
-@strawberry.enum(description="Whether the bank still deals with the party.")
+@word_list(
+    "Whether the bank still deals with the party.",
+    ACTIVE="The bank deals with the party.",
+    ENDED="The bank does not deal with the party any more.",
+)
 class PartyStatus(StrEnum):
     """Whether the bank still deals with the party."""
 
@@ -28,7 +36,12 @@ class PartyStatus(StrEnum):
     ENDED = "ENDED"
 
 
-@strawberry.enum(description="The sex by the person's papers.")
+@word_list(
+    "The sex by the person's papers.",
+    FEMALE="Female.",
+    MALE="Male.",
+    OTHER="Neither, or not told.",
+)
 class Sex(StrEnum):
     """The sex by the person's papers."""
 
@@ -37,7 +50,11 @@ class Sex(StrEnum):
     OTHER = "OTHER"
 
 
-@strawberry.enum(description="What a contact point is.")
+@word_list(
+    "What a contact point is.",
+    PHONE="A phone number.",
+    EMAIL="An e-mail address.",
+)
 class ContactPointKind(StrEnum):
     """What a contact point is."""
 
@@ -45,7 +62,13 @@ class ContactPointKind(StrEnum):
     EMAIL = "EMAIL"
 
 
-@strawberry.enum(description="Where a contact point reaches the party.")
+@word_list(
+    "Where a contact point reaches the party.",
+    HOME="At home.",
+    WORK="At work.",
+    MOBILE="Wherever the party is.",
+    OTHER="Anything else.",
+)
 class ContactPointUsage(StrEnum):
     """Where a contact point reaches the party."""
 
@@ -55,7 +78,14 @@ class ContactPointUsage(StrEnum):
     OTHER = "OTHER"
 
 
-@strawberry.enum(description="What a member is in its household.")
+@word_list(
+    "What a member is in its household.",
+    HEAD="Speaks for the household.",
+    PARTNER="Partner of its head.",
+    CHILD="Child of its head or partner.",
+    PARENT="Parent of its head or partner.",
+    MEMBER="Any other member.",
+)
 class HouseholdRole(StrEnum):
     """What a member is in its household."""
 
@@ -66,8 +96,15 @@ class HouseholdRole(StrEnum):
     MEMBER = "MEMBER"
 
 
-@strawberry.enum(
-    description="A kind of tie between two parties, named as seen from its start: the parent, the owner, the employer."
+@word_list(
+    "A kind of tie between two parties, named as seen from its start: the parent, the owner, the employer.",
+    SPOUSE_OF="Married, whichever way it is read.",
+    PARENT_OF="The start is the parent, the end the child.",
+    GUARANTEES="The start answers for the debts of the end.",
+    OWNS="The start owns a share of the end.",
+    DIRECTS="The start directs the end.",
+    EMPLOYS="The start employs the end.",
+    REFERRED="The start brought the end to the bank.",
 )
 class TieKind(StrEnum):
     """A kind of tie between two parties; each is one relationship type of the graph."""

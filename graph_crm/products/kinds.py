@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-import strawberry
+from graph_crm.graph.mapping import word_list
 
 
-@strawberry.enum(description="The state of an agreement.")
+@word_list(
+    "The state of an agreement.",
+    ACTIVE="It runs as agreed.",
+    IN_ARREARS="It runs, and a payment is late.",
+    DEFAULTED="The debt is not paid any more.",
+    CLOSED="It has ended.",
+)
 class AgreementStatus(StrEnum):
     """The state of an agreement."""
 
@@ -17,7 +23,13 @@ class AgreementStatus(StrEnum):
     CLOSED = "CLOSED"
 
 
-@strawberry.enum(description="What a party is in an agreement.")
+@word_list(
+    "What a party is in an agreement.",
+    OWNER="The agreement is theirs.",
+    AUTHORISED="May dispose of it for the owner.",
+    GUARANTOR="Answers for the debt.",
+    CARDHOLDER="Uses a card of it.",
+)
 class HoldingRole(StrEnum):
     """What a party is in an agreement."""
 
@@ -27,7 +39,11 @@ class HoldingRole(StrEnum):
     CARDHOLDER = "CARDHOLDER"
 
 
-@strawberry.enum(description="How one agreement depends on another.")
+@word_list(
+    "How one agreement depends on another.",
+    PAID_FROM="A loan is paid from an account.",
+    ISSUED_ON="A card is issued on an account.",
+)
 class AgreementLinkKind(StrEnum):
     """How one agreement depends on another: a loan is paid from an account, a card is issued on one."""
 
@@ -35,7 +51,11 @@ class AgreementLinkKind(StrEnum):
     ISSUED_ON = "ISSUED_ON"
 
 
-@strawberry.enum(description="Which way money went, seen from the account.")
+@word_list(
+    "Which way money went, seen from the account.",
+    CREDIT="Money came in.",
+    DEBIT="Money went out.",
+)
 class MovementDirection(StrEnum):
     """Which way money went, seen from the account."""
 
