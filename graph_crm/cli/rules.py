@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 from graph_crm.cli.console import AsJson, note, print_json, print_table, run, say
 
 if TYPE_CHECKING:
+    from graph_crm.decisions.activity import RuleActivity
     from graph_crm.decisions.service import Candidate
     from graph_crm.rules.manager import RuleBook
 
@@ -21,17 +23,18 @@ app = typer.Typer(help="Rule plugins: list, check, begin and try them.", no_args
 def list_rules(
     *,
     counters: Annotated[
-        bool, typer.Option("--counters", help="Also count the offers of each rule: asks the database.")
+        bool, typer.Option("--counters", help="Also what each rule did in all workers: asks the database.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List every rule: its plugin and file, its mode, its counters; and what is wrong with a plugin."""
     from graph_crm import bootstrap
+    from graph_crm.decisions.activity import RuleActivity
     from graph_crm.settings import load
 
     settings = load()
     book = bootstrap.rules(settings)
-    offers = run(_offers(book)) if counters else {}
+    activity = run(_activity(book)) if counters else {}
     rows = [
         {
             "rule": one.rule.id,
@@ -44,7 +47,7 @@ def list_rules(
             "priority": one.rule.priority,
             "version": one.rule.version,
             "title": one.rule.title,
-            "offers": offers.get(one.rule.id, 0) if counters else None,
+            **(asdict(activity[one.rule.id]) if counters else {}),
         }
         for one in book.rules
     ]
@@ -52,7 +55,8 @@ def list_rules(
     if as_json:
         print_json({"rules": rows, "plugins": [_plugin(one) for one in book.plugins], "problems": book.problems})
     else:
-        shown = ["rule", "mode", "offer", "on", "plugin", "state", "file", *(["offers"] if counters else [])]
+        counted = [field.name for field in fields(RuleActivity)] if counters else []
+        shown = ["rule", "mode", "offer", "on", "plugin", "state", "file", *counted]
         print_table(shown, [[row[name] for name in shown] for row in rows])
         for one in imperative:
             say(f"Plugin {one.name} ({one.state}, {one.origin}): hooks {', '.join(one.hooks) or 'none'}")
@@ -60,13 +64,13 @@ def list_rules(
         note(f"Problem: {problem}")
 
 
-async def _offers(book: RuleBook) -> dict[str, int]:
+async def _activity(book: RuleBook) -> dict[str, RuleActivity]:
     from graph_crm import bootstrap
-    from graph_crm.decisions.service import DecisionService
+    from graph_crm.decisions.activity import read_activity
     from graph_crm.settings import load
 
     async with bootstrap.connected(load()) as database:
-        return await DecisionService(database, book).offers_by_rule()
+        return await read_activity(database, book)
 
 
 def _plugin(plugin: Any) -> dict[str, Any]:

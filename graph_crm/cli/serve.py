@@ -65,6 +65,7 @@ def worker(*, with_parent: WithParent = False) -> None:
     from graph_crm.api.metrics import PlatformCollector, serve
     from graph_crm.bootstrap import running
     from graph_crm.bootstrap import worker as make_worker
+    from graph_crm.decisions.activity import ActivityLog
     from graph_crm.settings import load
 
     settings = load()
@@ -83,7 +84,12 @@ def worker(*, with_parent: WithParent = False) -> None:
                     loop.add_signal_handler(number, busy.stop)
             if settings.worker_metrics_port:
                 serve(PlatformCollector(platform.database, platform.rules, worker=busy), settings.worker_metrics_port)
-            await busy.run()
+            keeping = asyncio.create_task(ActivityLog(platform.database, platform.rules).keep())
+            try:
+                await busy.run()
+            finally:
+                keeping.cancel()
+                await asyncio.gather(keeping, return_exceptions=True)
 
     run(work())
     note("The worker stopped.")

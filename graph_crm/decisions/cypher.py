@@ -82,5 +82,20 @@ CALL (d) {
 RETURN d.id AS id, offers"""
 """Store a decision with its offers once: a second attempt under the same key changes nothing and returns no row."""
 
-OFFERS_BY_RULE = """MATCH (o:Offer) RETURN o.ruleId AS rule, o.status AS status, count(*) AS offers"""
-"""How many offers each rule led to."""
+ADD_ACTIVITY = """
+UNWIND $rows AS row
+MERGE (n:RuleActivity {rule: row.rule})
+SET n.evaluated = coalesce(n.evaluated, 0) + row.evaluated, n.passed = coalesce(n.passed, 0) + row.passed,
+  n.unknown = coalesce(n.unknown, 0) + row.unknown, n.failed = coalesce(n.failed, 0) + row.failed,
+  n.seconds = coalesce(n.seconds, 0.0) + row.seconds
+"""
+"""Add what rules did since the last time. Sums in one statement, so that workers don't lose each other's."""
+
+ACTIVITY = """
+UNWIND $rules AS rule
+OPTIONAL MATCH (n:RuleActivity {rule: rule})
+RETURN rule, {evaluated: coalesce(n.evaluated, 0), passed: coalesce(n.passed, 0), unknown: coalesce(n.unknown, 0),
+  failed: coalesce(n.failed, 0), seconds: coalesce(n.seconds, 0.0),
+  offers: COUNT { MATCH (o:Offer) WHERE o.ruleId = rule }} AS activity
+"""
+"""What each of these rules did, and the offers that it led to."""

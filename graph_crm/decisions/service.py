@@ -139,13 +139,6 @@ class DecisionService:
             customers = await snapshots.load(self._database.read, batch, now=now, needs=self.book.needs)
             yield decide(self.book, [booked], customers, catalogue, hooks=False)
 
-    async def offers_by_rule(self) -> dict[str, int]:
-        """How many offers each rule led to so far."""
-        counts: dict[str, int] = {}
-        for row in await self._database.read(cypher.OFFERS_BY_RULE):
-            counts[row["rule"]] = counts.get(row["rule"], 0) + row["offers"]
-        return counts
-
     @staticmethod
     async def _store(
         tx: Transaction, outcome: Outcome, *, key: str, trigger: str, event: EventFact | None = None
