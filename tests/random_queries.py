@@ -89,8 +89,10 @@ class Filters:
         self._registry = registry
         self._bank = bank
 
-    def _value(self, draw: Draw, spec: Scalar) -> Any:
-        found = [each.props[spec.stored] for each in [*self._bank.nodes, *self._bank.ties] if spec.stored in each.props]
+    @staticmethod
+    def values(bank: Bank, spec: Scalar) -> list[Any]:
+        """Values of the property that the bank has, as a caller sends them, and one that it has not."""
+        found = [each.props[spec.stored] for each in [*bank.nodes, *bank.ties] if spec.stored in each.props]
         if spec.is_list:
             found = [each for one in found for each in one]
         if spec.type is Decimal:
@@ -100,7 +102,10 @@ class Filters:
         if enum:
             values = [each for each in values if each in enum]
         foreign = [*enum] if enum else [_FOREIGN.get(spec.type, "nothing")]
-        return draw(st.sampled_from([*values, *foreign]))
+        return [*values, *foreign]
+
+    def _value(self, draw: Draw, spec: Scalar) -> Any:
+        return draw(st.sampled_from(self.values(self._bank, spec)))
 
     def _operators(self, draw: Draw, spec: Scalar) -> dict[str, Any]:
         names = draw(st.lists(st.sampled_from(operators(spec)), min_size=1, max_size=2, unique=True))

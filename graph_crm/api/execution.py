@@ -142,6 +142,8 @@ class Executor:
         if plan is None:
             plan = self._compile(operation, variables, caller)
             operation.keep(shape, plan)
+        else:
+            operation.plans.move_to_end(shape)
         return plan
 
     def _compile(self, operation: Operation, variables: dict[str, Any], caller: Caller) -> list[Planned]:

@@ -43,8 +43,7 @@ async def test_both_ways_of_execution_answer_the_same(bank: Bank, ask):
         '{ party(id: "p1") { city id __typename x: id } }',
         '{ b: party(id: "p2") { id } a: party(id: "p1") { id } __typename }',
         # The same key three times, each with a part of the selection.
-        '{ p: party(id: "p1") { id } ...R p: party(id: "p1") { city } }'
-        + ' fragment R on Query { p: party(id: "p1") { id version } }',
+        '{ p: party(id: "p1") { id } ...R } fragment R on Query { p: party(id: "p1") { city id } }',
         '{ p: party(id: "p1") { agreements(first: 1) { nodes { id } edges { role } nodes { status } } } }',
         # A field that only a later fragment asks keeps the place of its first mention.
         '{ party(id: "p1") { ...A city ...B } } fragment A on Party { id ...B } fragment B on Party { segment id }',
