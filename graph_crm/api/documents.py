@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from graphql import (
@@ -27,6 +26,8 @@ from graph_crm.graph.compiler import Statement
 from graph_crm.graph.compiler.arguments import structure, value_of
 from graph_crm.graph.compiler.selection import Fields
 
+MOST_TOKENS = 4_000
+"""Tokens of a document: what validation takes grows with their square, and nobody else is served meanwhile."""
 PLANS_KEPT = 64
 """Compiled variants kept of one operation (callers' scopes, filters of different shape)."""
 
@@ -111,13 +112,29 @@ class Operation:
 class Documents:
     """Documents by their text."""
 
-    def __init__(self, schema: MappedSchema, *, kept: int = 1_000, most_tokens: int = 10_000) -> None:
+    def __init__(self, schema: MappedSchema, *, kept: int = 2_000_000, most_tokens: int = MOST_TOKENS) -> None:
         self._schema = schema
         self._most_tokens = most_tokens
-        self.load = lru_cache(maxsize=kept)(self._load)
+        self._loaded: OrderedDict[str, dict[str, Operation] | Problem] = OrderedDict()
+        self._kept = kept
+        self._characters = 0
+
+    def load(self, source: str) -> dict[str, Operation] | Problem:
+        """The operations of a document by name (an anonymous one is ``""``), or what is wrong with it.
+
+        Documents are kept, ``kept`` characters of text in all: a parsed one takes about a hundred times its text.
+        """
+        found = self._loaded.get(source)
+        if found is not None:
+            self._loaded.move_to_end(source)
+            return found
+        made = self._loaded[source] = self._load(source)
+        self._characters += len(source)
+        while self._characters > self._kept:
+            self._characters -= len(self._loaded.popitem(last=False)[0])
+        return made
 
     def _load(self, source: str) -> dict[str, Operation] | Problem:
-        """The operations of a document by name (an anonymous one is ``""``), or what is wrong with it."""
         try:
             document = parse(source, max_tokens=self._most_tokens)
         except GraphQLSyntaxError as error:

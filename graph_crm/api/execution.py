@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
 
-from graphql import FieldNode, GraphQLError, OperationType, execute
+from graphql import FieldNode, GraphQLError, OperationType, execute, get_named_type
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from graph_crm import logs
@@ -219,10 +219,23 @@ class Executor:
 
     # Mutations, introspection and what else has resolvers
 
+    def _check_answers(self, operation: Operation, variables: dict[str, Any], caller: Caller) -> None:
+        """Refuse a mutation whose answer can't be read, before it changes anything."""
+        mutation = self._schema.core.mutation_type
+        selected = Selections(operation.fragments, variables).fields(
+            [operation.node.selection_set], frozenset({"Mutation"})
+        )
+        for nodes in selected.values():
+            field = mutation.fields.get(nodes[0].name.value) if mutation else None
+            mapping = self._schema.registry.nodes.get(get_named_type(field.type).name) if field else None
+            if mapping:
+                self._compiler(operation, variables, caller).node(mapping, "", nodes).parameters.bind(variables)
+
     async def _run(self, operation: Operation, variables: dict[str, Any], request: Request) -> dict[str, Any]:
         caller = request.caller
         if operation.kind is OperationType.MUTATION:
             caller.require(Permission.MUTATE)
+            self._check_answers(operation, variables, caller)
         elif operation.kind is OperationType.SUBSCRIPTION:
             raise InvalidInput("Subscriptions are not answered over POST.", hint="Send a query or a mutation.")
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,9 @@ import pytest
 from small_bank import Bank
 
 from graph_crm.api.app import LARGEST_BODY, create_app
+from graph_crm.api.documents import Documents
 from graph_crm.api.platform import Platform
+from graph_crm.api.schema import MappedSchema
 from graph_crm.graph.database import Database
 from graph_crm.resources import folder
 from graph_crm.rules.manager import RuleBook
@@ -175,7 +178,7 @@ async def test_a_body_that_is_too_large_is_not_read_to_the_end(client: httpx.Asy
         ("{ party(id: `p1`) { id } }", "GRAPHQL_PARSE_FAILED"),
         ("\x00", "GRAPHQL_PARSE_FAILED"),
         ("{ a " * 5_000, "GRAPHQL_PARSE_FAILED"),
-        ("{ __typename " + "a: __typename " * 4_000 + "}", "GRAPHQL_PARSE_FAILED"),
+        ("{ __typename " + "a: __typename " * 1_400 + "}", "GRAPHQL_PARSE_FAILED"),
         ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"),
         ('{ party(id: "p1") }', "GRAPHQL_VALIDATION_FAILED"),
         ("{ party { id } }", "GRAPHQL_VALIDATION_FAILED"),
@@ -230,7 +233,12 @@ def fields_only(levels: int) -> str:
         laughs(3),
         laughs(9),
         "{ parties { nodes { " + " ".join(f"a{n}: agreements {{ totalCount }}" for n in range(61)) + " } } }",
-        "{ parties { nodes { " + " ".join(f"a{n}: id" for n in range(3_001)) + " } } }",
+        "{ parties { nodes { "
+        + " ".join(f"a{n}: relationships {{ nodes {{ ...F }} }}" for n in range(5))
+        + " } } }"
+        + " fragment F on Person { "
+        + " ".join(f"b{n}: id" for n in range(620))
+        + " }",
         "{ " + " ".join(f"a{n}: parties {{ totalCount }}" for n in range(31)) + " }",
         "{ parties(where: " + "{not: " * 21 + "{}" + "}" * 21 + ") { totalCount } }",
         "{ parties(where: {or: [" + '{city: {eq: "a"}}' * 151 + "]}) { totalCount } }",
@@ -289,3 +297,59 @@ async def test_a_change_is_made_by_those_who_may(client: httpx.AsyncClient, bank
         made = await post(client, mutation, role=role)
         refused(made, "NOT_FOUND" if Permission.MUTATE in permissions(role) else "FORBIDDEN")
     assert (await database.read("MATCH (n) RETURN count(n) AS nodes"))[0]["nodes"] == before[0]["nodes"]
+
+
+RECORD = """
+mutation($n: Int, $c: String) {
+  recordEvent(input: {type: "atm_balance_check", partyId: "p1", channel: ATM}) {
+    id
+    party { agreements(first: $n, after: $c) { nodes { id } } %s }
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "variables"),
+    [
+        ("", {"n": 1_000}),
+        ("", {"c": "garbage"}),
+        ("relationships(first: 1, last: 1) { totalCount }", {}),
+        ("... on Person { relationships(where: {city: {eq: null}}) { totalCount } }", {}),
+        (nested(13).removeprefix("{ parties").removesuffix("}").replace(" { nodes", "relationships { nodes", 1), {}),
+    ],
+)
+async def test_a_change_whose_answer_can_not_be_read_is_not_made(
+    client: httpx.AsyncClient, bank: Bank, database: Database, more: str, variables: dict[str, Any]
+):
+    before = (await database.read("MATCH (n) RETURN count(n) AS nodes"))[0]["nodes"]
+    made = await post(client, RECORD % more, role=Role.SERVICE, variables=variables)
+    refused(made, "BAD_USER_INPUT")
+    assert (await database.read("MATCH (n) RETURN count(n) AS nodes"))[0]["nodes"] == before
+
+
+async def test_documents_are_kept_up_to_a_bound(schema: MappedSchema):
+    documents = Documents(schema, kept=200)
+    first = documents.load("{ __typename }")
+    assert documents.load("{ __typename }") is first
+    for n in range(20):
+        documents.load(f"{{ a{n}: __typename }}")
+    assert documents.load("{ __typename }") is not first
+    large = "{ " + "__typename " * 100 + "}"
+    assert "" in documents.load(large)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ parties { nodes { " + "id " * 3_900 + "} } }",
+        "{ "
+        + " ".join(f'party(id: "a") {{ ...F{n} }}' for n in range(150))
+        + " }"
+        + " ".join(f"fragment F{n} on Party {{ id city region country }}" for n in range(150)),
+    ],
+)
+async def test_the_largest_documents_are_checked_in_a_moment(schema: MappedSchema, query: str):
+    started = time.process_time()
+    Documents(schema).load(query)
+    assert time.process_time() - started < 2, "everybody else waits meanwhile"
