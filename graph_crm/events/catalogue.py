@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from graph_crm.errors import ConfigurationError, InvalidInput
 
 MAX_PAYLOAD_BYTES = 16_384
+LARGEST_AMOUNT = 10**13
+"""The largest amount, in units of the currency."""
+_CENT = Decimal("0.01")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -28,17 +32,28 @@ def _hundredths(value: Any) -> int:
     """An amount such as "1250.50" as 125050."""
     try:
         amount = Decimal(str(value))
-        exact = amount * 100
-        if isinstance(value, bool) or not amount.is_finite() or exact != exact.to_integral_value():
-            raise ValueError('write an amount with at most two decimals, "1250.50"')
     except InvalidOperation as error:
         raise ValueError('write an amount as "1250.50"') from error
-    return int(exact)
+    if isinstance(value, bool) or not amount.is_finite():
+        raise ValueError('write an amount as "1250.50"')
+    # The size first: arithmetic with a huge exponent overflows, or takes minutes.
+    if not -LARGEST_AMOUNT <= amount <= LARGEST_AMOUNT:
+        raise ValueError("the amount is too large")
+    exact = amount.quantize(_CENT)
+    if exact != amount:
+        raise ValueError('write an amount with at most two decimals, "1250.50"')
+    return int(exact * 100)
 
 
-Money = Annotated[int, BeforeValidator(_hundredths), Field(ge=-(10**15), le=10**15)]
+def _one_line(text: str) -> str:
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise ValueError("the text holds a control character")
+    return text
+
+
+Money = Annotated[int, BeforeValidator(_hundredths)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
-Text = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
 LongText = Annotated[str, Field(min_length=1, max_length=4000)]
 
 

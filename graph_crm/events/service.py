@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import unicodedata
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from graph_crm.events.catalogue import EventCatalogue, standard_catalogue
 from graph_crm.graph import outbox
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.graph.idempotency import digest_of
+from graph_crm.parties.checks import EARLIEST
 
 RECORDED = "event.recorded"
 """The outbox topic of a new event; its payload is ``{eventId, type, partyId, at}``, its partition the party."""
@@ -62,8 +64,13 @@ class EventService:
         now = dt.datetime.now(dt.UTC)
         at = now if event.at is None else _instant(event.at, now)
         key = _identity(event.id)
-        if event.source is not None and not 0 < len(event.source) <= MAX_SOURCE_LENGTH:
-            raise InvalidInput(f"A source has 1 to {MAX_SOURCE_LENGTH} characters", field="source")
+        for field, reference in (("partyId", event.party_id), ("agreementId", event.agreement_id)):
+            if reference is not None:
+                _check_characters(field, reference)
+        if event.source is not None:
+            if not 0 < len(event.source) <= MAX_SOURCE_LENGTH:
+                raise InvalidInput(f"A source has 1 to {MAX_SOURCE_LENGTH} characters", field="source")
+            _check_characters("source", event.source)
         channel = None if event.channel is None else event.channel.value
         said_at = None if event.at is None else at.isoformat()
         parameters = {
@@ -108,6 +115,8 @@ def _instant(at: dt.datetime, now: dt.datetime) -> dt.datetime:
         raise InvalidInput(
             "The time of an event needs a time zone", hint="For example 2026-01-31T12:00:00Z", field="at"
         )
+    if at.date() < EARLIEST:
+        raise InvalidInput(f"The time of an event lies before {EARLIEST}", hint="Check the sender's date", field="at")
     at = at.astimezone(dt.UTC)
     if at > now + FUTURE:
         raise InvalidInput("The time of an event lies in the future", hint="Check the sender's clock", field="at")
@@ -119,4 +128,15 @@ def _identity(given: str | None) -> str:
         return f"event:{uuid.uuid4().hex}"
     if not given.strip() or len(given) > MAX_ID_LENGTH:
         raise InvalidInput(f"The id of an event has 1 to {MAX_ID_LENGTH} characters", field="id")
+    _check_characters("id", given)
     return given
+
+
+def _check_characters(field: str, given: str) -> None:
+    """Refuse what can't be stored (halves of surrogate pairs) and what spoils logs and lists (control characters)."""
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in given):
+        raise InvalidInput(
+            f"{field}: holds a character that can't be stored",
+            hint="Remove control characters and halves of surrogate pairs",
+            field=field,
+        )

@@ -33,6 +33,8 @@ _ADDRESS_SIGNS = frozenset("@.+-_!#$%&*/=?^`{|}~:")
 # ASCII, grave, acute, the turned and modifier ones, the stress mark, quotation marks, prime, full width.
 _APOSTROPHES = dict.fromkeys([0x27, 0x60, 0xB4, 0x2BB, 0x2BC, 0x2BD, 0x2C8, 0x2018, 0x2019, 0x201B, 0x2032, 0xFF07])
 
+MAX_KEY_LENGTH = 2000
+"""Characters of a key, of at most four bytes each."""
 MAX_WORDS = 10
 """How many words of a search text are looked at; the rest is ignored."""
 MAX_WORD_LENGTH = 64
@@ -53,14 +55,15 @@ MIN_PHONE_DIGITS = 5
 def name_key(text: str) -> str:
     """The text casefolded, without accents, whitespace collapsed: `"  Łukasz  GROSS "` is `"lukasz gross"`.
 
-    Stable under itself (`name_key(name_key(x)) == name_key(x)`), for every text.
+    Stable under itself (`name_key(name_key(x)) == name_key(x)`), for every text, and at most `MAX_KEY_LENGTH`
+    characters: one letter can fold to eighteen, and the database refuses to index what is longer than 8 kB.
     """
     key = text
     for _ in range(4):  # folding can uncover more to fold (compatibility letters with capitals inside)
         folded = unicodedata.normalize("NFKD", key).casefold().translate(_FOLDED)
         folded = unicodedata.normalize("NFKD", folded)
         folded = "".join(letter for letter in folded if not unicodedata.combining(letter))
-        folded = " ".join(folded.split())
+        folded = " ".join(folded.split())[:MAX_KEY_LENGTH].rstrip()
         if folded == key:
             break
         key = folded

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
+import time
 
 import pytest
 
@@ -123,12 +124,24 @@ async def test_an_unknown_party_or_agreement_stores_nothing(
         (RecordEvent(type="card_payment", party_id="p1", payload={"amount": "1.005", "currency": "CZK"}), "payload"),
         (RecordEvent(type="card_payment", party_id="p1", payload={"amount": "NaN", "currency": "CZK"}), "payload"),
         (RecordEvent(type="card_payment", party_id="p1", payload={"amount": True, "currency": "CZK"}), "payload"),
+        (RecordEvent(type="card_payment", party_id="p1", payload={"amount": "1e999999", "currency": "CZK"}), "payload"),
+        (
+            RecordEvent(type="card_payment", party_id="p1", payload={"amount": "1e1000000", "currency": "CZK"}),
+            "payload",
+        ),
+        (RecordEvent(type="login", party_id="p1", payload={"device": "a\x00b"}), "payload"),
         (RecordEvent(type="card_payment", party_id="p1", payload={"amount": 5, "currency": "crowns"}), "payload"),
         (RecordEvent(type="login", party_id="p1", at=NOW + dt.timedelta(hours=1)), "at"),
         (RecordEvent(type="login", party_id="p1", at=NOW.replace(tzinfo=None)), "at"),
         (RecordEvent(type="login", party_id="p1", id=" "), "id"),
         (RecordEvent(type="login", party_id="p1", id="x" * 201), "id"),
         (RecordEvent(type="login", party_id="p1", source=""), "source"),
+        (RecordEvent(type="login", party_id="p1", at=dt.datetime(1, 1, 1, tzinfo=dt.UTC)), "at"),
+        (RecordEvent(type="login", party_id="p1", id="a\x00b"), "id"),
+        (RecordEvent(type="login", party_id="p1", id="\ud800"), "id"),
+        (RecordEvent(type="login", party_id="p1", source="a\x1b[2J"), "source"),
+        (RecordEvent(type="login", party_id="p\ud800"), "partyId"),
+        (RecordEvent(type="login", party_id="p1", agreement_id="\udfff"), "agreementId"),
     ],
 )
 async def test_what_can_not_be_used_names_its_field(service: EventService, event: RecordEvent, field: str):
@@ -146,6 +159,14 @@ def test_wrong_fields_of_a_payload_are_named_without_their_values():
         standard_catalogue().payload_text("card_payment", {"amount": "secret", "currency": "CZK"})
     assert "amount" in caught.value.message
     assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize("amount", ["1e900000", "-1e900000", "1e999999999999999999", "9" * 4000])
+def test_a_number_with_a_huge_exponent_costs_nothing(amount: str):
+    started = time.process_time()
+    with pytest.raises(InvalidInput):
+        standard_catalogue().payload_text("card_payment", {"amount": amount, "currency": "CZK"})
+    assert time.process_time() - started < 0.2
 
 
 def test_the_catalogue_knows_the_banks_events():

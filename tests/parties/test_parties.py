@@ -22,6 +22,7 @@ from graph_crm.parties.commands import (
 from graph_crm.parties.households import HouseholdService
 from graph_crm.parties.kinds import ContactPointKind, ContactPointUsage, HouseholdRole, TieKind
 from graph_crm.parties.names import search_query
+from graph_crm.parties.names import name_key
 from graph_crm.parties.service import PartyService
 
 TODAY = dt.datetime.now(dt.UTC).date()
@@ -99,6 +100,17 @@ async def test_a_shared_phone_is_one_node(parties: PartyService, database: Datab
     assert len(rows) == 1
     assert rows[0]["id"] == "PHONE:+420602123456"
     assert set(rows[0]["parties"]) == {first.id, second.id}
+
+
+async def test_a_name_of_letters_that_fold_to_many_can_be_stored_and_found(
+    parties: PartyService, database: Database
+) -> None:
+    name = "\ufdfa" * 200  # one letter that folds to eighteen: the key would be longer than an index entry may be
+    written = await parties.create_person(PersonDetails(given_name=name, family_name=name))
+    (row,) = await database.read(
+        "MATCH (p:Party {nameKey: $key}) RETURN p.id AS id", {"key": name_key(f"{name} {name}")}
+    )
+    assert row["id"] == written.id
 
 
 @pytest.mark.parametrize(

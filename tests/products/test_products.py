@@ -152,7 +152,9 @@ def test_money_with_two_decimals_is_exact(amount: Decimal) -> None:
     assert Decimal(hundredths("amount", amount, negative=True)) / 100 == amount
 
 
-@pytest.mark.parametrize("amount", ["0.001", "NaN", "Infinity", "-1", "1e30", "1.234"])
+@pytest.mark.parametrize(
+    "amount", ["0.001", "NaN", "Infinity", "-1", "1e30", "1.234", "1e1000000", "1e-9999999", "1." + "0" * 40 + "1"]
+)
 def test_what_is_no_money_is_refused(amount: str) -> None:
     with pytest.raises(InvalidInput):
         hundredths("amount", Decimal(amount))
