@@ -21,8 +21,7 @@ from graph_crm.parties.commands import (
 )
 from graph_crm.parties.households import HouseholdService
 from graph_crm.parties.kinds import ContactPointKind, ContactPointUsage, HouseholdRole, TieKind
-from graph_crm.parties.names import search_query
-from graph_crm.parties.names import name_key
+from graph_crm.parties.names import name_key, search_query
 from graph_crm.parties.service import PartyService
 
 TODAY = dt.datetime.now(dt.UTC).date()
