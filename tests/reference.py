@@ -202,8 +202,11 @@ class Reference:
         kind = next(each for each in source.mapping.concrete if each.label in source.node.labels)
         spec = kind.fields[name]
         if isinstance(spec, Relation):
-            found = self.related(source, spec, arguments)
-            return self._page(found, arguments) if spec.page else (found[0] if found else None)
+            if spec.page:
+                return self._page(self.related(source, spec, arguments), arguments)
+            # What an event or an offer is about stays so on every day: a reference does not end.
+            found = self._across(source.node, spec, source.as_of)
+            return min(found, key=lambda each: each.node.props[each.mapping.key], default=None)
         as_of = day(arguments.get("asOf")) or (source.as_of if "asOf" in spec.arguments else None)
         if as_of:
             return self._on_day(source.node, name, as_of)

@@ -31,9 +31,9 @@ class Tie:
     props: dict[str, Any]
 
 
-@dataclass
+@dataclass(repr=False)
 class Bank:
-    """Nodes and relationships, kept in Python as in Neo4j."""
+    """Nodes and relationships, kept in Python as in Neo4j; shown by its name, as hypothesis shows it very often."""
 
     nodes: list[Node] = field(default_factory=list)
     ties: list[Tie] = field(default_factory=list)
