@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from graph_crm.api import health
-from graph_crm.api.execution import Executor, Request, incident
+from graph_crm.api.execution import Executor, Request, RequestTimeout, incident
 from graph_crm.api.platform import Platform
 from graph_crm.api.schema import platform_schema
 from graph_crm.errors import CrmError, InvalidInput, Unauthenticated
@@ -28,6 +29,12 @@ class BodyTooLarge(InvalidInput):
     http_status = 413
 
 
+class BodyTooSlow(RequestTimeout):
+    """The request did not arrive in the time that a request may take."""
+
+    http_status = 408
+
+
 class GraphQLEndpoint:
     """POST /graphql: a JSON object with ``query``, ``variables``, ``operationName``, ``extensions.explain``.
 
@@ -38,7 +45,8 @@ class GraphQLEndpoint:
         self._verifier = platform.verifier
         settings = platform.settings
         schema = platform_schema(settings.page_limit, settings.page_default)
-        self._executor = Executor(schema, platform.database, platform.service, seconds=settings.request_timeout)
+        self._seconds = settings.request_timeout
+        self._executor = Executor(schema, platform.database, platform.service, seconds=self._seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -56,7 +64,14 @@ class GraphQLEndpoint:
         if scope["method"] != "POST":
             raise _NotPosted("GraphQL is asked with POST.", hint='Send {"query": "..."} as JSON.')
         caller = self._verifier.verify_header(_header(scope, b"authorization"))
-        return await self._executor.execute(_request(await _body(receive), caller))
+        try:
+            async with asyncio.timeout(self._seconds):
+                body = await _body(receive)
+        except TimeoutError:
+            raise BodyTooSlow(
+                f"The request did not arrive within {self._seconds:g} seconds.", hint="Send the whole body at once."
+            ) from None
+        return await self._executor.execute(_request(body, caller))
 
 
 class _NotPosted(InvalidInput):
@@ -74,24 +89,23 @@ def _header(scope: Scope, wanted: bytes) -> str:
 
 
 async def _body(receive: Receive) -> bytes:
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        if len(body) > LARGEST_BODY:
-            raise _too_large()
-        return body
-    parts = bytearray(body)
-    while True:
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    while more:
         message = await receive()
-        parts += message.get("body", b"")
-        if len(parts) > LARGEST_BODY:
-            raise _too_large()
-        if not message.get("more_body"):
-            return bytes(parts)
-
-
-def _too_large() -> BodyTooLarge:
-    return BodyTooLarge("The request is too large.", hint=f"Send at most {LARGEST_BODY} bytes.", limit=LARGEST_BODY)
+        if message["type"] == "http.disconnect":
+            # What came so far may well be a whole JSON text; the caller gave up before it was sent.
+            raise InvalidInput("The request was cut off.", hint="Send the whole body.")
+        part: bytes = message.get("body", b"")
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise BodyTooLarge(
+                "The request is too large.", hint=f"Send at most {LARGEST_BODY} bytes.", limit=LARGEST_BODY
+            )
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _request(body: bytes, caller: Any) -> Request:
@@ -122,6 +136,8 @@ async def _answer(send: Send, status: int, body: bytes) -> None:
     ]
     if status == Unauthenticated.http_status:
         headers.append((b"www-authenticate", b"Bearer"))
+    if status in {BodyTooLarge.http_status, BodyTooSlow.http_status}:
+        headers.append((b"connection", b"close"))  # what is left of the body is not waited for
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

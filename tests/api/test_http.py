@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import dataclasses
 import json
 import re
 import time
@@ -31,10 +33,14 @@ KNOWN_CODES = set(re.findall(r"`([A-Z_]{3,})`", (folder("schema").parent / "docs
 
 
 @pytest.fixture
-async def client(database: Database, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    platform = Platform(
+def platform(database: Database, tmp_path: Path) -> Platform:
+    return Platform(
         Settings(data_dir=tmp_path, neo4j_uri=None), database, Verifier(SECRET), RuleBook.load([], installed=False)
     )
+
+
+@pytest.fixture
+async def client(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(create_app(platform)), base_url="http://test", timeout=60
     ) as made:
@@ -169,6 +175,45 @@ async def test_a_body_that_is_too_large_is_not_read_to_the_end(client: httpx.Asy
         assert answer.status_code == 413
         refused(answer, "BODY_TOO_LARGE")
     assert sent < 15
+
+
+async def ask_in_parts(platform: Platform, messages: list[dict[str, Any]]) -> tuple[int, dict[bytes, bytes], Any]:
+    """Status, headers and body of a POST whose body arrives as these ASGI messages; then nothing more comes."""
+    waiting, sent = list(messages), []
+
+    async def receive() -> dict[str, Any]:
+        return waiting.pop(0) if waiting else await asyncio.get_running_loop().create_future()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"authorization", bearer(Role.SERVICE)["authorization"].encode())]
+    scope = {"type": "http", "method": "POST", "path": "/graphql", "headers": headers}
+    await create_app(platform)(scope, receive, send)
+    return sent[0]["status"], dict(sent[0]["headers"]), json.loads(sent[1]["body"])
+
+
+CREATE_ANNA = json.dumps({"query": 'mutation { createPerson(input: {displayName: "Cut Off Anna"}) { id } }'}).encode()
+
+
+async def test_a_request_that_is_cut_off_changes_nothing_even_if_what_came_is_complete_json(
+    platform: Platform, bank: Bank, database: Database
+):
+    part = {"type": "http.request", "body": CREATE_ANNA, "more_body": True}
+    status, _, answer = await ask_in_parts(platform, [part, {"type": "http.disconnect"}])
+    assert status == 400
+    refused(answer, "BAD_USER_INPUT")
+    assert not await database.read("MATCH (p:Party {displayName: 'Cut Off Anna'}) RETURN p.id")
+
+
+async def test_a_body_that_never_ends_is_given_up(platform: Platform, bank: Bank):
+    impatient = dataclasses.replace(platform, settings=platform.settings.model_copy(update={"request_timeout": 0.2}))
+    part = {"type": "http.request", "body": CREATE_ANNA, "more_body": True}
+    async with asyncio.timeout(5):
+        status, headers, answer = await ask_in_parts(impatient, [part])
+    assert status == 408
+    assert headers[b"connection"] == b"close"
+    refused(answer, "REQUEST_TIMEOUT")
 
 
 @pytest.mark.parametrize(

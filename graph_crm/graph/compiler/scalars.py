@@ -16,6 +16,7 @@ from graph_crm.graph.mapping import JsonText, Scalar
 
 HUNDREDTHS = Decimal(100)
 LARGEST_AMOUNT = 10**15
+LARGEST_UNITS = LARGEST_AMOUNT // 100
 _CENT = Decimal("0.01")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -28,8 +29,8 @@ def money_to_store(value: Any) -> int:
         raise InvalidInput(f"{str(value)[:40]!r} is no amount.", hint='Send a decimal such as "1250.50".') from error
     if not amount.is_finite():
         raise InvalidInput(f"{str(value)[:40]!r} is no amount of money.", hint='Send a decimal such as "1250.50".')
-    # The size first: beyond it, arithmetic with decimals rounds or overflows.
-    if abs(amount) > LARGEST_AMOUNT / HUNDREDTHS:
+    # The size first, by comparison: beyond it, arithmetic with decimals (abs is some) rounds or overflows.
+    if not -LARGEST_UNITS <= amount <= LARGEST_UNITS:
         raise InvalidInput("The amount is too large.", hint="Amounts go up to ten million million.")
     rounded = amount.quantize(_CENT)
     if amount != rounded:
