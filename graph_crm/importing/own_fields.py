@@ -13,6 +13,7 @@ from graph_crm.contacts.kinds import Channel, ContactDirection
 from graph_crm.importing.values import RowProblem, hundredths, integer, number, shown
 from graph_crm.parties import checks
 from graph_crm.parties.kinds import ContactPointKind, ContactPointUsage, HouseholdRole, Sex, TieKind
+from graph_crm.products.commands import LARGEST_RATE, LONGEST_TERM
 from graph_crm.products.kinds import AgreementStatus, HoldingRole, MovementDirection
 
 _EVENT_TYPE = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
@@ -85,6 +86,7 @@ def _instant(text: str, field: str, reading: Reading) -> datetime:
     except ValueError:
         wanted = reading.time_format or "ISO 8601"
         raise RowProblem(f"{field}: {shown(text)} is not an instant in the form {wanted}") from None
+    checks.date(field, at.date())  # also because the ends of the calendar have no other time zone
     # An own zone object of the file must not reach the driver: fixed UTC only.
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
@@ -109,6 +111,13 @@ def _rate(text: str, field: str, reading: Reading) -> float:
     return number(_plain_number(text, reading), field)
 
 
+def _yearly_rate(text: str, field: str, reading: Reading) -> float:
+    value = _rate(text, field, reading)
+    if abs(value) > LARGEST_RATE:
+        raise RowProblem(f"{field}: {shown(text)} is no yearly rate: write 0.05 for five per cent")
+    return value
+
+
 def _share(text: str, field: str, reading: Reading) -> float:
     value = _rate(text, field, reading)
     if not 0 <= value <= 1:
@@ -116,11 +125,11 @@ def _share(text: str, field: str, reading: Reading) -> float:
     return value
 
 
-def _count(text: str, field: str, reading: Reading) -> int:
+def _months(text: str, field: str, reading: Reading) -> int:
     del reading
     value = integer(text, field)
-    if value < 0:
-        raise RowProblem(f"{field}: {shown(text)} is negative")
+    if not 1 <= value <= LONGEST_TERM:
+        raise RowProblem(f"{field}: {shown(text)} is not a number of months from 1 to {LONGEST_TERM}")
     return value
 
 
@@ -260,8 +269,8 @@ FIELDS: Final[Mapping[str, Mapping[str, Field]]] = {
         "balance": Field(_money, "balance"),
         "payment": Field(_positive_money, "one instalment"),
         "currency": Field(_currency, "ISO 4217; else the mapping's"),
-        "interestRate": Field(_rate, "0.05 for five per cent a year"),
-        "termMonths": Field(_count, "duration in months"),
+        "interestRate": Field(_yearly_rate, "0.05 for five per cent a year"),
+        "termMonths": Field(_months, "duration in months"),
         "purpose": Field(_text, "what for"),
         "frequency": Field(_text, "how often it is reported or paid"),
         "paidFrom": Field(_id, "id of the account that pays it"),

@@ -84,9 +84,9 @@ def instant(text: str, column: str) -> datetime:
     """An instant in ISO form (`2020-01-10 06:22:20.222`); without an offset it is UTC."""
     try:
         value = datetime.fromisoformat(text)
-    except ValueError:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter: the ends of the calendar have no other time zone
         raise RowProblem(f"{column}: {shown(text)} is not a date and time") from None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def start_of_day(day: date) -> datetime:

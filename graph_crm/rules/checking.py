@@ -15,7 +15,7 @@ from graph_crm.rules.conditions.history import Did
 from graph_crm.rules.conditions.holdings import Holds, InDefault
 from graph_crm.rules.conditions.parties import RelatedTo
 from graph_crm.rules.hookspecs import PROJECT, hook_names
-from graph_crm.rules.loader import describe, import_file, line_in, plugin_files
+from graph_crm.rules.loader import ANYTHING, describe, import_file, line_in, plugin_files
 from graph_crm.rules.results import Rule, placeholders
 from graph_crm.rules.source import Finding, read_source
 
@@ -73,7 +73,7 @@ def _once_a_line(findings: list[Finding]) -> list[Finding]:
 def _loaded(file: Path, known: Known, seen: dict[str, tuple[Path, int]]) -> list[Finding]:
     try:
         module = import_file(file)
-    except Exception as error:  # noqa: BLE001 - an author's file may raise anything; that is what is reported
+    except ANYTHING as error:
         return [_load_error(file, error)]
     findings: list[Finding] = []
     for name in hook_names():
@@ -86,7 +86,7 @@ def _loaded(file: Path, known: Known, seen: dict[str, tuple[Path, int]]) -> list
     return findings
 
 
-def _load_error(file: Path, error: Exception) -> Finding:
+def _load_error(file: Path, error: BaseException) -> Finding:
     hint = error.hint if isinstance(error, RuleError) else None
     message = error.message if isinstance(error, RuleError) else describe(error)
     return Finding(file, line_in(error, file) or 1, "LOAD", message, hint)
@@ -97,7 +97,7 @@ def _rules(file: Path, line: int, function: object, known: Known, seen: dict[str
         return []
     try:
         answer = function()
-    except Exception as error:  # noqa: BLE001 - an author's function may raise anything; that is what is reported
+    except ANYTHING as error:
         return [_load_error(file, error)]
     if not isinstance(answer, list | tuple) or not all(isinstance(one, Rule) for one in answer):
         return [Finding(file, line, "TYPE", f"rules() must return a list of Rule, not {answer!r}")]

@@ -15,6 +15,8 @@ from graph_crm.rules.hookspecs import PROJECT
 ENTRY_POINT_GROUP = PROJECT
 MODULE_PREFIX = "graph_crm_plugin_"
 NOT_PLUGINS = ("_", "test_", "conftest")
+ANYTHING = (Exception, SystemExit)
+"""What an author's code may raise and must not stop the rest with; `sys.exit` is no way out of the platform."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def find(folders: Iterable[Path], *, installed: bool = True) -> list[Found]:
             origin = f"entry point {point.value}"
             try:
                 found.append(Found(point.name, origin, point.load()))
-            except Exception as error:  # noqa: BLE001 - another's module may raise anything; it must not stop the rest
+            except ANYTHING as error:
                 found.append(Found(point.name, origin, None, describe(error)))
     return found
 
@@ -56,7 +58,7 @@ def load_file(file: Path) -> Found:
     """Import one plugin file anew; what goes wrong is told in the answer."""
     try:
         return Found(file.stem, str(file), import_file(file))
-    except Exception as error:  # noqa: BLE001 - an author's file may raise anything; it must not stop the rest
+    except ANYTHING as error:
         return Found(file.stem, str(file), None, describe(error, file))
 
 

@@ -15,7 +15,7 @@ import structlog
 from graph_crm.errors import RuleError
 from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.hookspecs import PROJECT, Hooks
-from graph_crm.rules.loader import Found, describe, find
+from graph_crm.rules.loader import ANYTHING, Found, describe, find
 from graph_crm.rules.results import MODES, Mode, Proposal, Rule, Veto
 from graph_crm.rules.snapshot import Snapshot
 from graph_crm.rules.verdicts import Verdict
@@ -194,14 +194,14 @@ class RuleBook:
         for snapshot in snapshots:
             counters.evaluated += 1
             try:
-                verdict = rule.when.check(snapshot)
-            except Exception as error:  # noqa: BLE001 - a condition of an author's own may raise anything
+                verdict = _verdict(rule.when.check(snapshot))
+                proposal = _proposal(booked, snapshot, verdict) if verdict.passed else None
+            except ANYTHING as error:
                 counters.failed += 1
                 self._failed(booked.plugin, f"rule {rule.id}", error)
                 continue
             counters.passed += verdict.passed
             counters.unknown += verdict.truth is None
-            proposal = _proposal(booked, snapshot, verdict) if verdict.passed else None
             found.append(Judgement(booked, snapshot.id, verdict, proposal))
         if found:
             booked.plugin.failures_in_a_row = 0
@@ -276,7 +276,7 @@ class RuleBook:
         plugin.calls += 1
         try:
             answer = implementation.function(*(arguments[name] for name in implementation.argnames))
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it must not stop the others
+        except ANYTHING as error:
             self._failed(plugin, f"hook {hook}", error)
             return None
         try:
@@ -284,10 +284,13 @@ class RuleBook:
         except RuleError as error:
             self._failed(plugin, f"hook {hook}", RuleError(f"expected {error.message}"))
             return None
+        except ANYTHING as error:  # the answer is an object of the author's own, which may raise when looked at
+            self._failed(plugin, f"hook {hook}", error)
+            return None
         plugin.failures_in_a_row = 0
         return checked
 
-    def _failed(self, plugin: Plugin, where: str, error: Exception) -> None:
+    def _failed(self, plugin: Plugin, where: str, error: BaseException) -> None:
         plugin.failures += 1
         plugin.failures_in_a_row += 1
         file = Path(plugin.origin)
@@ -300,6 +303,12 @@ class RuleBook:
             plugin.suspended = True
             message = f"suspended after {plugin.failures_in_a_row} failures in a row, the last in {text}"
             self._broken(plugin, message)
+
+
+def _verdict(value: object) -> Verdict:
+    if not isinstance(value, Verdict):
+        raise RuleError(f"A condition gives a Verdict, not {value!r}.")
+    return value
 
 
 def _proposal(booked: BookedRule, snapshot: Snapshot, verdict: Verdict) -> Proposal:

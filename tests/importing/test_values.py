@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph_crm.importing.keys import KeyIndex
-from graph_crm.importing.values import RowProblem, birth_number, hundredths, integer, short_date
+from graph_crm.importing.values import RowProblem, birth_number, hundredths, instant, integer, short_date
 
 DAYS = st.dates(date(1900, 1, 1), date(1999, 12, 31))
 
@@ -37,6 +37,12 @@ def test_a_birth_number_holds_birth_date_and_sex(born: date, woman: bool) -> Non
 @given(DAYS)
 def test_a_short_date_is_read_back(day: date) -> None:
     assert short_date(f"{day:%y%m%d}", "date") == day
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00", "2024-02-30", "noon"])
+def test_an_instant_outside_the_calendar_is_refused(text: str) -> None:
+    with pytest.raises(RowProblem, match=r"^at: "):
+        instant(text, "at")
 
 
 @given(st.text(max_size=12))

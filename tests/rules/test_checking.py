@@ -109,6 +109,13 @@ def test_a_file_that_reaches_outside_is_not_run(tmp_path: Path):
     assert not proof.exists()
 
 
+@pytest.mark.parametrize("place", ["{0}\n", "@hookimpl\ndef rules():\n    {0}\n"])
+def test_a_file_that_ends_the_process_is_found(tmp_path: Path, place: str):
+    file = tmp_path / "plugin.py"
+    file.write_text("from graph_crm.rules import hookimpl\n" + place.format("raise SystemExit(3)"))
+    assert any(one.code == "LOAD" and "SystemExit" in one.message for one in check([file], KNOWN))
+
+
 def test_a_path_that_is_not_there_is_an_error(tmp_path: Path):
     with pytest.raises(RuleError):
         check([tmp_path / "absent.py"], KNOWN)

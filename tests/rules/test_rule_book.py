@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,13 @@ def test_a_file_that_can_not_be_imported_is_reported_with_its_line_and_the_other
         ("syntax", "broken"),
     ]
     assert "line 2: ZeroDivisionError" in found.problems[0]
+
+
+def test_a_file_that_ends_the_process_is_broken_and_the_process_goes_on(tmp_path: Path):
+    (tmp_path / "bad.py").write_text("import sys\nsys.exit(3)\n")
+    found = RuleBook.load([tmp_path], installed=False)
+    assert [(one.name, one.state) for one in found.plugins] == [("bad", "broken")]
+    assert "line 2: SystemExit" in found.problems[0]
 
 
 def test_a_misspelled_hook_argument_is_reported_with_plugin_and_hook():
@@ -160,6 +168,36 @@ def test_a_plugin_that_keeps_failing_is_suspended_and_says_so():
     assert [one.state for one in found.plugins] == ["suspended", "loaded"]
     assert "suspended after 5 failures in a row" in found.problems[-1]
     assert "no network" in found.problems[-1]
+
+
+class Restless(list):
+    """A list that can't be looked at."""
+
+    def __iter__(self) -> Iterator[object]:
+        raise OSError("nothing to see")
+
+
+def leave(snapshots):
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize(("answer", "said"), [(leave, "SystemExit"), (lambda _: Restless([1]), "nothing to see")])
+def test_a_hook_that_ends_the_process_or_answers_with_a_trap_is_a_failure_of_its_plugin(answer, said: str):
+    found = book(with_propose(answer), with_propose(lambda snapshots: []))
+    assert found.propose([ANNA]) == []
+    assert [one.failures for one in found.plugins] == [1, 0]
+    assert said in found.problems[0]
+
+
+@pytest.mark.parametrize("verdict", [None, True, "yes"])
+def test_a_condition_that_gives_no_verdict_is_a_failure_of_its_rule(monkeypatch: pytest.MonkeyPatch, verdict: object):
+    found = book(with_rules(a_rule("one"), a_rule("two", when=did("login"))))
+    monkeypatch.setattr(type(holds("X")), "check", lambda self, snapshot: verdict)
+    one, two = found.rules
+    assert found.judge(one, [ANNA]) == []
+    assert (one.counters.failed, one.counters.passed) == (1, 0)
+    assert len(found.judge(two, [ANNA])) == 1
+    assert "a Verdict" in found.problems[0]
 
 
 def test_a_plugin_that_fails_now_and_then_is_not_suspended():
