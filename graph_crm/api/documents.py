@@ -23,7 +23,7 @@ from graphql import (
 from graph_crm.api.schema import MappedSchema
 from graph_crm.errors import CrmError, InvalidInput
 from graph_crm.graph.compiler import Statement
-from graph_crm.graph.compiler.arguments import structure, value_of
+from graph_crm.graph.compiler.arguments import Value, structure, value_of
 from graph_crm.graph.compiler.selection import Fields
 
 MOST_TOKENS = 4_000
@@ -60,6 +60,8 @@ class Planned:
     name: str
     constant: Any = None
     refused: CrmError | None = None
+    asked: Value | None = None
+    """The key of the one node that is asked for."""
 
 
 @dataclass

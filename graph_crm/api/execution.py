@@ -17,6 +17,7 @@ from graph_crm.api.documents import Documents, Operation, Planned, Problem, show
 from graph_crm.api.schema import MappedSchema
 from graph_crm.errors import CrmError, InvalidInput, NotFound
 from graph_crm.graph.compiler import Compiler, Statement
+from graph_crm.graph.compiler.arguments import Value
 from graph_crm.graph.compiler.selection import Selections
 from graph_crm.graph.context import RequestContext
 from graph_crm.graph.database import Database
@@ -117,9 +118,9 @@ class Executor:
         explained: list[dict[str, Any]] | None = [] if request.explain else None
         if len(plan) == 1 and plan[0].statement:
             # The common case: one root field, one statement, no task of its own.
-            answers = [await self._answer(plan[0], variables, explained)]
+            answers = [await self._answer(plan[0], variables, request.caller, explained)]
         else:
-            answers = await asyncio.gather(*[self._answer(each, variables, explained) for each in plan])
+            answers = await asyncio.gather(*[self._answer(each, variables, request.caller, explained) for each in plan])
         data: dict[str, Any] | None = {}
         errors = []
         for each, (value, error) in zip(plan, answers, strict=True):
@@ -163,7 +164,8 @@ class Executor:
                 plan.append(Planned(key, None, name, "Query"))
                 continue
             try:
-                plan.append(Planned(key, self._statement(name, nodes, operation, variables, caller), name))
+                statement = self._statement(name, nodes, operation, variables, caller)
+                plan.append(Planned(key, statement, name, asked=self._asked(name, nodes, operation, variables)))
             except CrmError as error:
                 # Its neighbours still get their answers, as they would if the database had said no.
                 plan.append(Planned(key, None, name, refused=error))
@@ -173,27 +175,30 @@ class Executor:
         self, name: str, nodes: list[FieldNode], operation: Operation, variables: dict[str, Any], caller: Caller
     ) -> Statement:
         fields.check_root(caller, name)
-        compiler = self._compiler(operation, variables, caller, fields.root_key(caller, name))
+        compiler = self._compiler(operation, variables, caller)
         return compiler.root(self._schema.registry.roots[name], nodes)
 
-    def _compiler(
-        self,
-        operation: Operation,
-        variables: dict[str, Any],
-        caller: Caller,
-        root_key: Callable[[str], str] = str,
-    ) -> Compiler:
+    def _asked(
+        self, name: str, nodes: list[FieldNode], operation: Operation, variables: dict[str, Any]
+    ) -> Value | None:
+        """The key that a root field of one node asks for."""
+        return Selections(operation.fragments, variables).arguments(nodes[0]).get(self._schema.registry.roots[name].by)
+
+    def _compiler(self, operation: Operation, variables: dict[str, Any], caller: Caller) -> Compiler:
         return Compiler(
             self._schema.registry,
             operation.fragments,
             variables,
             limits=self._schema.limits,
             may_see=fields.visibility(caller),
-            root_key=root_key,
         )
 
     async def _answer(
-        self, planned: Planned, variables: dict[str, Any], explained: list[dict[str, Any]] | None
+        self,
+        planned: Planned,
+        variables: dict[str, Any],
+        caller: Caller,
+        explained: list[dict[str, Any]] | None,
     ) -> tuple[Any, dict[str, Any] | None]:
         """The value of a root field, or null and its error."""
         statement = planned.statement
@@ -202,6 +207,8 @@ class Executor:
         if statement is None:
             return planned.constant, None
         try:
+            if planned.asked:
+                fields.check_key(caller, planned.name, planned.asked.fetch(variables))
             return await self._fetched(statement, planned.key, variables, explained), None
         except CrmError as error:
             return None, {**_error(error), "path": [planned.key]}
@@ -253,6 +260,8 @@ class Executor:
 
         async def root(info: Any) -> Shaped | None:
             statement = self._statement(info.field_name, info.field_nodes, operation, variables, caller)
+            if asked := self._asked(info.field_name, info.field_nodes, operation, variables):
+                fields.check_key(caller, info.field_name, asked.raw)
             found = await self._fetched(statement, info.path.key, variables, explained)
             return None if found is None else Shaped(found)
 

@@ -50,11 +50,12 @@ _EVERYTHING_BUT: Final[dict[str, frozenset[str]]] = {
 _CUSTOMER_ROOTS: Final = frozenset({"party", "product", "products", "productFamilies"})
 
 
-def scope(caller: Caller) -> tuple[str, str | None]:
-    """What tells callers with different views apart: compiled statements are shared within one scope only."""
-    if caller.may(Permission.READ_PARTIES):
-        return ("staff", None)
-    return (caller.role.value, caller.party_id)
+def scope(caller: Caller) -> str:
+    """What tells callers with different views apart: compiled statements are shared within one scope only.
+
+    Customers share theirs: which party a customer may ask for is checked in each call (`check_key`).
+    """
+    return "staff" if caller.may(Permission.READ_PARTIES) else caller.role.value
 
 
 def visibility(caller: Caller) -> Callable[[str, str], None]:
@@ -92,17 +93,10 @@ def check_root(caller: Caller, field: str) -> None:
         )
 
 
-def root_key(caller: Caller, field: str) -> Callable[[str], str]:
-    """A check of the key that the root field asks for, made in every call: a customer's own party, or Forbidden.
+def check_key(caller: Caller, field: str, key: object) -> None:
+    """Raise Forbidden where a customer asks a root field for another party than the own one.
 
     Whether the other party exists is not told.
     """
-    if field != "party" or caller.may(Permission.READ_PARTIES):
-        return str
-
-    def own(key: str) -> str:
-        if not caller.may_read_party(str(key)):
-            raise Forbidden("A customer may read the own party only.", hint="Ask with the id that the token names.")
-        return str(key)
-
-    return own
+    if field == "party" and not caller.may_read_party(str(key)):
+        raise Forbidden("A customer may read the own party only.", hint="Ask with the id that the token names.")

@@ -9,7 +9,7 @@ import datetime as dt
 import enum
 from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import strawberry
 
@@ -17,9 +17,6 @@ from graph_crm.errors import InvalidInput
 from graph_crm.graph.compiler import scalars
 from graph_crm.graph.compiler.arguments import Parameters, Value
 from graph_crm.graph.mapping import EdgeMapping, NodeMapping, Registry, Relation, Scalar
-
-if TYPE_CHECKING:
-    from graph_crm.graph.compiler.statement import Names
 
 DEEPEST = 20
 """Levels of and, or, not and relations in one filter."""
@@ -63,6 +60,18 @@ def filter_name(spec: Scalar) -> str:
 def narrowing(mapping: NodeMapping) -> dict[str, NodeMapping]:
     """The filters that narrow an interface to one of its types, by name: ``person`` for Person."""
     return {each.name[0].lower() + each.name[1:]: each for each in mapping.implementers}
+
+
+class Names:
+    """Fresh variable names."""
+
+    def __init__(self) -> None:
+        self._next = 0
+
+    def pair(self) -> tuple[str, str]:
+        """A node and a relationship."""
+        self._next += 1
+        return f"n{self._next}", f"e{self._next}"
 
 
 class Filters:

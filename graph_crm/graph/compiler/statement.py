@@ -14,7 +14,7 @@ from strawberry.utils.str_converters import to_camel_case
 from graph_crm.errors import InvalidInput
 from graph_crm.graph.compiler import scalars
 from graph_crm.graph.compiler.arguments import Parameters, Value, Variables
-from graph_crm.graph.compiler.filters import Filters, traversal
+from graph_crm.graph.compiler.filters import Filters, Names, traversal
 from graph_crm.graph.compiler.pages import Ordering, orderings
 from graph_crm.graph.compiler.selection import Fields, Selections, sub_selections
 from graph_crm.graph.compiler.shaping import Bound, Columns, IncompleteData, ObjectShape, Page, Row, Shape
@@ -52,18 +52,6 @@ class Statement:
     shape: Callable[[Sequence[Sequence[Any]], Bound], Any]
 
 
-class Names:
-    """Fresh variable names."""
-
-    def __init__(self) -> None:
-        self._next = 0
-
-    def pair(self) -> tuple[str, str]:
-        """A node and a relationship."""
-        self._next += 1
-        return f"n{self._next}", f"e{self._next}"
-
-
 @dataclass(frozen=True)
 class Place:
     """Where a selection stands: the node, the relationship that led there, the node it led from, the day in force."""
@@ -84,8 +72,7 @@ def _everything(_type_name: str, _field_name: str) -> None:
 class Compiler:
     """Compiles the root fields of one operation, with the variables of one call.
 
-    ``may_see(type, field)`` raises `Forbidden` for a field that the caller may not see; ``root_key(key)`` gives the key
-    of a root node back, or raises, in each call anew.
+    ``may_see(type, field)`` raises `Forbidden` for a field that the caller may not see.
     """
 
     def __init__(
@@ -96,12 +83,10 @@ class Compiler:
         *,
         limits: Limits | None = None,
         may_see: Callable[[str, str], None] = _everything,
-        root_key: Callable[[str], str] = str,
     ) -> None:
         self._registry = registry
         self._limits = limits or Limits()
         self._may_see = may_see
-        self._root_key = root_key
         self._parameters = Parameters()
         self._names = Names()
         self._related: dict[tuple[str, str, tuple[int, ...]], Shape] = {}
@@ -119,7 +104,7 @@ class Compiler:
 
     def _one_root(self, root: Root, nodes: list[FieldNode]) -> Statement:
         arguments = self._selections.arguments(nodes[0])
-        key = self._parameters.add(arguments[root.by], self._root_key)
+        key = self._parameters.add(arguments[root.by], str)
         return self._one(self._registry.of(root.node), key, nodes, arguments.get(AS_OF))
 
     def _one(self, mapping: NodeMapping, key: str, nodes: list[FieldNode], as_of: Value | None) -> Statement:
