@@ -123,6 +123,15 @@ def test_a_detached_engine_runs_until_somebody_stops_it(config: EngineConfig):
     assert not Engine(config).stop()
 
 
+def test_an_engine_that_was_stopped_in_order_comes_back_where_its_users_look_for_it(config: EngineConfig):
+    """A server that only connects keeps its address while the worker that owns the engine is started anew."""
+    with Engine(config) as owner, Engine(config) as user:
+        first = user.ensure_running()
+        owner.stop()
+        assert owner.start().uri == first.uri
+        assert value(first, "RETURN 1") == 1
+
+
 def test_an_orphan_is_stopped_by_the_next_start_even_if_nothing_is_written_down(config: EngineConfig):
     done = subprocess.run(
         [sys.executable, "-c", ABANDON, str(config.data_dir), str(config.cache_dir), config.version],

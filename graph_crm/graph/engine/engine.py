@@ -179,7 +179,8 @@ class Engine:
         """Bring the home into the state that a start needs."""
         self.home.lay_out()
         self.home.stamp(self.program.version)
-        port = process.free_port(self.config.port or self._port())
+        port = process.free_port(self.config.port or self._port() or self.home.last_port)
+        self.home.keep_port(port)
         heap, cache = self._sizes()
         self.home.configure(port=port, heap_mb=heap, pagecache_mb=cache)
         password = self.home.password()

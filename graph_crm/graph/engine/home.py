@@ -46,6 +46,7 @@ class Home:
         self.owner_lock = self.folder / "owner.lock"
         self._state = self.folder / "running.json"
         self._store = self.folder / "store.json"
+        self._port = self.folder / "port"
 
     @property
     def log(self) -> Path:
@@ -160,6 +161,18 @@ class Home:
             )
         if before != version:
             _write(self._store, {"neo4j": version})
+
+    @property
+    def last_port(self) -> int:
+        """The port of the last start, also after an orderly stop; 0 when there was none."""
+        try:
+            return int(self._port.read_text(encoding="ascii"))
+        except (OSError, ValueError):  # never started, or damaged: any port will do
+            return 0
+
+    def keep_port(self, port: int) -> None:
+        """Write the port down for the next start: processes that only connect look for the database where it was."""
+        self._port.write_text(str(port), encoding="ascii")
 
     def read_state(self) -> RunState | None:
         """Who runs, as far as it is written down; None after an orderly stop."""
