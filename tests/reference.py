@@ -152,7 +152,9 @@ class Reference:
         if name == "edge":
             assert edge
             assert tie
-            return all(fits(each, edge.fields[field], tie.props) for field, each in value.items())
+            # The one expression that can be filtered by is the type of the relationship.
+            props = {**tie.props, "": tie.type}
+            return all(fits(each, edge.fields[field], props) for field, each in value.items())
         for kind in mapping.implementers:
             if name == kind.name[0].lower() + kind.name[1:]:
                 return kind.label in node.labels and self.matches(value, kind, node, None, None)

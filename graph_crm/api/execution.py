@@ -121,15 +121,12 @@ class Executor:
             answers = [await self._answer(plan[0], variables, request.caller, explained)]
         else:
             answers = await asyncio.gather(*[self._answer(each, variables, request.caller, explained) for each in plan])
-        data: dict[str, Any] | None = {}
+        data = {}
         errors = []
         for each, (value, error) in zip(plan, answers, strict=True):
             if error is not None:
                 errors.append(error)
-            if data is not None:
-                data[each.key] = value
-            if error is not None and self._schema.registry.roots[each.name].page:
-                data = None  # a page is never null, so its error takes the whole answer
+            data[each.key] = value
         response: dict[str, Any] = {"data": data}
         if errors:
             response["errors"] = errors

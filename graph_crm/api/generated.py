@@ -93,7 +93,8 @@ class GeneratedTypes:
         else:
             arguments = {**given, **self._page_arguments(node, edge)}
             arguments[AS_OF] = (dt.date | None, AS_OF_MEANING)
-        return strawberry_field(root.name, self.connection(node, edge), root.description, query, arguments)
+        # Nullable, though a page is never null: one that fails must not take its neighbours' answers with it.
+        return strawberry_field(root.name, self.connection(node, edge) | None, root.description, query, arguments)
 
     def _relation_field(self, spec: Relation, origin: type) -> Any:
         target = self._registry.of(spec.target)

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import strawberry
-from graphql import GraphQLObjectType, GraphQLSchema, get_named_type, print_schema
+from graphql import GraphQLObjectType, GraphQLSchema, get_named_type, get_nullable_type, print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
@@ -46,17 +46,21 @@ class MappedSchema:
             if query:
                 query.fields[name].resolve = _mapped
         if self.core.mutation_type:
-            _describe(self.core.mutation_type)
+            _complete(self.core.mutation_type)
 
     def sdl(self) -> str:
         """The schema in GraphQL's schema definition language."""
         return print_schema(self.core).rstrip() + "\n"
 
 
-def _describe(mutation: GraphQLObjectType) -> None:
-    """Say what can be changed, and of each argument what its input type says."""
-    mutation.description = "Everything that can be changed."
+def _complete(mutation: GraphQLObjectType) -> None:
+    """Say what can be changed, and of each argument what its input type says.
+
+    Every change is nullable: one that is refused must not hide from the caller that the one before it was made.
+    """
+    mutation.description = "Everything that can be changed. Several in one request are made one after the other."
     for field in mutation.fields.values():
+        field.type = get_nullable_type(field.type)
         for argument in field.args.values():
             argument.description = argument.description or get_named_type(argument.type).description
 

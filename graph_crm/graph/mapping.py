@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import enum
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -36,6 +37,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 Direction = Literal["out", "in", "both"]
 C = TypeVar("C", bound=type)
+_PLACE = re.compile(r"\{(\w+)\}")
 E = TypeVar("E", bound=enum.EnumMeta)
 
 JsonText = NewType("JsonText", str)
@@ -215,8 +217,12 @@ def computed(
     *,
     arguments: Mapping[str, Argument] | None = None,
     constants: Mapping[str, Any] | None = None,
+    filter: bool = False,  # noqa: A002 - GraphQL's own word
 ) -> Any:
-    """A Cypher expression over ``{n}`` (and ``{e}`` on edges) with arguments as parameters."""
+    """A Cypher expression over ``{n}`` (and ``{e}`` on edges) with arguments as parameters.
+
+    With ``filter`` it can be filtered by; it must then need neither arguments nor constants nor the origin.
+    """
 
     def make(name: str, annotation: Any, nullable: bool) -> FieldSpec:  # noqa: FBT001 - called by the decorator only
         return Scalar(
@@ -224,7 +230,7 @@ def computed(
             description=description,
             type=annotation,
             nullable=nullable,
-            filter=False,
+            filter=filter,
             cypher=cypher,
             arguments=arguments or {},
             constants=constants or {},
@@ -424,6 +430,11 @@ def strawberry_field(
     return made
 
 
+def fill(template: str, **names: str) -> str:
+    """A Cypher template of the mapping with its ``{name}`` places filled; other braces are Cypher's own."""
+    return _PLACE.sub(lambda match: names.get(match.group(1), match.group()), template)
+
+
 graph = Registry()
 """The platform's own registry: the slices declare their types here."""
 
@@ -437,6 +448,7 @@ __all__ = [
     "Root",
     "Scalar",
     "computed",
+    "fill",
     "graph",
     "many",
     "one",

@@ -7,7 +7,7 @@ import datetime as dt
 import strawberry
 
 from graph_crm.graph.mapping import Argument, Root, computed, graph, many, prop
-from graph_crm.parties.kinds import ContactPointKind, ContactPointUsage, PartyStatus, Sex
+from graph_crm.parties.kinds import ContactPointKind, ContactPointUsage, PartyStatus, Sex, TieKind
 from graph_crm.parties.names import name_key, search_query
 from graph_crm.parties.ties import TIES
 
@@ -43,7 +43,7 @@ class Tie:
     """A tie between two parties, read from the side of the party that was asked."""
 
     id: strawberry.ID = prop("Identifier of the tie.")
-    kind: str = computed("Kind of the tie, for example PARENT_OF.", "type({e})")
+    kind: TieKind = computed("Kind of the tie, for example PARENT_OF.", "type({e})", filter=True)
     outgoing: bool = computed("Whether the tie starts at the party that was asked.", "startNode({e}) = {o}")
     role: str = computed(
         "What the party that was asked is in the tie, for example parent.",

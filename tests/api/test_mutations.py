@@ -56,6 +56,20 @@ mutation ($input: CreatePersonInput!) {
 """
 
 
+async def test_a_change_that_is_refused_hides_neither_the_one_before_nor_the_one_after(bank: Bank) -> None:
+    answer = await bank.answer(
+        """
+        mutation {
+          a: createPerson(input: {id: "bank:a", givenName: "Ada"}) { id }
+          b: createPerson(input: {id: "bank:b", givenName: "Bea", birthDate: "2090-01-01"}) { id }
+          c: createPerson(input: {id: "bank:c", givenName: "Cid"}) { id }
+        }
+        """
+    )
+    assert answer["data"] == {"a": {"id": "bank:a"}, "b": None, "c": {"id": "bank:c"}}
+    assert [error["path"] for error in answer["errors"]] == [["b"]]
+
+
 async def test_a_person_is_created_and_answered_in_the_asked_shape(bank: Bank) -> None:
     person = {
         "id": "bank:1",

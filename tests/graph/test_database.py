@@ -64,7 +64,12 @@ values = st.recursive(
 
 
 def _listed(value: object) -> object:
-    """The value with tuples as lists, as Neo4j sees them."""
+    """The value with tuples as lists and instants in UTC, as Neo4j sees them.
+
+    Python compares instants of two zones as never equal near a change of the clocks, so both sides are in UTC first.
+    """
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC)
     if isinstance(value, dict):
         return {key: _listed(item) for key, item in value.items()}
     return [_listed(item) for item in value] if isinstance(value, list | tuple) else value

@@ -16,7 +16,7 @@ import strawberry
 from graph_crm.errors import InvalidInput
 from graph_crm.graph.compiler import scalars
 from graph_crm.graph.compiler.arguments import Parameters, Value
-from graph_crm.graph.mapping import EdgeMapping, NodeMapping, Registry, Relation, Scalar
+from graph_crm.graph.mapping import EdgeMapping, NodeMapping, Registry, Relation, Scalar, fill
 
 DEEPEST = 20
 """Levels of and, or, not and relations in one filter."""
@@ -188,7 +188,7 @@ class Filters:
         return f"MATCH {pattern}" if predicate == "true" else f"MATCH {pattern} WHERE {predicate}"
 
     def _property(self, value: Value, spec: Scalar, var: str) -> str:
-        stored = f"{var}.{spec.stored}"
+        stored = f"{var}.{spec.stored}" if spec.stored else fill(spec.cypher, n=var, e=var)
         terms = []
         for operator, operand in value.entries():
             if operand.raw is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +17,9 @@ from graph_crm.graph.compiler.filters import Filters, Names, traversal
 from graph_crm.graph.compiler.pages import Ordering, orderings
 from graph_crm.graph.compiler.selection import Fields, Selections, sub_selections
 from graph_crm.graph.compiler.shaping import Bound, Columns, IncompleteData, ObjectShape, Page, Row, Shape
-from graph_crm.graph.mapping import EdgeMapping, FieldSpec, NodeMapping, Registry, Relation, Root, Scalar
+from graph_crm.graph.mapping import EdgeMapping, FieldSpec, NodeMapping, Registry, Relation, Root, Scalar, fill
 
 AS_OF = "asOf"
-_PLACE = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -428,11 +426,6 @@ class Compiler:
 def connection_name(node: NodeMapping, edge: EdgeMapping | None) -> str:
     """What the GraphQL types of a page are called: the relationship's name, if it has properties, and the node's."""
     return f"{edge.name if edge else ''}{node.name}"
-
-
-def fill(template: str, **names: str) -> str:
-    """A Cypher template of the mapping with its ``{name}`` places filled; other braces are Cypher's own."""
-    return _PLACE.sub(lambda match: names.get(match.group(1), match.group()), template)
 
 
 def _where(terms: list[str]) -> str:
