@@ -18,7 +18,7 @@ from graph_crm.importing.file_import import Converted, FileImport, RowFile, run_
 from graph_crm.importing.loader import Progress, no_progress
 from graph_crm.importing.own_fields import FIELDS, Reading
 from graph_crm.importing.own_records import RECORDS, Context
-from graph_crm.importing.reading import DelimitedFile, Row
+from graph_crm.importing.reading import DelimitedFile, Row, physical_lines
 from graph_crm.importing.rejects import ImportReport
 from graph_crm.importing.values import RowProblem
 
@@ -135,11 +135,14 @@ class JsonLines:
         self.check()
         end = 0
         with self.path.open("rb") as stream:
-            for line, raw in enumerate(stream, start=1):
-                end += len(raw)
+            for line, (raw, size, too_long) in enumerate(physical_lines(stream), start=1):
+                end += size
                 if not raw.strip():
                     continue
                 text = raw.decode(self.encoding, "backslashreplace").rstrip("\r\n").lstrip("\ufeff")
+                if too_long:
+                    yield Row(line, text, {}, too_long, end)
+                    continue
                 try:
                     content = orjson.loads(raw.decode(self.encoding).lstrip("\ufeff"))
                 except UnicodeDecodeError:

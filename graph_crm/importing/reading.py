@@ -6,11 +6,31 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from graph_crm.errors import InvalidInput
 
 MAX_LINE_BYTES = 1_000_000
 """A longer line is refused: it is a damaged file, not a row."""
+KEPT_OF_LONG_LINE = 10_000
+"""Bytes of such a line that are kept to report it."""
+
+
+def physical_lines(stream: BinaryIO) -> Iterator[tuple[bytes, int, str | None]]:
+    """The lines of a file, each with its length in bytes and what is wrong with it; of a too long one the beginning.
+
+    A file without line ends is not taken into memory.
+    """
+    while raw := stream.readline(MAX_LINE_BYTES + 1):
+        size = len(raw)
+        if size <= MAX_LINE_BYTES:
+            yield raw, size, None
+            continue
+        rest = raw
+        while rest and not rest.endswith(b"\n"):
+            rest = stream.readline(MAX_LINE_BYTES)
+            size += len(rest)
+        yield raw[:KEPT_OF_LONG_LINE], size, f"a line of {size} bytes, more than {MAX_LINE_BYTES}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +102,12 @@ class DelimitedFile:
         width = len(header)
         end = 0
         with self.path.open("rb") as stream:
-            for line, raw in enumerate(stream, start=1):
-                end += len(raw)
+            for line, (raw, size, too_long) in enumerate(physical_lines(stream), start=1):
+                end += size
                 if line == 1 or not raw.strip():
+                    continue
+                if too_long:
+                    yield Row(line, raw.decode(self.encoding, "backslashreplace"), {}, too_long, end)
                     continue
                 try:
                     text = raw.decode(self.encoding).rstrip("\r\n")

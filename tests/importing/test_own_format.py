@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import pytest
 from graph_crm.errors import InvalidInput
 from graph_crm.graph.database import Database
 from graph_crm.importing.own_fields import FIELDS
-from graph_crm.importing.own_format import import_files, read_mapping
+from graph_crm.importing.own_format import JsonLines, import_files, read_mapping
+from graph_crm.importing.reading import DelimitedFile
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "importing.md"
 BEGIN, END = re.compile(r"<!-- properties:.*?-->\n", re.DOTALL), "<!-- end of properties -->"
@@ -217,6 +219,26 @@ async def test_a_damaged_json_line_is_rejected(
     report = await import_files(empty_database, path, reject_path=tmp_path / "r.jsonl")
     assert (report.loaded, report.rejected) == (1, 1)
     assert reason in (tmp_path / "r.jsonl").read_text()
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+def test_a_line_without_an_end_is_refused_and_not_taken_into_memory(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    good = b'{"id": "2"}\n' if name.endswith("jsonl") else b"2\n"
+    with path.open("wb") as stream:
+        stream.write(b"id\n" if name.endswith("csv") else b'{"id": "1"}\n')
+        for _ in range(64):
+            stream.write(b"x" * 1_000_000)
+        stream.write(b"\n" + good)
+    file = DelimitedFile(path, ["id"]) if name.endswith("csv") else JsonLines(path, "utf-8", "|")
+    tracemalloc.start()
+    rows = [row for row in file.rows() if row.line > 1]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [(row.line, row.problem is None) for row in rows] == [(2, False), (3, True)]
+    assert "64000001 bytes" in str(rows[0].problem)
+    assert rows[1].end == path.stat().st_size
+    assert most < 16_000_000
 
 
 def test_the_example_mapping_is_valid(example: Path) -> None:
