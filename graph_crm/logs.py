@@ -42,10 +42,17 @@ def without_personal_data(_logger: Any, _method: str, event: MutableMapping[str,
     return event
 
 
-def configure(*, form: Literal["console", "json"] = "console", level: str = "info", file: Path | None = None) -> None:
+def configure(
+    *,
+    form: Literal["console", "json"] = "console",
+    level: str = "info",
+    file: Path | None = None,
+    only_in_file: frozenset[str] = frozenset(),
+) -> None:
     """Send every log of this process to stderr in ``form``, and to ``file`` (always JSON, rotated) where one is named.
 
-    Calling it again replaces what was set before.
+    Warnings of the loggers ``only_in_file`` are not shown on stderr, their errors are. Calling it again replaces what
+    was set before.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -73,12 +80,10 @@ def configure(*, form: Literal["console", "json"] = "console", level: str = "inf
             handler.close()
     screen: logging.Handler = logging.StreamHandler(sys.stderr)
     screen.setFormatter(_formatter(form, shared))
+    screen.addFilter(lambda record: record.levelno > logging.WARNING or record.name not in only_in_file)
     handlers = [screen]
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        kept = logging.handlers.RotatingFileHandler(
-            file, maxBytes=LOG_FILE_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8", delay=True
-        )
+        kept = _LogFile(file, maxBytes=LOG_FILE_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8", delay=True)
         kept.setFormatter(_formatter("json", shared))
         handlers.append(kept)
     for handler in handlers:
@@ -92,6 +97,25 @@ def configure(*, form: Literal["console", "json"] = "console", level: str = "inf
     # The driver's notifications repeat the statement; what matters of them reaches the caller as an error.
     logging.getLogger("neo4j").setLevel(logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+class _LogFile(logging.handlers.RotatingFileHandler):
+    """A rotated file whose folder is made with its first line; where it can't be written, work goes on without it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        try:
+            folder = Path(self.baseFilename).parent
+            folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)  # the data folder, if this is its first file
+            folder.mkdir(exist_ok=True, mode=0o700)
+        except OSError:
+            return
+        super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name in the standard library
+        """Be silent about a full or protected disk: a trace for each line would hide what the command says."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
 
 def configured() -> bool:

@@ -11,6 +11,7 @@ import contextvars
 import difflib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -252,9 +254,10 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.page_default > self.page_limit:
-            raise ValueError(f"page_default ({self.page_default}) is above page_limit ({self.page_limit})")
+            names = [variable_of(name) for name in ("page_default", "page_limit")]
+            raise ValueError(f"{names[0]} ({self.page_default}) is above {names[1]} ({self.page_limit})")
         if self.neo4j_uri is not None and self.neo4j_password is None:
-            raise ValueError("neo4j_uri is set, neo4j_password is not")
+            raise ValueError("NEO4J_URI is set, NEO4J_PASSWORD is not")
         return self
 
     @property
@@ -279,10 +282,21 @@ class Settings(BaseSettings):
 
     @property
     def plugin_folders(self) -> list[Path]:
-        """The folders that rules are loaded from, in order: the shipped ones, then yours."""
+        """The folders that rules are loaded from, in order: the shipped ones, then yours.
+
+        Raises ConfigurationError when yours is not there: without its rules and vetoes nothing may run.
+        """
         from graph_crm.resources import folder  # noqa: PLC0415 - a sibling layer, wanted only here
 
-        return [folder("plugins"), *([self.plugins_dir] if self.plugins_dir else [])]
+        if self.plugins_dir is None:
+            return [folder("plugins")]
+        if not self.plugins_dir.is_dir():
+            raise ConfigurationError(
+                f"{variable_of('plugins_dir')} names {self.plugins_dir}, which is no folder: your rules and vetoes "
+                "would be missing.",
+                hint="Correct the path or make the folder; without plugins of your own, unset it.",
+            )
+        return [folder("plugins"), self.plugins_dir]
 
 
 @dataclass(frozen=True)
@@ -338,7 +352,10 @@ def unknown_names(environment: Mapping[str, str] | None = None) -> list[str]:
     file = config_file()
     if file is not None:
         names = set(Settings.model_fields)
-        keys = tomllib.loads(file.read_text("utf-8"))
+        try:
+            keys = tomllib.loads(file.read_text("utf-8"))
+        except (OSError, ValueError):  # `load` says what is wrong with the file
+            keys = {}
         found += [_suggestion(f"{file}: {key}", key, names) for key in keys if key not in names]
     return found
 
@@ -365,18 +382,54 @@ def _load(overrides: dict[str, Any]) -> tuple[Settings, dict[str, str]]:
         raise ConfigurationError(
             _problems(error, origins), hint="`graph-crm settings` lists every setting, docs/settings.md explains them."
         ) from None  # pydantic's own text repeats the values, secrets among them
+    except SettingsError as error:
+        raise ConfigurationError(
+            _unreadable(error), hint="`graph-crm settings` lists every setting, docs/settings.md explains them."
+        ) from None  # its cause repeats the value
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{config_file()} is no TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"The file .env or {config_file() or 'graph-crm.toml'} is no text in UTF-8: {error.reason}.",
+            hint="Save it as UTF-8.",
+        ) from None
     finally:
         _origins.reset(token)
     return settings, origins
 
 
+def _unreadable(error: SettingsError) -> str:
+    """What to say of a value that is no JSON where a source wants JSON; pydantic tells the field only in a sentence."""
+    named = re.search(r'field "(\w+)" from source "(\w+)"', str(error))
+    if named is None:
+        return f"A setting can't be read: {error}."
+    where = "file .env" if named[2].startswith("DotEnv") else f"environment {variable_of(named[1])}"
+    return f'{variable_of(named[1])} ({where}) is not JSON, for example {{"student_card": "shadow"}}.'
+
+
+_PLAINLY = {
+    "Value error, ": "",
+    "a valid integer, unable to parse string as an integer": "a whole number",
+    "a valid number, unable to parse string as a number": "a number",
+    "a valid boolean, unable to interpret input": "true or false",
+    "a valid dictionary": 'a JSON object, for example {"student_card": "shadow"}',
+    "Input should be": "must be",
+}
+
+
+def plainly(message: str) -> str:
+    """A sentence of pydantic in words for people who know neither it nor Python; any other text stays as it is."""
+    for theirs, ours in _PLAINLY.items():
+        message = message.replace(theirs, ours)
+    return message
+
+
 def _problems(error: ValidationError, origins: dict[str, str]) -> str:
     found = []
     for problem in error.errors(include_input=False, include_url=False):
-        message = problem["msg"].removeprefix("Value error, ")
+        message = plainly(problem["msg"])
         name = str(problem["loc"][0]) if problem["loc"] else ""
         where = f" ({origins[name]})" if name in origins else ""
+        where += "".join(f" {part}" for part in problem["loc"][1:])
         found.append(f"{variable_of(name)}{where}: {message}" if name else message)
     return "; ".join(found)

@@ -8,17 +8,48 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from graph_crm import __version__
 from graph_crm.cli import console, data, demo, doctor, engine, importing, rules, schema, serve, settings, tokens
 from graph_crm.errors import CrmError
 
+
+class Commands(TyperGroup):
+    """The commands; a value that an option can't take is told in plain words."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the options before the command."""
+        with _plain_words():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, its own options read first."""
+        with _plain_words():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _plain_words() -> Iterator[None]:
+    try:
+        yield
+    except typer.BadParameter as error:
+        from graph_crm.settings import plainly
+
+        error.message = plainly(error.message)
+        raise
+
+
 app = typer.Typer(
     name="graph-crm",
+    cls=Commands,
     help="A bank's customer-relationship platform on a Neo4j graph: GraphQL for front-ends, plugins for rules.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -81,23 +112,35 @@ def main() -> None:
         if console.debug:
             raise
         console.note(f"INTERNAL: {type(error).__name__}: {error}")
-        console.note(f"  The trace is in {_keep_trace(error)}; --debug before the command shows it here.")
+        log = _keep_trace(error)
+        where = f"The trace is in {log}; --debug" if log else "No log can be written; --debug"
+        console.note(f"  {where} before the command shows it here.")
         sys.exit(1)
 
 
-def _keep_trace(error: Exception) -> Path:
-    """Write the trace to the log of the data folder and name it."""
+def _keep_trace(error: Exception) -> Path | None:
+    """Write the trace to the log of the data folder, or where that can't be to the temporary folder, and name it."""
     import traceback
     from datetime import UTC, datetime
 
+    text = [f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv[1:2])}\n", *traceback.format_exception(error)]
+    for path in _logs():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as log:
+                log.writelines(text)
+        except OSError:
+            continue
+        return path
+    return None
+
+
+def _logs() -> Iterator[Path]:
+    """Where a trace may go, the best place first."""
     from graph_crm.settings import default_data_dir, load
 
-    try:
-        path = load().log_file
-    except CrmError:
-        path = default_data_dir() / "logs" / "graph-crm.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as log:
-        log.write(f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv[1:2])}\n")
-        log.writelines(traceback.format_exception(error))
-    return path
+    with suppress(Exception):  # the settings may be the very thing that failed; the first error is what is told
+        yield load().log_file
+    yield default_data_dir() / "logs" / "graph-crm.log"
+    with suppress(OSError):
+        yield Path(tempfile.mkdtemp(prefix="graph-crm-")) / "graph-crm.log"

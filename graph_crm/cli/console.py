@@ -71,18 +71,28 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title:
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run asynchronous work to its end, on uvloop where there is one.
 
-    Unless the command set up its logs, only warnings and errors are shown.
+    Unless the command set up its logs (as `serve` and `worker` do), only warnings and errors are shown, and what the
+    database says of slow statements goes to the log file alone: who waits for a result can't act on it.
     """
     from graph_crm import logs
 
     if not logs.configured():
-        logs.configure(level="warning")
+        logs.configure(level="warning", file=_log_file(), only_in_file=frozenset({"graph_crm.graph.database"}))
     if sys.platform == "win32":
         return asyncio.run(work)
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
+
+
+def _log_file() -> Path | None:
+    from graph_crm.settings import load
+
+    try:
+        return load().log_file
+    except CrmError:
+        return None  # the command itself tells what is wrong with the settings
 
 
 def print_error(error: CrmError) -> None:

@@ -204,9 +204,6 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
 async def _plugins(settings: Settings) -> AsyncIterator[Finding]:
     from graph_crm.bootstrap import rules
 
-    for folder in settings.plugin_folders:
-        if not folder.is_dir():
-            yield wrong("plugins", f"{folder} is no folder", "Make it, or correct GRAPH_CRM_PLUGINS_DIR.")
     book = rules(settings)
     for problem in book.problems:
         yield wrong("plugins", problem, "graph-crm rules check names file and line.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from graph_crm.cli.console import AsJson, note, print_json, print_table, say
+from graph_crm.errors import EngineError
 
 if TYPE_CHECKING:
     from graph_crm.graph.engine import Engine, Progress
@@ -59,6 +60,8 @@ def progress_bar() -> Iterator[Progress]:
 
         def show(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
+                for earlier in tasks.values():  # a step that did not report its end has ended when the next one begins
+                    bar.stop_task(earlier)
                 tasks[stage] = bar.add_task(stage, amount="")
             amount = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB" if total > _STEPS else ""
             bar.update(tasks[stage], completed=done, total=total, amount=amount)
@@ -147,11 +150,21 @@ def path(*, as_json: AsJson = False) -> None:
 def backup(
     file: Annotated[Path, typer.Argument(help="The file to write.", metavar="FILE", dir_okay=False)],
     *,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write the whole database into one file; a running engine is stopped for that and started again."""
+    """Write the whole database into one file; a running engine is stopped for that and started again.
+
+    The folder must be there. A file that is there is replaced with --force only, once the new backup is whole.
+    """
+    from graph_crm.graph.engine.backup import check_target
+
+    engine = _engine()
+    check_target(file, overwrite=force)
+    if not engine.home.has_store:
+        raise EngineError("There is no database yet, so nothing to back up.")
     with progress_bar() as progress:
-        written = _engine().backup(file, progress)
+        written = engine.backup(file, progress)
     if as_json:
         print_json({"file": file.absolute(), **asdict(written)})
         return

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from graph_crm.cli.console import note, run
+from graph_crm.errors import ConfigurationError
 
 WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True, help="Stop when stdin is closed.")]
 
@@ -28,10 +29,13 @@ def serve(
 
     from graph_crm import logs
     from graph_crm.api.app import create_app
-    from graph_crm.bootstrap import running
+    from graph_crm.bootstrap import running, verifier
+    from graph_crm.cli.listening import listen, refusal
     from graph_crm.settings import load
 
     settings = load(host=host, port=port)
+    verifier(settings)  # a missing secret is told before a port is taken
+    sockets = listen(settings.host, settings.port)
     logs.configure(form=settings.log_format, level=settings.log_level)
     if with_parent:
         _stop_with_parent()
@@ -41,8 +45,6 @@ def serve(
             server = uvicorn.Server(
                 uvicorn.Config(
                     create_app(platform),
-                    host=settings.host,
-                    port=settings.port,
                     log_config=None,
                     access_log=False,
                     server_header=False,
@@ -52,7 +54,12 @@ def serve(
                     lifespan="off",
                 )
             )
-            await server.serve()
+            port = sockets[0].getsockname()[1]
+            logs.get(__name__).info("server_starts", address=f"http://{settings.host}:{port}", stop="Ctrl-C")
+            try:
+                await server.serve(sockets=sockets)
+            except OSError as error:  # another one bound the port with ours and listened first
+                raise refusal(settings.host, port, error) from None
 
     run(work())
 
@@ -83,7 +90,14 @@ def worker(*, with_parent: WithParent = False) -> None:
                 else:
                     loop.add_signal_handler(number, busy.stop)
             if settings.worker_metrics_port:
-                serve(PlatformCollector(platform.database, platform.rules, worker=busy), settings.worker_metrics_port)
+                try:
+                    collector = PlatformCollector(platform.database, platform.rules, worker=busy)
+                    serve(collector, settings.worker_metrics_port)
+                except OSError as error:
+                    raise ConfigurationError(
+                        f"Port {settings.worker_metrics_port} for the worker's metrics can't be had: {error.strerror}.",
+                        hint="GRAPH_CRM_WORKER_METRICS_PORT names another, one for each worker of a machine.",
+                    ) from None
             keeping = asyncio.create_task(ActivityLog(platform.database, platform.rules).keep())
             try:
                 await busy.run()

@@ -83,6 +83,7 @@ class Demo:
     async def run(self) -> int:
         """Run until Ctrl-C (returns 0) or until a process dies (returns 1)."""
         started = time.monotonic()
+        _ = self._settings.plugin_folders  # a folder that is not there is told before anything is started
         _remember(self._settings)
         async with AsyncExitStack() as stack:
             stack.enter_context(_only_one(self._settings))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -129,6 +130,13 @@ def test_an_unknown_role_is_refused_with_the_list_of_roles(environment: dict[str
     done = command("token", "--role", "king", env=environment)
     assert done.returncode == 2
     assert "relationship_manager" in done.stderr
+    assert "Value error" not in done.stderr  # the words of a library
+
+
+def test_an_option_that_is_no_number_is_told_in_plain_words(environment: dict[str, str]) -> None:
+    done = command("serve", "--port", "x", env=environment)
+    assert done.returncode == 2
+    assert "must be a whole number" in done.stderr
 
 
 def test_settings_can_be_read_by_machines_and_hide_secrets(environment: dict[str, str]) -> None:
@@ -154,6 +162,111 @@ def test_serve_refuses_to_start_without_a_secret(environment: dict[str, str]) ->
     done = command("serve", env=environment)
     assert done.returncode == 1
     assert done.stderr.startswith("CONFIGURATION: No secret")
+
+
+def test_serve_on_a_port_that_is_taken_says_so_before_the_database_is_touched(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment |= {"GRAPH_CRM_JWT_SECRET": SECRET}
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = command("serve", "--port", str(port), env=environment)
+    assert done.returncode == 1
+    first, second = done.stderr.splitlines()
+    assert first == f"CONFIGURATION: Port {port} of 127.0.0.1 is taken by another program."
+    assert "--port" in second
+    assert not (tmp_path / "data").exists()
+
+
+def test_serve_on_an_address_of_another_machine_says_so(environment: dict[str, str]) -> None:
+    environment |= {"GRAPH_CRM_JWT_SECRET": SECRET}
+    done = command("serve", "--host", "192.0.2.1", "--port", "0", env=environment)  # an address for documentation
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        1,
+        "CONFIGURATION: 192.0.2.1 is no address of this machine.",
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("rules", "list"), ("rules", "check"), ("rules", "candidates", "x"), ("serve",), ("worker",), ("demo",)],
+    ids=" ".join,
+)
+def test_a_plugin_folder_that_is_not_there_stops_what_would_run_without_its_vetoes(
+    environment: dict[str, str], tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    environment |= {"GRAPH_CRM_PLUGINS_DIR": str(tmp_path / "ruels"), "GRAPH_CRM_JWT_SECRET": SECRET}
+    environment |= {"GRAPH_CRM_PORT": "0"}
+    done = command(*arguments, env=environment)
+    assert done.returncode == 1
+    first, second = done.stderr.splitlines()
+    assert first.startswith(f"CONFIGURATION: GRAPH_CRM_PLUGINS_DIR names {tmp_path / 'ruels'}, which is no folder")
+    assert "Correct the path" in second
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [("settings",), ("token", "--role", "agent"), ("rules", "list"), ("doctor",)], ids=" ".join
+)
+def test_rule_modes_that_are_no_json_are_told_with_an_example(
+    environment: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    environment["GRAPH_CRM_RULE_MODES"] = "off"
+    done = command(*arguments, env=environment)
+    assert done.returncode == 1
+    told = done.stderr if arguments != ("doctor",) else done.stdout
+    assert "GRAPH_CRM_RULE_MODES (environment GRAPH_CRM_RULE_MODES) is not JSON" in told
+    assert '{"student_card": "shadow"}' in told
+    assert "INTERNAL" not in done.stderr
+
+
+def test_the_last_line_of_defence_holds_when_no_log_can_be_written_and_the_settings_fail(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("the very thing")
+
+    file = tmp_path / "a file where a folder is wanted"
+    file.touch()
+    monkeypatch.setattr(cli, "app", broken)
+    monkeypatch.setattr("graph_crm.settings.load", broken)
+    monkeypatch.setattr("graph_crm.settings.default_data_dir", lambda: file)
+    monkeypatch.setattr("tempfile.mkdtemp", lambda **_: str(file))
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "INTERNAL: RuntimeError: the very thing"
+    assert "--debug" in second
+
+
+def test_a_slow_statement_of_a_command_is_told_to_the_log_file_and_not_to_the_user(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    code = """
+import logging
+from graph_crm.cli.console import run
+async def work():
+    logging.getLogger("graph_crm.graph.database").warning("slow statement, %.0f ms", 1200)
+    logging.getLogger("graph_crm.graph.engine").warning("worth knowing")
+run(work())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "slow statement" not in done.stderr
+    assert "worth knowing" in done.stderr
+    assert "slow statement, 1200 ms" in (tmp_path / "data" / "logs" / "graph-crm.log").read_text("utf-8")
+
+
+def test_a_command_whose_log_can_not_be_written_works_all_the_same(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+    code = "import logging; from graph_crm.cli.console import run\nasync def work(): logging.warning('x')\nrun(work())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "Traceback" not in done.stderr
+    assert "Logging error" not in done.stderr
 
 
 def test_the_schema_is_the_committed_one_and_a_difference_is_shown(environment: dict[str, str], tmp_path: Path) -> None:

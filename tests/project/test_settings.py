@@ -90,8 +90,13 @@ def test_the_prefixed_name_wins_over_the_bare_one(monkeypatch: pytest.MonkeyPatc
         ("GRAPH_CRM_NEO4J_URI", "http://graph", "neo4j://"),
         ("GRAPH_CRM_JWT_SECRET", "short", "shorter than 32"),
         ("GRAPH_CRM_LOG_FORMAT", "xml", "'console' or 'json'"),
-        ("GRAPH_CRM_PAGE_DEFAULT", "101", "above page_limit"),
-        ("GRAPH_CRM_NEO4J_URI", "bolt://graph", "neo4j_password is not"),
+        ("GRAPH_CRM_PORT", "x", "must be a whole number"),
+        ("GRAPH_CRM_DEMO", "perhaps", "must be true or false"),
+        ("GRAPH_CRM_RULE_MODES", "off", 'is not JSON, for example {"student_card": "shadow"}'),
+        ("GRAPH_CRM_RULE_MODES", '["off"]', 'must be a JSON object, for example {"student_card": "shadow"}'),
+        ("GRAPH_CRM_RULE_MODES", '{"card": "maybe"}', "card: must be 'off', 'shadow' or 'on'"),
+        ("GRAPH_CRM_PAGE_DEFAULT", "101", "above GRAPH_CRM_PAGE_LIMIT (100)"),
+        ("GRAPH_CRM_NEO4J_URI", "bolt://graph", "NEO4J_URI is set, NEO4J_PASSWORD is not"),
     ],
 )
 def test_a_bad_value_is_refused_by_name_and_reason(
@@ -121,6 +126,35 @@ def test_a_file_that_is_no_toml_is_told(tmp_path: Path) -> None:
     (tmp_path / "graph-crm.toml").write_text("port: 1")
     with pytest.raises(ConfigurationError, match="is no TOML"):
         load()
+
+
+def test_rule_modes_of_the_file_env_that_are_no_json_are_told_with_the_place(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("GRAPH_CRM_RULE_MODES=off\n")
+    with pytest.raises(ConfigurationError, match=re.escape("GRAPH_CRM_RULE_MODES (file .env) is not JSON")) as refused:
+        load()
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize("name", [".env", "graph-crm.toml"])
+def test_a_file_that_is_no_text_is_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"port = \xff\xfe")
+    with pytest.raises(ConfigurationError, match="UTF-8"):
+        load()
+
+
+def test_a_look_for_mistyped_names_passes_over_a_file_that_can_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "graph-crm.toml").write_text("port: 1")
+    assert unknown_names({}) == []
+
+
+def test_a_plugin_folder_must_be_there_when_rules_are_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GRAPH_CRM_PLUGINS_DIR", str(tmp_path / "rules"))
+    settings = load()  # `rules new` makes it
+    with pytest.raises(ConfigurationError, match="GRAPH_CRM_PLUGINS_DIR") as refused:
+        _ = settings.plugin_folders
+    assert refused.value.hint
+    (tmp_path / "rules").mkdir()
+    assert settings.plugin_folders[1:] == [tmp_path / "rules"]
 
 
 def test_a_mistyped_name_is_found_with_what_was_meant(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

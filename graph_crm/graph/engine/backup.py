@@ -43,13 +43,40 @@ class Backup:
     format: int = _FORMAT
 
 
+def check_target(file: Path, *, overwrite: bool) -> None:
+    """Raise EngineError when no backup could be written to ``file``; asked before a database is stopped for it.
+
+    A file that is there is refused unless ``overwrite``; folders are never made: a wrong path is a typing error.
+    """
+    target = file.expanduser().absolute()
+    if target.is_dir():
+        raise EngineError(f"{target} is a folder.", hint="Name the file to write.")
+    if target.exists() and not overwrite:
+        raise EngineError(
+            f"{target} is there already.",
+            hint="Name another file, or overwrite it with --force once the backup is made.",
+        )
+    if not target.parent.is_dir():
+        raise EngineError(f"The folder {target.parent} is not there.", hint="Make it first, or correct the path.")
+    try:
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise EngineError(
+            f"Nothing can be written to the folder {target.parent}: {error.strerror}.",
+            hint="Name another folder, or change its rights.",
+        ) from None
+
+
 def write(program: Program, home: Home, file: Path, *, progress: Progress = no_progress) -> Backup:
-    """Dump the stopped database of ``home`` into ``file``, which appears whole or not at all."""
+    """Dump the stopped database of ``home`` into ``file``, which appears whole or not at all.
+
+    The folder of ``file`` must be there; a file that is there is replaced, see `check_target`.
+    """
     if not home.has_store:
         raise EngineError("There is no database yet, so nothing to back up.")
     target = file.expanduser().absolute()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=target.parent) as folder:
             progress("Writing the backup", 0, 2)
             launch.run_admin(program, home, "database", "dump", DATABASE, f"--to-path={folder}")
