@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from graph_crm.errors import RuleError
 from graph_crm.rules.periods import Period
@@ -176,8 +176,8 @@ class AllOf(Condition):
         return all_of([part.check(snapshot) for part in self.parts])
 
     def write(self, writer: CypherWriter, party: str) -> str:
-        """The parts joined by AND."""
-        return "(" + " AND ".join(part.write(writer, party) for part in self.parts) + ")"
+        """All of the list of the parts, see `quantified`."""
+        return quantified("all", self.parts, writer, party)
 
     def needs(self) -> Needs:
         """What the parts need."""
@@ -208,8 +208,8 @@ class AnyOf(Condition):
         return any_of([part.check(snapshot) for part in self.parts])
 
     def write(self, writer: CypherWriter, party: str) -> str:
-        """The parts joined by OR."""
-        return "(" + " OR ".join(part.write(writer, party) for part in self.parts) + ")"
+        """Any of the list of the parts, see `quantified`."""
+        return quantified("any", self.parts, writer, party)
 
     def needs(self) -> Needs:
         """What the parts need."""
@@ -258,6 +258,26 @@ class Not(Condition):
 
     def __str__(self) -> str:
         return f"~{self.part}"
+
+
+def quantified(word: Literal["all", "any"], parts: tuple[Condition, ...], writer: CypherWriter, party: str) -> str:
+    """The parts joined by AND (``all``) or OR (``any``), null included, as one expression that is left as it is.
+
+    The planner of Neo4j rewrites AND, OR and NOT into a conjunction of disjunctions, which doubles nested parts over
+    and over: a condition of five parts could take it minutes. It does not look into a list. Only the required parts of
+    a whole condition are joined by AND, by `scan`, so that they are still planned one by one.
+    """
+    each = writer.variable("x")
+    return f"{word}({each} IN [{', '.join(part.write(writer, party) for part in parts)}] WHERE {each})"
+
+
+def one_of_them(writer: CypherWriter, pattern: str, certain: str, answer: str) -> str:
+    """Whether ``answer`` is true for one match of ``pattern`` that is ``certain``; null: for none, but open for one.
+
+    One subquery says all three; two (one for true, one for null) would double with every tie inside another.
+    """
+    each = writer.variable("x")
+    return f"any({each} IN COLLECT {{ {pattern} WHERE {certain} RETURN {answer} }} WHERE {each})"
 
 
 def _needs(parts: tuple[Condition, ...]) -> Needs:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from graph_crm.errors import RuleError
-from graph_crm.rules.conditions.base import Condition, CypherWriter, a_code, a_period, one_of
+from graph_crm.rules.conditions.base import Condition, CypherWriter, a_code, a_period, one_of, one_of_them
 from graph_crm.rules.periods import Period
 from graph_crm.rules.snapshot import IN_DEFAULT, ROLES, STATUSES, Holding, Snapshot
 from graph_crm.rules.verdicts import Reason, Verdict
@@ -88,17 +88,14 @@ class Holds(Condition):
         return False if False in answers else None if None in answers else True
 
     def write(self, writer: CypherWriter, party: str) -> str:
-        """EXISTS over what the party holds; null where a missing status or amount leaves it open."""
+        """One of what the party holds; null where a missing status or amount leaves it open."""
         tie, agreement = writer.variable("h"), writer.variable("a")
         pattern = f"MATCH ({party})-[{tie}:HOLDS]->({agreement}:Agreement)"
         certain = " AND ".join(self._certain(writer, tie, agreement))
         open_ = " AND ".join(self._open(writer, agreement))
         if not open_:
             return f"EXISTS {{ {pattern} WHERE {certain} }}"
-        return (
-            f"CASE WHEN EXISTS {{ {pattern} WHERE {certain} AND {open_} }} THEN true "
-            f"WHEN EXISTS {{ {pattern} WHERE {certain} AND ({open_}) IS NULL }} THEN null ELSE false END"
-        )
+        return one_of_them(writer, pattern, certain, open_)
 
     def _certain(self, writer: CypherWriter, tie: str, agreement: str) -> list[str]:
         """What must be true; a missing fact counts as false here."""
@@ -206,18 +203,14 @@ class InDefault(Condition):
         return Verdict(False, (Reason("NOT_IN_DEFAULT", f"no {what} is in default"),))
 
     def write(self, writer: CypherWriter, party: str) -> str:
-        """EXISTS over the history of what the party holds or held."""
+        """One of what the party holds or held; null where a status is missing."""
         tie, agreement = writer.variable("h"), writer.variable("a")
         day = writer.value(writer.day)
         pattern = f"MATCH ({party})-[{tie}:HOLDS]->({agreement}:Agreement)"
         certain = f"coalesce({tie}.since, {agreement}.openedOn) <= {day}"
         if self.family:
             certain += f" AND {agreement}.familyCode = {writer.value(self.family)}"
-        status = status_of(agreement, day)
-        return (
-            f"CASE WHEN EXISTS {{ {pattern} WHERE {certain} AND {status} IN {writer.value(IN_DEFAULT)} }} THEN true "
-            f"WHEN EXISTS {{ {pattern} WHERE {certain} AND ({status}) IS NULL }} THEN null ELSE false END"
-        )
+        return one_of_them(writer, pattern, certain, f"{status_of(agreement, day)} IN {writer.value(IN_DEFAULT)}")
 
     @property
     def nullable(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from graph_crm.errors import RuleError
-from graph_crm.rules.conditions.base import Condition, CypherWriter, Needs, a_code, one_of
+from graph_crm.rules.conditions.base import Condition, CypherWriter, Needs, a_code, one_of, one_of_them
 from graph_crm.rules.periods import years
 from graph_crm.rules.snapshot import TIES, Snapshot
 from graph_crm.rules.verdicts import Reason, Verdict
@@ -176,7 +176,7 @@ class RelatedTo(Condition):
         return Verdict(False, (Reason("RELATED_NOT", f"is tied by {self.tie} to nobody who fits", numbers),))
 
     def write(self, writer: CypherWriter, party: str) -> str:
-        """EXISTS over the ties; null where it is open for one and certain for none."""
+        """One of the ties; null where it is open for one and certain for none."""
         tie, other = writer.variable("r"), writer.variable("q")
         day = writer.value(writer.day)
         left = "<-" if self.side == "to" else "-"
@@ -184,13 +184,9 @@ class RelatedTo(Condition):
         pattern = f"MATCH ({party}){left}[{tie}:{self.tie}]{right}({other}:Party)"
         visible = f"{tie}.since <= {day} AND ({tie}.until IS NULL OR {tie}.until > {day})"
         who = self.who.write(writer, other)
-        certain = f"EXISTS {{ {pattern} WHERE {visible} AND {who} }}"
         if not self.nullable:
-            return certain
-        return (
-            f"CASE WHEN {certain} THEN true "
-            f"WHEN EXISTS {{ {pattern} WHERE {visible} AND ({who}) IS NULL }} THEN null ELSE false END"
-        )
+            return f"EXISTS {{ {pattern} WHERE {visible} AND {who} }}"
+        return one_of_them(writer, pattern, visible, who)
 
     def needs(self) -> Needs:
         """The parties at the other end."""
