@@ -1,8 +1,9 @@
 """The types of events that the bank records, each with what it may tell.
 
-A payload is checked and brought into one form before it is stored: names in camelCase, money as an integer in
-hundredths of the currency unit, as everywhere in the graph. What a type does not name is refused, so that a spelling
-mistake of the sender is seen at once and not months later by a rule that never fires.
+A payload is checked and brought into one form before it is stored: names in camelCase, money as a decimal text with
+two decimals ("1250.50"), as the API shows it. A rule reads it as `Decimal(payload["amount"])`. What a type does not
+name is refused, so that a spelling mistake of the sender is seen at once and not months later by a rule that never
+fires.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from graph_crm.errors import ConfigurationError, InvalidInput
+from graph_crm.products.money import is_currency, money_text
 
 MAX_PAYLOAD_BYTES = 16_384
 LARGEST_AMOUNT = 10**13
@@ -28,8 +30,8 @@ _CENT = Decimal("0.01")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
-def _hundredths(value: Any) -> int:
-    """An amount such as "1250.50" as 125050."""
+def _amount(value: Any) -> str:
+    """An amount such as 1250.5 as "1250.50"."""
     try:
         amount = Decimal(str(value))
     except InvalidOperation as error:
@@ -42,7 +44,13 @@ def _hundredths(value: Any) -> int:
     exact = amount.quantize(_CENT)
     if exact != amount:
         raise ValueError('write an amount with at most two decimals, "1250.50"')
-    return int(exact * 100)
+    return money_text(int(exact * 100))
+
+
+def _currency(code: str) -> str:
+    if not is_currency(code):
+        raise ValueError("write a currency as an ISO 4217 code, for example CZK")
+    return code
 
 
 def _one_line(text: str) -> str:
@@ -51,8 +59,8 @@ def _one_line(text: str) -> str:
     return text
 
 
-Money = Annotated[int, BeforeValidator(_hundredths)]
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Money = Annotated[str, BeforeValidator(_amount)]
+Currency = Annotated[str, AfterValidator(_currency)]
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
 LongText = Annotated[str, Field(min_length=1, max_length=4000)]
 

@@ -28,7 +28,8 @@ from graph_crm.importing.values import (
     short_date,
     start_of_day,
 )
-from graph_crm.parties.names import name_key, search_text
+from graph_crm.parties.names import name_key
+from graph_crm.products.money import money_text
 
 SOURCE = "berka"
 CURRENCY = "CZK"
@@ -163,7 +164,6 @@ class _Berka:
         props = {
             "displayName": name,
             "nameKey": name_key(name),
-            "searchText": search_text(name, identifiers=identifiers),
             "identifiers": identifiers,
             "birthDate": born,
             "sex": sex,
@@ -319,7 +319,7 @@ class _Berka:
         owners = self._run.keys.values("owner", str(account)) if withdrawal else []
         if withdrawal and owners:
             kind, channel = withdrawal
-            payload = {"amount": amount, "currency": CURRENCY, "purpose": purpose}
+            payload = {"amount": money_text(amount), "currency": CURRENCY, "purpose": purpose}
             event = {
                 "type": kind,
                 "at": start_of_day(booked),

@@ -313,16 +313,12 @@ TIES: Mapping[str, Kind] = {name: _tie(name) for name in PARTY_TIES}
 PARTIES_TO_SEARCH = """
 UNWIND $ids AS id
 MATCH (p:Party {id: id}) USING INDEX p:Party(id)
-WHERE EXISTS { (p)-[:REACHABLE_AT]->(:ContactPoint) }
-RETURN p.id AS id, p.displayName AS name, p.searchText AS text, coalesce(p.identifiers, []) AS identifiers,
+RETURN p.id AS id, p.searchText AS text, p { .displayName, .identifiers, .registrationNumber } AS properties,
   COLLECT {
-    MATCH (p)-[r:REACHABLE_AT]->(c:ContactPoint) WHERE r.until IS NULL AND c.kind = 'PHONE' RETURN c.value
-  } AS phones,
-  COLLECT {
-    MATCH (p)-[r:REACHABLE_AT]->(c:ContactPoint) WHERE r.until IS NULL AND c.kind = 'EMAIL' RETURN c.value
-  } AS emails
+    MATCH (p)-[r:REACHABLE_AT]->(c:ContactPoint) WHERE r.until IS NULL RETURN { kind: c.kind, value: c.value }
+  } AS points
 """
-"""What the search text of parties with contact points is made of."""
+"""What the search text of parties is made of."""
 
 WRITE_SEARCH_TEXT = (
     "UNWIND $rows AS row MATCH (p:Party {id: row.id}) USING INDEX p:Party(id) SET p.searchText = row.text"

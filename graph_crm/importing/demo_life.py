@@ -15,6 +15,7 @@ from graph_crm.importing.cypher import Kind
 from graph_crm.importing.demo_people import SOURCE, Locale
 from graph_crm.importing.loader import Record
 from graph_crm.importing.values import digest, plus_months
+from graph_crm.products.money import money_text
 
 Item = tuple[Kind, Record]
 
@@ -390,7 +391,7 @@ class Customer:
                 page = chance.choice(("/loans/cash-loan", "/cards/credit", "/savings/term-deposit", "/mortgages"))
                 found.append((self._moment(60), "page_view", "ONLINE", {"page": page}, False))
             if self.likely(activity.atm_share):
-                place = {"atm": f"ATM-{chance.randint(1, 120):03d}", "balance": self.balance}
+                place = {"atm": f"ATM-{chance.randint(1, 120):03d}", "balance": money_text(self.balance)}
                 found.append((self._moment(30), "atm_balance_check", "ATM", place, True))
         for number, (at, kind, channel, payload, on_account) in enumerate(found, start=1):
             agreement = self.account.id if on_account and self.account else None

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from graph_crm.importing.loader import Record
 from graph_crm.importing.values import digest
-from graph_crm.parties.names import name_key, search_text
+from graph_crm.parties.names import name_key
 
 SOURCE = "demo"
 POOL = 300
@@ -105,7 +105,6 @@ def person_record(person: Person, address: Record, segment: str) -> Record:
     props = {
         "displayName": name,
         "nameKey": name_key(name),
-        "searchText": search_text(name, identifiers=identifiers),
         "identifiers": identifiers,
         "givenName": person.given,
         "familyName": person.family,
@@ -124,7 +123,6 @@ def company_record(identity: str, name: str, registration: str, industry: str, a
     props = {
         "displayName": name,
         "nameKey": name_key(name),
-        "searchText": search_text(name, identifiers=identifiers),
         "identifiers": identifiers,
         "legalName": name,
         "registrationNumber": registration,

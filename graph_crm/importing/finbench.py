@@ -20,7 +20,7 @@ from graph_crm.importing.loader import Progress, Record, no_progress
 from graph_crm.importing.reading import DelimitedFile
 from graph_crm.importing.rejects import ImportReport
 from graph_crm.importing.values import RowProblem, digest, hundredths, instant, integer, number, one_of
-from graph_crm.parties.names import name_key, search_text
+from graph_crm.parties.names import name_key
 
 SOURCE = "finbench"
 DEFAULT_CURRENCY = "USD"
@@ -205,7 +205,6 @@ class _FinBench:
         _at(row)
         props = self._party(row, row["personName"])
         props |= {
-            "searchText": search_text(props["displayName"], identifiers=[str(found)]),
             "identifiers": [str(found)],
             "sex": one_of(row["gender"], "gender", SEXES),
             "birthDate": instant(row["birthday"], "birthday").date(),
@@ -218,7 +217,6 @@ class _FinBench:
         _at(row)
         props = self._party(row, row["companyName"])
         props |= {
-            "searchText": search_text(props["displayName"], identifiers=[str(found)]),
             "identifiers": [str(found)],
             "legalName": props["displayName"],
             "industry": row["business"] or None,

@@ -15,7 +15,7 @@ from graph_crm.graph.database import Database, Transaction
 from graph_crm.importing.cypher import PARTIES_TO_SEARCH, WRITE_SEARCH_TEXT, Kind, missing_statement
 from graph_crm.importing.rejects import Origin, RejectFile
 from graph_crm.importing.values import shown
-from graph_crm.parties.names import search_text
+from graph_crm.parties.commands import index_text
 
 Record: TypeAlias = dict[str, Any]
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -188,10 +188,10 @@ def _ends(row: Record) -> Record:
 
 
 async def _refresh_search(transaction: Transaction, ids: list[str]) -> None:
-    """Bring the search text of parties with contact points up to date."""
+    """Bring the search text of parties up to date."""
     texts: list[Mapping[str, str]] = []
     for row in await transaction.run(PARTIES_TO_SEARCH, {"ids": ids}):
-        text = search_text(row["name"], phones=row["phones"], emails=row["emails"], identifiers=row["identifiers"])
+        text = index_text(row["id"], row["properties"], row["points"])
         if text != row["text"]:
             texts.append({"id": row["id"], "text": text})
     if texts:

@@ -15,7 +15,8 @@ from graph_crm.importing.values import RowProblem, digest
 from graph_crm.parties import checks
 from graph_crm.parties.contact_points import contact_value
 from graph_crm.parties.kinds import ContactPointKind
-from graph_crm.parties.names import name_key, search_text
+from graph_crm.parties.names import name_key
+from graph_crm.products.money import money_text
 
 Values = dict[str, Any]
 
@@ -45,7 +46,6 @@ def _party(kind: cypher.Kind, values: Values, context: Context) -> Converted:
     props = {
         **_without(values, "id"),
         "nameKey": name_key(name),
-        "searchText": search_text(name, identifiers=values.get("identifiers") or ()),
         "source": context.source,
     }
     return Converted(values["id"], ((kind, {"id": values["id"], "props": props, "digest": digest(props)}),))
@@ -168,12 +168,14 @@ def _movement(values: Values, context: Context) -> Converted:
 
 
 def _event(values: Values, context: Context) -> Converted:
-    payload = {name: values[name] for name in ("amount", "detail") if values.get(name) is not None}
+    payload = {"amount": values.get("amount"), "detail": values.get("detail")}
+    if payload["amount"] is not None:
+        payload["amount"] = money_text(payload["amount"])
     props = {
         "type": values["type"],
         "at": values["at"],
         "channel": values.get("channel"),
-        "payload": orjson.dumps(payload).decode(),
+        "payload": orjson.dumps({name: value for name, value in payload.items() if value is not None}).decode(),
         "source": context.source,
     }
     record = {

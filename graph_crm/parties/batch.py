@@ -14,11 +14,10 @@ from graph_crm.parties.commands import (
     PartyRow,
     PartyState,
     changes,
-    check_contact_point,
+    check_contact_points,
     index_text,
     kind_of,
     merged,
-    region,
 )
 from graph_crm.parties.kinds import PartyKind
 from graph_crm.parties.service import CONTACT_POINTS_LIMIT, attach_contact_points, state_of
@@ -89,10 +88,9 @@ class PartyBatch:
                     first = asked[identifier].index
                     raise checks.refuse("id", f"is the id of row {first} too", "Send each party once.")
                 properties = changes(row.details, today)
-                for point in row.contact_points:
-                    # The country may stand in the graph only: national numbers are looked at again under the lock.
-                    if properties.get("country") or point.value.strip().startswith("+"):
-                        check_contact_point(point, region(properties.get("country")), today)
+                # The country may stand in the graph only: national numbers are looked at under the lock.
+                if properties.get("country"):
+                    check_contact_points(row.contact_points, properties["country"], today)
                 asked[identifier] = _Asked(index, identifier, kind_of(row.details), properties, row)
             except CrmError as error:
                 bad.append(refused(index, error))
@@ -130,7 +128,7 @@ class PartyBatch:
         wanted = merged(ask.kind, state.properties, ask.properties)
         country = wanted.get("country", state.properties.get("country"))
         today = self._now().date()
-        points = [check_contact_point(point, region(country), today) for point in ask.row.contact_points]
+        points = check_contact_points(ask.row.contact_points, country, today)
         fresh = {point.value.key: point for point in points if not state.has(point.value.key)}
         if len(fresh) + len(state.contact_points) > CONTACT_POINTS_LIMIT:
             raise checks.refuse("contactPoints", "has too many entries", f"Keep at most {CONTACT_POINTS_LIMIT}.")

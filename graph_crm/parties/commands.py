@@ -217,10 +217,11 @@ def merged(kind: PartyKind, old: Mapping[str, Any], asked: Mapping[str, Any]) ->
 
 
 def index_text(party_id: str, properties: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> str:
-    """The text under which the party is searched; an id that came from outside is one of its identifiers."""
-    identifiers = list(properties.get("identifiers") or ())
-    if not party_id.startswith("party:"):
-        identifiers.append(party_id)
+    """The text under which the party is searched, whoever writes it: the platform, an import, the demo bank.
+
+    Its name, phones, e-mails, identifiers, registration number and its own id, also a generated one.
+    """
+    identifiers = [*(properties.get("identifiers") or ()), party_id]
     number = properties.get("registrationNumber")
     if number:
         identifiers.append(number)
@@ -256,17 +257,31 @@ class CheckedContactPoint:
         }
 
 
-def check_contact_point(point: NewContactPoint, country: str | None, today: dt.date) -> CheckedContactPoint:
-    """The contact point normalised; a national phone is read in the party's country."""
-    kind = checks.one_of("kind", point.kind, ContactPointKind)
-    field_name = "phone" if kind is ContactPointKind.PHONE else "email"
+def check_contact_point(
+    point: NewContactPoint, country: str | None, today: dt.date, place: str = ""
+) -> CheckedContactPoint:
+    """The contact point normalised; a national phone is read in the party's country.
+
+    ``place`` stands before the name of a field in errors, for example ``contactPoints[1].``.
+    """
+    kind = checks.one_of(f"{place}kind", point.kind, ContactPointKind)
     return CheckedContactPoint(
-        value=contact_value(kind, point.value, country, field_name),
-        usage=checks.one_of("usage", point.usage, ContactPointUsage),
+        value=contact_value(kind, point.value, country, f"{place}value"),
+        usage=checks.one_of(f"{place}usage", point.usage, ContactPointUsage),
         preferred=point.preferred,
-        since=today if point.since is None else checks.date("since", point.since),
-        source=None if point.source is None else checks.text("source", point.source),
+        since=today if point.since is None else checks.date(f"{place}since", point.since),
+        source=None if point.source is None else checks.text(f"{place}source", point.source),
     )
+
+
+def check_contact_points(
+    points: Sequence[NewContactPoint], country: str | None, today: dt.date
+) -> list[CheckedContactPoint]:
+    """All contact points of a party; an error says which one is wrong, counted from 0: ``contactPoints[1].value``."""
+    return [
+        check_contact_point(point, region(country), today, f"contactPoints[{index}].")
+        for index, point in enumerate(points)
+    ]
 
 
 def region(country: str | None) -> str | None:

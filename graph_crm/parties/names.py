@@ -44,6 +44,9 @@ FUZZY_FROM = 3
 
 EXACT_BOOST, PREFIX_BOOST, FUZZY_BOOST = 100, 10, 0.1
 
+GENERATED = "party:"
+"""How generated ids begin: no part of what is searched, or the word "party" would find every party."""
+
 MATCH_NOTHING = "[z TO a]"
 """A Lucene query that is valid and finds nothing (an empty query would be an error)."""
 
@@ -120,7 +123,7 @@ def search_text(
         words += phone_words(phone)
     words += [_address(name_key(email.translate(_APOSTROPHES))) for email in sorted(set(emails))]
     for identifier in sorted(set(identifiers)):
-        parts = _parts(name_key(identifier))
+        parts = _parts(name_key(identifier).removeprefix(GENERATED))
         words.append("".join(parts)[:MAX_WORD_LENGTH])
         # The number inside ("CZ-12345678") is what people read out; short parts and plain words would be noise.
         words += [part[:MAX_WORD_LENGTH] for part in parts if len(part) > FUZZY_FROM and any(map(str.isdigit, part))]
@@ -136,10 +139,10 @@ def _word_query(word: str) -> str:
     """One word: exactly, as a prefix, or with one typo, ranked in this order.
 
     The exact word is a range of one term: like the prefix it scores a constant, so that the three ranks never mix
-    whatever the frequency of the word.
+    whatever the frequency of the word. Its ends are quoted: in a bare end a brace ends the range, escaped or not.
     """
     term = _escaped(word[:MAX_WORD_LENGTH])
-    kinds = [f"[{term} TO {term}]^{EXACT_BOOST}", f"{term}*^{PREFIX_BOOST}"]
+    kinds = [f'["{term}" TO "{term}"]^{EXACT_BOOST}', f"{term}*^{PREFIX_BOOST}"]
     # One digit off is another customer's phone or contract, not a typo to forgive.
     if len(word) >= FUZZY_FROM and not word.isdigit():
         kinds.append(f"{term}~1^{FUZZY_BOOST}")
@@ -167,6 +170,7 @@ def _phone_query(run: str) -> str | None:
 
 
 def _chunk_query(chunk: str) -> str | None:
+    chunk = chunk.removeprefix(GENERATED)
     parts = _parts(chunk)
     if not parts:
         return None

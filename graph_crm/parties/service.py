@@ -20,6 +20,7 @@ from graph_crm.parties.commands import (
     PersonDetails,
     changes,
     check_contact_point,
+    check_contact_points,
     index_text,
     kind_of,
     merged,
@@ -149,7 +150,7 @@ class PartyService:
     def _points(self, contact_points: Sequence[NewContactPoint], country: str | None) -> list[CheckedContactPoint]:
         if len(contact_points) > CONTACT_POINTS_LIMIT:
             raise checks.refuse("contactPoints", "has too many entries", f"Send at most {CONTACT_POINTS_LIMIT}.")
-        checked = [check_contact_point(point, region(country), self._today()) for point in contact_points]
+        checked = check_contact_points(contact_points, country, self._today())
         return list({point.value.key: point for point in checked}.values())
 
     async def update_person(

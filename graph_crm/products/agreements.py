@@ -19,7 +19,9 @@ from graph_crm.products.commands import (
     AgreementDetails,
     NewAgreement,
     NewHolder,
+    check_currency,
     check_maturity,
+    check_opening,
     check_transition,
     terms,
 )
@@ -143,10 +145,14 @@ class AgreementService:
         id: str | None = None,  # noqa: A002 - the name of the property
         idempotency_key: str | None = None,
     ) -> Written:
-        """Open an agreement on a product that is sold, for parties that are active, one of them the owner."""
+        """Open an agreement on a product that is sold, for parties that are active, one of them the owner.
+
+        Without a currency it takes the product's; where the product has none, amounts need one.
+        """
         identifier = new_id("agreement") if id is None else checks.identifier("id", id)
         opened = self._today() if agreement.opened_on is None else checks.date("openedOn", agreement.opened_on)
         asked = {key: value for key, value in terms(agreement.details).items() if value is not None}
+        check_opening(opened, self._today())
         check_maturity(opened, asked.get("maturesOn"))
         check_holders(agreement.holders, owner=True)
         holders = [holding(identifier, holder, opened) for holder in agreement.holders]
@@ -175,6 +181,7 @@ class AgreementService:
                 "statusValues": [AgreementStatus.ACTIVE.value],
             }
             row = {"id": identifier, "properties": properties, "version": 1, "productCode": product["code"]}
+            check_currency(properties)
             await tx.run(cypher.WRITE_AGREEMENTS, {"rows": [row], "now": self._now()})
             await tx.run(cypher.ATTACH_PRODUCTS, {"rows": [row]})
             await tx.run(cypher.ADD_HOLDERS, {"holders": holders})
@@ -211,6 +218,7 @@ class AgreementService:
         async def work(tx: Transaction) -> Written:
             state = await self._lock(tx, id, version)
             check_maturity(state.properties.get("openedOn"), asked.get("maturesOn"))
+            check_currency({**state.properties, **asked})
             return await self._change(tx, state, asked)
 
         command = {"id": id, "details": details, "version": version}

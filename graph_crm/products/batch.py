@@ -22,7 +22,7 @@ from graph_crm.products.agreements import (
     state_of,
     status_history,
 )
-from graph_crm.products.commands import AgreementRow, check_maturity, terms
+from graph_crm.products.commands import AgreementRow, check_currency, check_maturity, check_opening, terms
 from graph_crm.products.kinds import AgreementStatus
 from graph_crm.products.service import unknown_product
 
@@ -131,6 +131,7 @@ class AgreementBatch:
             if status is not None and status != state.status:
                 on = ask.row.status_on or self._today()
                 wanted |= status_history(state, AgreementStatus(status), on, self._today())
+        check_currency({**state.properties, **wanted})
         check_maturity(opened, wanted.get("maturesOn", state.properties.get("maturesOn")))
         holders = []
         for holder in ask.row.holders:
@@ -149,6 +150,7 @@ class AgreementBatch:
         if not product["active"]:
             raise checks.refuse("productCode", "names a product that is not sold now", "Choose an active product.")
         opened = row.opened_on or self._today()
+        check_opening(opened, self._today())
         properties = {
             "currency": product["currency"],
             **{key: value for key, value in ask.terms.items() if value is not None},

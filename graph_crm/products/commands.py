@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,9 +16,8 @@ from strawberry import UNSET
 
 from graph_crm.parties import checks
 from graph_crm.products.kinds import AgreementStatus, HoldingRole
-from graph_crm.products.money import hundredths
+from graph_crm.products.money import currency, hundredths
 
-_CURRENCY = re.compile(r"[A-Z]{3}")
 LONGEST_TERM = 1200
 """Months of the longest term: a hundred years."""
 LARGEST_RATE = 10.0
@@ -94,13 +92,6 @@ class AgreementRow:
     details: AgreementDetails = AgreementDetails()
 
 
-def currency(field: str, value: str) -> str:
-    """An ISO 4217 code: three capitals."""
-    if not _CURRENCY.fullmatch(value):
-        raise checks.refuse(field, "is no currency", "Use an ISO 4217 code of three letters, for example CZK.")
-    return value
-
-
 def _rate(field: str, value: float) -> float:
     if not math.isfinite(value) or abs(value) > LARGEST_RATE:
         raise checks.refuse(field, "is no yearly rate", "Send a fraction: 0.05 for five per cent.")
@@ -166,6 +157,26 @@ def terms(details: AgreementDetails) -> dict[str, Any]:
     if "currency" in asked and asked["currency"] is None:
         raise checks.refuse("currency", "can't be removed", "Leave the field out, or send another one.")
     return asked
+
+
+def check_opening(opened_on: dt.date, today: dt.date) -> None:
+    """An agreement is opened today or was opened before: its status says what is, not what is planned."""
+    # A day of tolerance, as for all days of the past: it is tomorrow already in the east of the bank.
+    if opened_on > today + dt.timedelta(days=1):
+        raise checks.refuse(
+            "openedOn", f"is in the future (today is {today})", "Record the agreement on the day on which it opens."
+        )
+
+
+def check_currency(properties: Mapping[str, Any]) -> None:
+    """An amount without a currency means nothing."""
+    given = [name for name in ("amount", "balance", "payment") if properties.get(name) is not None]
+    if given and not properties.get("currency"):
+        raise checks.refuse(
+            "currency",
+            f"is missing: there is {given[0]}, and the product has no currency",
+            "Send an ISO 4217 code, for example CZK, or give the product a currency.",
+        )
 
 
 def check_maturity(opened_on: dt.date | None, matures_on: dt.date | None) -> None:

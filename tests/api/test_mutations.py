@@ -114,7 +114,13 @@ async def test_null_removes_and_left_out_stays(bank: Bank) -> None:
     [
         ({"givenName": ""}, "givenName"),
         ({"familyName": "A", "birthDate": "2999-01-01"}, "birthDate"),
-        ({"familyName": "A", "contactPoints": [{"kind": "EMAIL", "value": "nobody"}]}, "email"),
+        (
+            {
+                "familyName": "A",
+                "contactPoints": [{"kind": "EMAIL", "value": "a@example.com"}, {"kind": "EMAIL", "value": "nobody"}],
+            },
+            "contactPoints[1].value",
+        ),
         ({}, "displayName"),
     ],
 )

@@ -54,7 +54,7 @@ async def test_an_event_its_ties_and_its_outbox_entry_are_stored_together(
     (row,) = await empty_database.read(STORED)
     assert (row["party"], row["partyId"], row["id"], row["type"]) == ("p1", "p1", "card:77", "card_payment")
     assert (row["at"], row["channel"], row["source"]) == ("2026-11-20T08:30:00Z", "ONLINE", "cards")
-    assert json.loads(row["payload"]) == {"amount": 125050, "currency": "CZK", "merchant": "Alza"}
+    assert json.loads(row["payload"]) == {"amount": "1250.50", "currency": "CZK", "merchant": "Alza"}
     assert (row["agreements"], row["recorded"]) == (["a1"], True)
     (entry,) = await Outbox(empty_database).lease(10, "w", 30, [RECORDED])
     assert entry.partition_key == "p1"
@@ -131,6 +131,7 @@ async def test_an_unknown_party_or_agreement_stores_nothing(
         ),
         (RecordEvent(type="login", party_id="p1", payload={"device": "a\x00b"}), "payload"),
         (RecordEvent(type="card_payment", party_id="p1", payload={"amount": 5, "currency": "crowns"}), "payload"),
+        (RecordEvent(type="card_payment", party_id="p1", payload={"amount": 5, "currency": "ZZZ"}), "payload"),
         (RecordEvent(type="login", party_id="p1", at=NOW + dt.timedelta(hours=1)), "at"),
         (RecordEvent(type="login", party_id="p1", at=NOW.replace(tzinfo=None)), "at"),
         (RecordEvent(type="login", party_id="p1", id=" "), "id"),
@@ -167,6 +168,16 @@ def test_a_number_with_a_huge_exponent_costs_nothing(amount: str):
     with pytest.raises(InvalidInput):
         standard_catalogue().payload_text("card_payment", {"amount": amount, "currency": "CZK"})
     assert time.process_time() - started < 0.2
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [("120.50", "120.50"), ("120.5", "120.50"), (120.5, "120.50"), (-7, "-7.00"), ("0", "0.00"), ("0.05", "0.05")],
+)
+def test_money_is_stored_as_it_was_sent_with_two_decimals(sent: object, stored: str):
+    text = standard_catalogue().payload_text("atm_balance_check", {"balance": sent})
+    assert json.loads(text or "") == {"balance": stored}
+    assert standard_catalogue().payload_text("atm_balance_check", {"balance": stored}) == text
 
 
 def test_the_catalogue_knows_the_banks_events():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from graph_crm.graph.database import Database
@@ -159,6 +159,8 @@ WILD = st.text(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(typed=WILD)
+@example(typed="0@}")
+@example(typed='a"@]b\\@"')
 async def test_no_text_whatever_makes_the_search_fail(bank: Database, typed: str) -> None:
     await found(bank, typed)
 

@@ -206,6 +206,17 @@ async def test_an_opened_agreement_carries_product_family_and_history(
         (loan("jan", details=AgreementDetails(amount=Decimal("1.005"))), "amount"),
         (loan("jan", details=AgreementDetails(amount=Decimal(-1))), "amount"),
         (loan("jan", details=AgreementDetails(currency="crowns")), "currency"),
+        (loan("jan", details=AgreementDetails(currency="ZZZ")), "currency"),
+        (loan("jan", details=AgreementDetails(amount=Decimal(100))), "currency"),
+        (loan("jan", details=AgreementDetails(balance=Decimal(0))), "currency"),
+        (
+            NewAgreement(
+                product_code="CASH_LOAN",
+                holders=[NewHolder(party_id="jan")],
+                opened_on=dt.datetime.now(dt.UTC).date() + dt.timedelta(days=2),
+            ),
+            "openedOn",
+        ),
         (loan("jan", details=AgreementDetails(term_months=0)), "termMonths"),
         (loan("jan", details=AgreementDetails(interest_rate=float("inf"))), "interestRate"),
         (loan("jan", details=AgreementDetails(matures_on=dt.date(2019, 1, 1))), "maturesOn"),
@@ -220,6 +231,18 @@ async def test_what_can_not_be_opened_is_refused_by_field(
     assert refused.value.details["field"] == field
     assert refused.value.hint
     assert await database.read("MATCH (a:Agreement) RETURN a") == []
+
+
+async def test_without_a_currency_an_agreement_takes_the_products(
+    agreements: AgreementService, database: Database
+) -> None:
+    plain = await agreements.open(loan("jan"))
+    assert "currency" not in await stored(database, plain.id)
+    with pytest.raises(InvalidInput, match=r"currency: is missing: there is payment, and the product has no currency"):
+        await agreements.update(plain.id, AgreementDetails(payment=Decimal(10)))
+    await ProductService(database).update("CASH_LOAN", ProductDetails(currency="CZK"))
+    written = await agreements.open(loan("jan", details=AgreementDetails(amount=Decimal(100))))
+    assert (await stored(database, written.id))["currency"] == "CZK"
 
 
 async def test_a_product_that_is_not_sold_is_not_opened(agreements: AgreementService, database: Database) -> None:
@@ -358,7 +381,7 @@ async def test_a_batch_opens_changes_and_reports(database: Database) -> None:
         return AgreementRow(id=f"b:{number}", **fields)
 
     rows = [
-        row("1", details=AgreementDetails(amount=Decimal(100))),
+        row("1", details=AgreementDetails(amount=Decimal(100), currency="CZK")),
         row("2", product_code="NONE"),
         row("3", holders=[NewHolder(party_id="nobody")]),
         row("4", holders=[]),
@@ -367,6 +390,9 @@ async def test_a_batch_opens_changes_and_reports(database: Database) -> None:
         row("6", status=AgreementStatus.CLOSED, status_on=dt.date(2021, 1, 1)),
         row("7", status=AgreementStatus.CLOSED, status_on=dt.date(2019, 1, 1)),
         row("8", holders=[NewHolder(party_id="gone")]),
+        row("10", opened_on=dt.datetime.now(dt.UTC).date() + dt.timedelta(days=2)),
+        row("11", details=AgreementDetails(amount=Decimal(100))),
+        row("12", details=AgreementDetails(currency="ZZZ")),
         row("9", product_code="CARD_GOLD", holders=[*jan, NewHolder(party_id="eva", role=HoldingRole.CARDHOLDER)]),
     ]
     result = await batch.upsert(rows)
@@ -380,6 +406,9 @@ async def test_a_batch_opens_changes_and_reports(database: Database) -> None:
         (5, "id"),
         (7, "on"),
         (8, "partyId"),
+        (9, "openedOn"),
+        (10, "currency"),
+        (11, "currency"),
     ]
     assert (await stored(database, "b:6"))["statusValues"] == ["ACTIVE", "CLOSED"]
     before = await whole_graph(database)

@@ -58,7 +58,7 @@ def test_a_saver_is_offered_a_card_and_a_cardholder_sms_informing():
 
 def test_a_balance_check_at_an_atm_leads_to_a_small_loan_by_phone_or_on_the_next_screen():
     anna = customer().holds("CURRENT_ACCOUNT", since="2020-01-01")
-    offer = atm.on("2024-06-01").at("atm_balance_check", balance=12_000).expect(anna, "SMALL_LOAN")
+    offer = atm.on("2024-06-01").at("atm_balance_check", balance="120.00").expect(anna, "SMALL_LOAN")
     assert set(offer.channels) == {"ATM", "PHONE"}
     atm.on("2024-06-01").reject(anna, "SMALL_LOAN")
     atm.on("2024-06-01").at("login").reject(anna, "SMALL_LOAN")
