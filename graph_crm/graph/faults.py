@@ -43,6 +43,7 @@ UNSENDABLE = (ValueError, TypeError, OverflowError)
 
 _STOPPED = ("TransactionTimedOut", "LockClientStopped", "LockAcquisitionTimeout", "Terminated")
 _TOO_LARGE = ("TransactionOutOfMemoryError", "MemoryPoolOutOfMemoryError", "OutOfMemoryError")
+_CAN_NOT_WRITE = ("TransactionCommitFailed", "TransactionStartFailed")
 _TAKEN = re.compile(r"with (?:label|type) `(?P<label>[^`]+)` and propert(?:y|ies) (?P<properties>`.*)", re.DOTALL)
 _NAME = re.compile(r"`([^`]+)` = ")
 _LACKS = re.compile(r"(?P<what>[A-Z][\w ]+?) requires Neo4j Enterprise")
@@ -92,7 +93,18 @@ def translate(error: Exception) -> CrmError:
     message = str(cause.message) if isinstance(cause, Neo4jError) else str(cause)
     if isinstance(cause, ConstraintError):
         return _taken(message)
-    return _passing(cause, code) or _refused(message, code) or _fault(cause, message, code)
+    return _unwritable(code) or _passing(cause, code) or _refused(message, code) or _fault(cause, message, code)
+
+
+def _unwritable(code: str) -> DatabaseUnavailable | None:
+    """A server that runs, answers reads and can't write any more."""
+    if not code.endswith(_CAN_NOT_WRITE):
+        return None
+    return DatabaseUnavailable(
+        "Neo4j can't write: the change may or may not be stored",
+        hint="Most likely its disk is full. Make room and start Neo4j again; its log says what happened",
+        outcome="UNKNOWN",
+    )
 
 
 def _passing(cause: Exception, code: str) -> CrmError | None:

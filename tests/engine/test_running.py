@@ -162,6 +162,13 @@ def test_a_lost_password_is_one_clear_error(config: EngineConfig):
         Engine(config).start()
 
 
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe\x00", b'two"\nlines', b"\x00" * 33])
+def test_a_damaged_password_file_is_one_clear_error(config: EngineConfig, damage: bytes):
+    Home(config.data_dir).password_file.write_bytes(damage)
+    with pytest.raises(EngineError, match="password file is damaged"):
+        Engine(config).start()
+
+
 def test_a_start_that_fails_says_why_and_leaves_nothing_running(config: EngineConfig):
     with pytest.raises(EngineError, match=r"ended while starting.*object heap"):
         Engine(replace(config, heap_mb=1_000_000_000)).start()

@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 from bolt_proxy import BoltProxy
+from neo4j.exceptions import DatabaseError
 
 from graph_crm.errors import DatabaseTimeout, DatabaseUnavailable
 from graph_crm.graph import database as module
 from graph_crm.graph.database import Database, Transaction
+from graph_crm.graph.faults import translate
 
 pytestmark = pytest.mark.lts
 
@@ -141,3 +143,13 @@ async def test_connecting_waits_while_the_database_comes_up(neo4j_address: tuple
     assert (await database.read("RETURN 1 AS one"))[0]["one"] == 1
     await database.close()
     await proxy.stop()
+
+
+@pytest.mark.parametrize("what", ["TransactionCommitFailed", "TransactionStartFailed"])
+def test_a_database_that_can_not_write_is_unavailable_and_the_operator_is_told_why(what: str):
+    """What Neo4j says once its disk was full: it answers reads, and needs a new start to write again."""
+    error = translate(DatabaseError._hydrate_neo4j(code=f"Neo.DatabaseError.Transaction.{what}", message="secret"))
+    assert isinstance(error, DatabaseUnavailable)
+    assert error.details["outcome"] == "UNKNOWN"
+    assert "disk" in str(error.hint)
+    assert "secret" not in error.message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ from graph_crm.errors import EngineError
 
 _FOLDERS = ("conf", "data", "logs", "run", "plugins", "import", "licenses")
 RESTORING = "restore-"
+_PASSWORD = re.compile(r"[A-Za-z0-9_-]{8,200}")
 _LARGEST_LOG = 5 << 20
 
 
@@ -93,18 +95,29 @@ class Home:
     def password(self) -> str:
         """The password of the database: made once, readable by this user alone."""
         try:
-            return self.password_file.read_text(encoding="ascii").strip()
+            kept = self.password_file.read_text(encoding="utf-8", errors="replace").strip()
         except FileNotFoundError:
             if self.has_store:
                 raise EngineError(
                     f"The database is there, its password is not: {self.password_file} is missing.",
                     hint="Put the file back, or restore a backup into a new data folder.",
                 ) from None
+            return self._new_password()
+        if not _PASSWORD.fullmatch(kept):
+            raise EngineError(
+                f"The password file is damaged: {self.password_file}.",
+                hint="Put the old one back. Where there is no data yet, delete the file.",
+            )
+        return kept
+
+    def _new_password(self) -> str:
         password = secrets.token_urlsafe(24)
         new = self.password_file.with_suffix(".new")
         new.unlink(missing_ok=True)
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
             file.write(password + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # without it the database can't be opened any more
         new.replace(self.password_file)
         return password
 
