@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -167,6 +168,17 @@ def test_a_damaged_password_file_is_one_clear_error(config: EngineConfig, damage
     Home(config.data_dir).password_file.write_bytes(damage)
     with pytest.raises(EngineError, match="password file is damaged"):
         Engine(config).start()
+
+
+def test_a_full_disk_is_one_clear_error_and_leaves_no_owner(config: EngineConfig, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Home, "configure", full)
+        with pytest.raises(EngineError, match="No space left"):
+            Engine(config).start()
+    assert Engine(config).status().owner is None
 
 
 def test_a_start_that_fails_says_why_and_leaves_nothing_running(config: EngineConfig):

@@ -134,7 +134,13 @@ class Engine:
         if running is not None:
             _log.warning("stopping the engine that a killed process left behind (process %s)", running.pid)
             process.stop(running, timeout=self.config.stop_timeout)
-        self._prepare()
+        try:
+            self._prepare()
+        except OSError as error:
+            raise EngineError(
+                f"The data folder {self.home.folder} can't be written: {error.strerror}.",
+                hint="Make room or give this user the right to write; GRAPH_CRM_DATA_DIR names another place.",
+            ) from error
         if detached:
             self._launch(detached=True)
             self._owner.release()
