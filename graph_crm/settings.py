@@ -196,6 +196,9 @@ class Settings(BaseSettings):
     worker_concurrency: int = Field(
         default=4, ge=1, le=64, description="Outbox entries that a worker handles at a time."
     )
+    worker_keep_days: int = Field(
+        default=30, ge=1, le=3650, description="Days that done work and used idempotency keys are kept."
+    )
     worker_metrics_port: int | None = Field(
         default=None, ge=1, le=65535, description="Port on which a worker shows its metrics; unset: it shows none."
     )

@@ -73,6 +73,7 @@ def worker(*, with_parent: WithParent = False) -> None:
     from graph_crm.bootstrap import running
     from graph_crm.bootstrap import worker as make_worker
     from graph_crm.decisions.activity import ActivityLog
+    from graph_crm.graph.housekeeping import Housekeeping
     from graph_crm.settings import load
 
     settings = load()
@@ -98,12 +99,16 @@ def worker(*, with_parent: WithParent = False) -> None:
                         f"Port {settings.worker_metrics_port} for the worker's metrics can't be had: {error.strerror}.",
                         hint="GRAPH_CRM_WORKER_METRICS_PORT names another, one for each worker of a machine.",
                     ) from None
-            keeping = asyncio.create_task(ActivityLog(platform.database, platform.rules).keep())
+            beside = [
+                asyncio.create_task(ActivityLog(platform.database, platform.rules).keep()),
+                asyncio.create_task(Housekeeping(platform.database, days=settings.worker_keep_days).keep()),
+            ]
             try:
                 await busy.run()
             finally:
-                keeping.cancel()
-                await asyncio.gather(keeping, return_exceptions=True)
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
 
     run(work())
     note("The worker stopped.")
