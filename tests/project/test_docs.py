@@ -16,11 +16,12 @@ from typing import Any
 
 import httpx
 import pytest
-from graphql import OperationDefinitionNode, OperationType, parse, print_schema, validate
+from graphql import OperationDefinitionNode, OperationType, get_named_type, parse, print_schema, validate
 from typer.main import get_command
 
-from graph_crm import cli
-from graph_crm.api.app import create_app
+from graph_crm import bootstrap, cli
+from graph_crm.api.app import LARGEST_BODY, create_app
+from graph_crm.api.documents import MOST_TOKENS
 from graph_crm.api.platform import Platform
 from graph_crm.api.schema import platform_schema
 from graph_crm.cli.welcome import Example, find_example, queries
@@ -78,9 +79,13 @@ async def example(bank: Database) -> Example:
 
 
 @pytest.fixture(scope="module")
-async def client(bank: Database, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
+def platform(bank: Database, tmp_path_factory: pytest.TempPathFactory) -> Platform:
     settings = Settings(data_dir=tmp_path_factory.mktemp("docs"), neo4j_uri=None)
-    platform = Platform(settings, bank, Verifier(SECRET), RuleBook.load([ROOT / "plugins"], installed=False))
+    return Platform(settings, bank, Verifier(SECRET), RuleBook.load([ROOT / "plugins"], installed=False))
+
+
+@pytest.fixture(scope="module")
+async def client(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Bearer {issue(SECRET, Role.AGENT)}"}
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(create_app(platform)), base_url="http://demo", headers=headers
@@ -100,10 +105,103 @@ async def test_a_graphql_block_runs_on_the_demo_bank(client: httpx.AsyncClient, 
     assert validate(platform_schema().core, document) == []
     for operation in (node for node in document.definitions if isinstance(node, OperationDefinitionNode)):
         if operation.operation is not OperationType.QUERY:
-            continue  # what changes something needs values that a page can't have; tests of the mutations run them
+            continue  # what changes something is run below, in the order of its page
         wanted = {variable.variable.name.value for variable in operation.variable_definitions or ()}
         data = await ask(client, block.text, **dict.fromkeys(wanted & {"id", "partyId"}, example.party_id))
         assert any(value for value in data.values()), "the block shows nothing on the demo bank"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A mutation of a page with its variables: the JSON block that follows it, where there is one."""
+
+    text: str
+    variables: dict[str, Any] | None
+
+
+def changes(page: str) -> list[Change]:
+    text = (ROOT / page).read_text("utf-8")
+    pattern = r"^```graphql\n(mutation.*?)^```\n(?:\n```json\n(.*?)^```)?"
+    return [
+        Change(match[1], json.loads(match[2]) if match[2] else None)
+        for match in re.finditer(pattern, text, flags=re.MULTILINE | re.DOTALL)
+    ]
+
+
+def named(page: str, operation: str) -> str:
+    (found,) = [
+        one.text for one in blocks("graphql") if one.page == page and one.text.startswith(f"query {operation}(")
+    ]
+    return found
+
+
+async def test_the_changes_of_the_guide_lead_from_new_customers_to_an_offer_with_its_reason(
+    client: httpx.AsyncClient, platform: Platform
+) -> None:
+    story = changes("docs/graphql.md")
+    assert len(story) == 4
+    for _ in range(2):  # everything in it may be sent twice
+        answers = [await ask(client, one.text, **(one.variables or {})) for one in story]
+    new, tie, opened, event = answers
+    assert [edge["node"] for edge in new["anna"]["contactPoints"]["edges"]] == [
+        {"kind": "EMAIL", "value": "anna.novotna@example.com"},
+        {"kind": "PHONE", "value": "+420602123456"},
+    ]
+    assert [edge["role"] for edge in tie["relateParties"]["relationships"]["edges"]] == ["guarantor"]
+    assert opened["openAgreement"]["status"] == "ACTIVE"
+    assert await bootstrap.worker(platform).drain() == 1
+    read = await ask(client, named("docs/graphql.md", "Why"), id="branch-7:anna")
+    (decision,) = read["party"]["decisions"]["nodes"]
+    assert decision["causedBy"]["type"] == event["recordEvent"]["type"] == "atm_balance_check"
+    (offer,) = decision["offers"]["edges"]
+    assert offer["node"]["product"]["name"] == "Small loan"
+    assert offer["node"]["reasons"]
+
+
+async def test_the_balance_check_of_the_readme_leads_to_a_decision(
+    client: httpx.AsyncClient, platform: Platform, example: Example
+) -> None:
+    (change,) = changes("README.md")
+    await ask(client, change.text, id=example.party_id)
+    assert await bootstrap.worker(platform).drain() == 1
+    read = await ask(client, named("README.md", "Customer"), id=example.party_id)
+    assert 'trigger: "event:atm_balance_check"' in (ROOT / "README.md").read_text("utf-8")
+    assert read["party"]["decisions"]["nodes"][0]["trigger"] == "event:atm_balance_check"
+
+
+def test_the_guide_names_the_limits_that_are_in_force() -> None:
+    page = (ROOT / "docs" / "graphql.md").read_text("utf-8").partition("## Limits")[2].partition("\n## ")[0]
+    documented = [int(number.replace(",", "")) for number in re.findall(r"^\| .* \| ([0-9,]+) \|$", page, re.MULTILINE)]
+    limits = platform_schema().limits
+    assert documented == [
+        limits.largest_page,
+        limits.default_page,
+        limits.most_roots,
+        limits.deepest,
+        limits.most_fields,
+        limits.most_relations,
+        limits.most_conditions,
+        MOST_TOKENS,
+        LARGEST_BODY,
+        Settings.model_fields["request_timeout"].default,
+    ]
+
+
+def test_the_guide_names_the_fields_that_can_be_searched_in_and_the_changes_without_a_key() -> None:
+    searched, without_key = set(), set()
+    for name, kind in platform_schema().core.type_map.items():
+        if name.endswith("Filter"):
+            searched |= {field for field, it in getattr(kind, "fields", {}).items() if str(it.type) == "TextFilter"}
+    mutation = platform_schema().core.mutation_type
+    assert mutation is not None
+    for name, field in mutation.fields.items():
+        (argument,) = field.args.values()
+        if "idempotencyKey" not in get_named_type(argument.type).fields:
+            without_key.add(name)
+    assert searched == {"displayName", "name"}
+    assert without_key == {"recordEvent", "upsertParties", "upsertAgreements"}
+    page = (ROOT / "docs" / "graphql.md").read_text("utf-8")
+    assert all(f"`{name}`" in page for name in searched | without_key)
 
 
 async def test_the_queries_that_the_demo_prints_run_on_it(client: httpx.AsyncClient, example: Example) -> None:
