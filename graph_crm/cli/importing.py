@@ -36,8 +36,10 @@ Rejects: TypeAlias = Annotated[
 @app.command()
 def berka(folder: Folder, rejects: Rejects = None, *, as_json: AsJson = False) -> None:
     """Import the Berka data set (a real Czech bank, PKDD'99): *.asc files."""
+    from graph_crm.importing.berka import files as check
     from graph_crm.importing.berka import import_berka
 
+    check(folder)  # before a database is started for nothing
     path = rejects or Path("berka.reject.jsonl")
     _import(lambda db, progress: import_berka(db, folder, reject_path=path, progress=progress), as_json=as_json)
 
@@ -51,8 +53,12 @@ def finbench(
     as_json: AsJson = False,
 ) -> None:
     """Import an LDBC FinBench data set (persons, companies, accounts, loans, transfers): *.csv files."""
+    from graph_crm.importing.finbench import files as check
     from graph_crm.importing.finbench import import_finbench
+    from graph_crm.products.money import currency as check_currency
 
+    check(folder)
+    check_currency("currency", currency)
     path = rejects or Path("finbench.reject.jsonl")
     _import(
         lambda db, progress: import_finbench(db, folder, reject_path=path, progress=progress, currency=currency),
@@ -68,8 +74,9 @@ def files(
     as_json: AsJson = False,
 ) -> None:
     """Import your own CSV or JSON-lines files, described by a mapping file (see docs/importing.md)."""
-    from graph_crm.importing.own_format import import_files
+    from graph_crm.importing.own_format import import_files, prepared
 
+    prepared(mapping)
     path = rejects or Path(f"{mapping.stem}.reject.jsonl")
     _import(lambda db, progress: import_files(db, mapping, reject_path=path, progress=progress), as_json=as_json)
 

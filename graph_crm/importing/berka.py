@@ -14,7 +14,7 @@ from graph_crm.importing import cypher
 from graph_crm.importing.catalogue import ensure_products
 from graph_crm.importing.file_import import Converted, FileImport, run_import
 from graph_crm.importing.loader import Progress, Record, no_progress
-from graph_crm.importing.reading import DelimitedFile
+from graph_crm.importing.reading import DelimitedFile, check_folder
 from graph_crm.importing.rejects import ImportReport
 from graph_crm.importing.values import (
     RowProblem,
@@ -81,7 +81,8 @@ WITHDRAWALS = {"VYBER": ("cash_withdrawal", "BRANCH"), "VYBER KARTOU": ("card_wi
 
 
 def files(folder: Path) -> dict[str, DelimitedFile]:
-    """The files of the data set in ``folder``; InvalidInput when one is missing or has another header."""
+    """The files of the data set in ``folder``; InvalidInput when it or one is missing or has another header."""
+    check_folder(folder, list(COLUMNS))
     found = {name: DelimitedFile(folder / name, columns) for name, columns in COLUMNS.items()}
     for file in found.values():
         file.check()

@@ -105,7 +105,7 @@ UNWIND $rows AS row
 MATCH (product:Product {{code: row.productCode}})
 MERGE (n:Agreement {{id: row.id}}) ON CREATE SET n.version = 0, n.createdAt = $now
 {_VERSIONED}
-SET n.productCode = product.code, n.familyCode = product.familyCode
+SET n.productCode = product.code, n.familyCode = product.familyCode, n.currency = coalesce(n.currency, product.currency)
 MERGE (n)-[:OF]->(product)
 RETURN count(*) AS loaded
 """,

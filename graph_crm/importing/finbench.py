@@ -17,7 +17,7 @@ from graph_crm.importing import cypher
 from graph_crm.importing.catalogue import ensure_products
 from graph_crm.importing.file_import import Converted, FileImport, run_import
 from graph_crm.importing.loader import Progress, Record, no_progress
-from graph_crm.importing.reading import DelimitedFile
+from graph_crm.importing.reading import DelimitedFile, check_folder
 from graph_crm.importing.rejects import ImportReport
 from graph_crm.importing.values import RowProblem, digest, hundredths, instant, integer, number, one_of
 from graph_crm.parties.names import name_key
@@ -88,7 +88,8 @@ COUNTRY_NAMES = {
 
 
 def files(folder: Path) -> dict[str, DelimitedFile]:
-    """The files of the data set in ``folder``; InvalidInput when one is missing or has another header."""
+    """The files of the data set in ``folder``; InvalidInput when it or one is missing or has another header."""
+    check_folder(folder, [f"{name}.csv" for name in COLUMNS])
     found = {
         name: DelimitedFile(folder / f"{name}.csv", columns, delimiter="|", quoted=False)
         for name, columns in COLUMNS.items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,14 +9,17 @@ from enum import StrEnum
 from typing import Any, Final
 
 from graph_crm.contacts.kinds import Channel, ContactDirection
+from graph_crm.events.catalogue import standard_catalogue
+from graph_crm.events.service import FUTURE
 from graph_crm.importing.values import RowProblem, hundredths, integer, number, shown
 from graph_crm.parties import checks
 from graph_crm.parties.kinds import ContactPointKind, ContactPointUsage, HouseholdRole, Sex, TieKind
+from graph_crm.products import money
 from graph_crm.products.commands import LARGEST_RATE, LONGEST_TERM
 from graph_crm.products.kinds import AgreementStatus, HoldingRole, MovementDirection
 
-_EVENT_TYPE = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
-_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+EVENT_TYPES: Final[tuple[str, ...]] = tuple(sorted(one.name for one in standard_catalogue()))
+"""The types of events that can be imported: those that can be recorded."""
 _TRUE, _FALSE = {"true", "yes", "y", "1", "t"}, {"false", "no", "n", "0", "f"}
 
 
@@ -88,7 +90,10 @@ def _instant(text: str, field: str, reading: Reading) -> datetime:
         raise RowProblem(f"{field}: {shown(text)} is not an instant in the form {wanted}") from None
     checks.date(field, at.date())  # also because the ends of the calendar have no other time zone
     # An own zone object of the file must not reach the driver: fixed UTC only.
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    if at > datetime.now(UTC) + FUTURE:
+        raise RowProblem(f"{field}: {shown(text)} lies in the future")
+    return at
 
 
 def _plain_number(text: str, reading: Reading) -> str:
@@ -159,15 +164,13 @@ def _time_zone(text: str, field: str, reading: Reading) -> str:
 
 def _currency(text: str, field: str, reading: Reading) -> str:
     del reading
-    if not _CURRENCY.fullmatch(text):
-        raise RowProblem(f"{field}: {shown(text)} is not a currency code such as EUR")
-    return text
+    return money.currency(field, text)
 
 
 def _event_type(text: str, field: str, reading: Reading) -> str:
     del reading
-    if not _EVENT_TYPE.fullmatch(text):
-        raise RowProblem(f"{field}: {shown(text)} is not a type such as card_payment")
+    if text not in EVENT_TYPES:
+        raise RowProblem(f"{field}: {shown(text)} is not one of {', '.join(EVENT_TYPES)}")
     return text
 
 
@@ -268,7 +271,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Field]]] = {
         "amount": Field(_positive_money, "amount granted"),
         "balance": Field(_money, "balance"),
         "payment": Field(_positive_money, "one instalment"),
-        "currency": Field(_currency, "ISO 4217; else the mapping's"),
+        "currency": Field(_currency, "ISO 4217; else the mapping's, which an amount needs"),
         "interestRate": Field(_yearly_rate, "0.05 for five per cent a year"),
         "termMonths": Field(_months, "duration in months"),
         "purpose": Field(_text, "what for"),
@@ -297,7 +300,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Field]]] = {
         "direction": Field(_words(MovementDirection), "CREDIT or DEBIT", required=True),
         "amount": Field(_positive_money, "amount, always positive", required=True),
         "balance": Field(_money, "balance after it"),
-        "currency": Field(_currency, "ISO 4217; else the mapping's"),
+        "currency": Field(_currency, "ISO 4217; else the mapping's, which an amount needs"),
         "operation": Field(_text, "how"),
         "purpose": Field(_text, "what for"),
         "counterBank": Field(_text, "bank of the other side"),
@@ -306,8 +309,8 @@ FIELDS: Final[Mapping[str, Mapping[str, Field]]] = {
     "event": {
         "id": Field(_id, "identifier", required=True),
         "party": Field(_id, "id of the party", required=True),
-        "type": Field(_event_type, "type, for example card_payment", required=True),
-        "at": Field(_instant, "when it happened", required=True),
+        "type": Field(_event_type, "a known type of event (below)", required=True),
+        "at": Field(_instant, "when it happened, not in the future", required=True),
         "agreement": Field(_id, "id of the agreement that it concerns"),
         "channel": Field(_one_of(_CHANNELS), ", ".join(_CHANNELS)),
         "amount": Field(_money, "kept in the payload"),
@@ -318,7 +321,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Field]]] = {
         "party": Field(_id, "id of the party", required=True),
         "channel": Field(_one_of(_CHANNELS), ", ".join(_CHANNELS), required=True),
         "direction": Field(_one_of([way.value for way in ContactDirection]), "INBOUND or OUTBOUND", required=True),
-        "at": Field(_instant, "when", required=True),
+        "at": Field(_instant, "when, not in the future", required=True),
         "purpose": Field(_text, "why, for example OFFER"),
         "outcome": Field(_text, "how it ended"),
         "note": Field(_note, "what the employee wrote down"),

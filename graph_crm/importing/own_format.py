@@ -2,109 +2,24 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from graph_crm.errors import InvalidInput
 from graph_crm.graph.database import Database
 from graph_crm.importing.catalogue import ensure_products
 from graph_crm.importing.file_import import Converted, FileImport, RowFile, run_import
 from graph_crm.importing.loader import Progress, no_progress
-from graph_crm.importing.own_fields import FIELDS, Reading
+from graph_crm.importing.own_fields import FIELDS
+from graph_crm.importing.own_mapping import FileMapping, Mapping, plain, read_mapping, reading_of
 from graph_crm.importing.own_records import RECORDS, Context
 from graph_crm.importing.reading import DelimitedFile, Row, physical_lines
 from graph_crm.importing.rejects import ImportReport
 from graph_crm.importing.values import RowProblem
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FileMapping(_Strict):
-    """One entry `[[file]]`: a file, what its rows are, and which column is which property."""
-
-    path: str
-    kind: Literal[
-        "person",
-        "organization",
-        "household",
-        "product",
-        "membership",
-        "contact_point",
-        "agreement",
-        "holding",
-        "tie",
-        "movement",
-        "event",
-        "interaction",
-    ]
-    format: Literal["csv", "jsonl"] | None = None
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
-    quoted: bool = True
-    encoding: str = "utf-8"
-    date_format: str = "%Y-%m-%d"
-    time_format: str = ""
-    decimal_comma: bool = False
-    list_separator: str = Field(default="|", min_length=1)
-    id_prefix: str | None = None
-    columns: dict[str, str]
-    constants: dict[str, str | int | float | bool] = Field(default_factory=dict)
-    values: dict[str, dict[str, str]] = Field(default_factory=dict)
-
-
-class Mapping(_Strict):
-    """A mapping file: the name of the source, defaults, and its files."""
-
-    format: Literal[1]
-    source: str = Field(min_length=1, max_length=100)
-    id_prefix: str = ""
-    currency: str = Field(pattern=r"^[A-Z]{3}$")
-    country: str | None = Field(default=None, pattern=r"^[A-Z]{2}$")
-    file: list[FileMapping] = Field(min_length=1)
-
-
-def read_mapping(path: Path) -> Mapping:
-    """The checked mapping of ``path``; InvalidInput names the place of a mistake."""
-    try:
-        mapping = Mapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidInput(f"The mapping file {path.name} can't be read: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InvalidInput(
-            f"The mapping file {path.name} is wrong at {place}: {first['msg']}", hint="See docs/importing.md"
-        ) from error
-    for number, file in enumerate(mapping.file, start=1):
-        _check_properties(file, f"file {number} ({file.path})")
-    return mapping
-
-
-def _check_properties(file: FileMapping, place: str) -> None:
-    known = FIELDS[file.kind]
-    named = {*file.columns, *file.constants}
-    unknown = sorted((named | set(file.values)) - set(known))
-    if unknown:
-        raise InvalidInput(
-            f"{place}: a {file.kind} has no property {', '.join(unknown)}",
-            hint=f"It has: {', '.join(known)}",
-        )
-    missing = [name for name, field in known.items() if field.required and name not in named]
-    if missing:
-        raise InvalidInput(f"{place}: a {file.kind} needs {', '.join(missing)}", hint="Name a column or a constant")
-    if file.kind == "person" and not named & {"displayName", "familyName", "givenName"}:
-        raise InvalidInput(f"{place}: a person needs displayName, or givenName and familyName")
-    try:
-        "".encode(file.encoding)
-    except LookupError:
-        raise InvalidInput(f"{place}: the encoding {file.encoding} is unknown", hint="For example utf-8") from None
 
 
 @dataclass(frozen=True)
@@ -161,18 +76,9 @@ class JsonLines:
             if isinstance(value, dict):
                 yield from self._flat(value, f"{prefix}{name}.")
             elif isinstance(value, list):
-                yield f"{prefix}{name}", self.list_separator.join(map(_plain, value))
+                yield f"{prefix}{name}", self.list_separator.join(map(plain, value))
             else:
-                yield f"{prefix}{name}", _plain(value)
-
-
-def _plain(value: Any) -> str:
-    """A JSON value as the text that a CSV file would hold."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+                yield f"{prefix}{name}", plain(value)
 
 
 def _opened(folder: Path, file: FileMapping) -> RowFile:
@@ -187,6 +93,14 @@ def _opened(folder: Path, file: FileMapping) -> RowFile:
     return delimited
 
 
+def prepared(mapping_path: Path) -> tuple[Mapping, list[tuple[FileMapping, RowFile]]]:
+    """The mapping and its files in the order of loading, all of them checked; InvalidInput says what is wrong."""
+    mapping = read_mapping(mapping_path)
+    order = list(FIELDS)
+    found = [(file, _opened(mapping_path.parent, file)) for file in mapping.file]
+    return mapping, sorted(found, key=lambda entry: order.index(entry[0].kind))
+
+
 async def import_files(
     database: Database, mapping_path: Path, *, reject_path: Path | None = None, progress: Progress = no_progress
 ) -> ImportReport:
@@ -195,10 +109,7 @@ async def import_files(
     Rows that can't be used go to the reject file and do not stop the rest; the same files twice give the same graph.
     Raises InvalidInput for a wrong mapping, a missing file or a missing column, before anything is written.
     """
-    mapping = read_mapping(mapping_path)
-    order = list(FIELDS)
-    found = [(file, _opened(mapping_path.parent, file)) for file in mapping.file]
-    found.sort(key=lambda entry: order.index(entry[0].kind))
+    mapping, found = prepared(mapping_path)
     await ensure_products(database, {"CURRENT_ACCOUNT"})
 
     async def steps(run: FileImport) -> None:
@@ -209,16 +120,10 @@ async def import_files(
 
 
 def _converter(mapping: Mapping, file: FileMapping) -> Callable[[dict[str, str]], Converted]:
-    reading = Reading(
-        date_format=file.date_format,
-        time_format=file.time_format,
-        decimal_comma=file.decimal_comma,
-        list_separator=file.list_separator,
-        id_prefix=mapping.id_prefix if file.id_prefix is None else file.id_prefix,
-    )
+    reading = reading_of(mapping, file)
     context = Context(mapping.source, mapping.currency, mapping.country)
     fields = FIELDS[file.kind]
-    constants = {name: _plain(value) for name, value in file.constants.items()}
+    constants = {name: plain(value) for name, value in file.constants.items()}
     record = RECORDS[file.kind]
 
     def convert(row: dict[str, str]) -> Converted:

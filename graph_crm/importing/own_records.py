@@ -26,12 +26,23 @@ class Context:
     """What the mapping says of all files: the source, the default currency, the country of national phone numbers."""
 
     source: str
-    currency: str
+    currency: str | None
     country: str | None
 
 
 def _without(values: Values, *names: str) -> Values:
     return {name: value for name, value in values.items() if name not in names}
+
+
+def _currency(values: Values, context: Context) -> Values:
+    """The record's currency or the mapping's; an amount without one means nothing."""
+    currency = values.get("currency") or context.currency
+    if currency:
+        return {"currency": currency}
+    given = [name for name in ("amount", "balance", "payment") if values.get(name) is not None]
+    if given:
+        raise RowProblem(f"currency: is missing, and there is {given[0]}")
+    return {}
 
 
 def _span(values: Values, context: Context, **more: Any) -> Record:
@@ -115,7 +126,7 @@ def _agreement(values: Values, context: Context) -> Converted:
     links = {"PAID_FROM": values.get("paidFrom"), "ISSUED_ON": values.get("issuedOn")}
     props = {
         **_without(values, "id", "product", "paidFrom", "issuedOn"),
-        "currency": values.get("currency") or context.currency,
+        **_currency(values, context),
         "status": status,
         "statusDates": [opened, closed] if closed else [opened],
         "statusValues": ["ACTIVE", "CLOSED"] if closed else [status],
@@ -160,7 +171,7 @@ def _tie(values: Values, context: Context) -> Converted:
 def _movement(values: Values, context: Context) -> Converted:
     props = {
         **_without(values, "id", "agreement"),
-        "currency": values.get("currency") or context.currency,
+        **_currency(values, context),
         "source": context.source,
     }
     record = {"id": values["id"], "agreementId": values["agreement"], "props": props}

@@ -33,6 +33,14 @@ def physical_lines(stream: BinaryIO) -> Iterator[tuple[bytes, int, str | None]]:
         yield raw[:KEPT_OF_LONG_LINE], size, f"a line of {size} bytes, more than {MAX_LINE_BYTES}"
 
 
+def check_folder(folder: Path, files: Sequence[str]) -> None:
+    """InvalidInput when there is no such folder; ``files`` are those that it should hold."""
+    if folder.is_dir():
+        return
+    message = f"{folder} is not a folder" if folder.exists() else f"There is no folder {folder}"
+    raise InvalidInput(message, hint=f"Name the folder that holds {', '.join(files)}")
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row: its line number (the header is line 1), its text, its values by column or the problem."""
@@ -87,10 +95,20 @@ class DelimitedFile:
             raise InvalidInput(f"The header of {self.name} can't be read: {error}") from error
         missing = [column for column in self.columns if column not in header]
         unknown = [column for column in header if column not in self.columns] if self.exact else []
-        if missing or unknown or len(set(header)) != len(header):
+        twice = sorted({column for column in header if header.count(column) > 1})
+        problems = [
+            f"{problem} {', '.join(columns)}"
+            for problem, columns in (
+                ("no column", missing),
+                ("the unknown column", unknown),
+                ("twice the column", twice),
+            )
+            if columns
+        ]
+        if problems:
             raise InvalidInput(
-                f"The header of {self.name} is not the expected one",
-                hint=f"Expected the columns {', '.join(self.columns)} separated by {self.delimiter!r}",
+                f"The header of {self.name} has {', and '.join(problems)}",
+                hint=f"Separated by {self.delimiter!r} it has: {', '.join(header) or 'nothing'}",
                 missing=missing,
                 unknown=unknown,
             )

@@ -14,9 +14,12 @@ import pytest
 
 from graph_crm.errors import InvalidInput
 from graph_crm.graph.database import Database
-from graph_crm.importing.own_fields import FIELDS
-from graph_crm.importing.own_format import JsonLines, import_files, read_mapping
+from graph_crm.importing.own_fields import EVENT_TYPES, FIELDS
+from graph_crm.importing.own_format import JsonLines, import_files, prepared
+from graph_crm.importing.own_mapping import Mapping, read_mapping
 from graph_crm.importing.reading import DelimitedFile
+from graph_crm.parties.commands import OrganizationDetails, PersonDetails
+from graph_crm.parties.service import PartyService
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "importing.md"
 BEGIN, END = re.compile(r"<!-- properties:.*?-->\n", re.DOTALL), "<!-- end of properties -->"
@@ -28,12 +31,21 @@ def property_tables() -> str:
     for kind, fields in FIELDS.items():
         shown = "; ".join(f"`{name}`{'*' if field.required else ''} {field.meaning}" for name, field in fields.items())
         lines.append(f"| `{kind}` | {shown} |")
-    return "\n".join([*lines, "", ""])
+    types = ", ".join(f"`{name}`" for name in EVENT_TYPES)
+    return "\n".join([*lines, "", f"The types of events: {types}.", "", ""])
 
 
 def documented_files() -> dict[str, str]:
     """The files of the document: a line with the name, then a fenced block."""
     return dict(re.findall(r"^`([\w.]+)`:\n\n```\w+\n(.*?)```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL))
+
+
+def test_the_document_explains_every_key_at_the_top() -> None:
+    text = DOCUMENT.read_text()
+    table = text[text.index("Keys at the top") : text.index("Keys of a file entry")]
+    assert set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (.*?) \|", table, re.MULTILINE)))) == set(
+        Mapping.model_fields
+    )
 
 
 @pytest.fixture
@@ -108,11 +120,39 @@ async def test_a_link_to_an_unknown_account_rejects_its_row_as_loaded_in_part(
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('kind = "person"', 'kind = "persona"', "file.0.kind"),
-        ('kind = "person"', 'kind = "person"\ncolour = "red"', "file.0.colour"),
+        (
+            'kind = "person"',
+            'kind = "persona"',
+            r"mapping\.toml: file 1 \(customers\.csv\), kind: 'persona' is not known",
+        ),
+        (
+            'kind = "person"',
+            'kind = "person"\ncolour = "red"',
+            r"mapping\.toml: file 1 \(customers\.csv\), colour: is no key",
+        ),
+        ('source = "core-banking"', "source = 7", r"mapping\.toml: source: must be a text in quotes"),
+        ('source = "core-banking"', "", r"mapping\.toml: source: is missing"),
+        ('path = "contracts.csv"', "path = 3", r"mapping\.toml: file 3, path: must be a text"),
+        ('kind = "PHONE"', 'kind = "FAX"', r"file 2 \(customers\.csv\), constants\.kind: 'FAX' is not one of PHONE"),
+        ('usage = "MOBILE"', "usage = 1979-05-27", r"file 2 \(customers\.csv\), constants\.usage: must be a text"),
+        ('K = "FEMALE"', 'K = "WOMAN"', r"file 1 \(customers\.csv\), values\.sex\.K: 'WOMAN' is not one of FEMALE"),
+        (
+            'balance = "atm_balance_check"',
+            'balance = "atm_look"',
+            r"values\.type\.balance: 'atm_look' is not one of app",
+        ),
+        ('currency = "PLN"', "", r"file 3 \(contracts\.csv\): amount needs a currency"),
+        ('currency = "PLN"', 'currency = "ZZZ"', r"mapping\.toml: currency: is no currency"),
+        ('country = "PL"  ', 'country = "Poland"  ', r"mapping\.toml: country: is no country"),
+        ('id_prefix = "acme:"', 'id_prefix = "a b"', r"mapping\.toml: id_prefix: is no usable identifier"),
+        (
+            'date_format = "%d.%m.%Y"',
+            'date_format = "%q"',
+            r"file 1 \(customers\.csv\), date_format: '%q' is no format",
+        ),
         ('givenName = "FIRST"', 'firstName = "FIRST"', "a person has no property firstName"),
         ('{ id = "CUST_NO", givenName', "{ givenName", "a person needs id"),
-        ('sex = "SEX"', 'sex = "GENDER"', r"header of customers\.csv"),
+        ('sex = "SEX"', 'sex = "GENDER"', r"The header of customers\.csv has no column GENDER$"),
         ('path = "visits.jsonl"', 'path = "visitors.jsonl"', r"visitors\.jsonl is missing"),
         ('currency = "PLN"', 'currency = "zloty"', "currency"),
         ("format = 1", "format = ", "can't be read"),
@@ -126,6 +166,71 @@ async def test_a_wrong_mapping_is_one_clear_error_before_anything_is_written(
     with pytest.raises(InvalidInput, match=message):
         await import_files(empty_database, example)
     assert await empty_database.read("MATCH (n:Party) RETURN n") == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        ('sex = "SEX"', 'sex = "GENDER"', "Separated by ';' it has: CUST_NO, FIRST, LAST, BORN, SEX, CITY, MOBILE"),
+        ('kind = "person"', 'kind = "person"\ncolour = "red"', "There is: path, kind"),
+        ('source = "core-banking"', 'sauce = "core-banking"\nsource = "x"', "There is: format, source"),
+        ('kind = "person"', 'kind = "persona"', "'person', 'organization'"),
+        ('currency = "PLN"', "", 'Write currency = "EUR" at the top'),
+    ],
+)
+def test_a_wrong_mapping_says_what_to_write(example: Path, old: str, new: str, hint: str) -> None:
+    change(example, old, new)
+    with pytest.raises(InvalidInput) as refused:
+        prepared(example)
+    assert hint in (refused.value.hint or "")
+    assert "pydantic" not in refused.value.message
+
+
+def test_a_mapping_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"^There is no mapping file .*nowhere\.toml$"):
+        prepared(tmp_path / "nowhere.toml")
+    with pytest.raises(InvalidInput, match="is not a file"):
+        prepared(tmp_path)
+
+
+async def test_no_currency_is_needed_where_no_amount_is_without_its_own(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    rows = {
+        "person": [GOOD["person"]],
+        "product": [{**GOOD["product"], "currency": "PLN"}],
+        "agreement": [{**GOOD["agreement"]}, {**GOOD["agreement"], "id": "41", "amount": "1", "currency": "CHF"}],
+        "movement": [
+            {**GOOD["movement"], "currency": "CHF"},
+            {**GOOD["movement"], "id": "51", "currency": ""},
+            {**GOOD["movement"], "id": "52", "currency": "ZZZ"},
+        ],
+    }
+    path = write_rows(tmp_path, rows)
+    path.write_text(path.read_text().replace('currency = "EUR"\n', "", 1))
+    report = await import_files(empty_database, path, reject_path=tmp_path / "r.jsonl")
+    reasons = [json.loads(line)["reason"] for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert reasons == ["currency: is missing, and there is amount", "currency: is no currency"]
+    assert report.rejected == 2
+    rows_found = await empty_database.read("MATCH (a:Agreement) RETURN a.id AS id, a.currency AS currency ORDER BY id")
+    assert [tuple(row.values()) for row in rows_found] == [("t:4", "PLN"), ("t:41", "CHF")]
+
+
+async def test_an_imported_party_has_the_search_text_that_the_platform_would_give_it(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    organization = {**GOOD["organization"], "registrationNumber": "PL-5260001246", "identifiers": "X-1234567|KRS 99"}
+    phone = {"party": "2", "kind": "PHONE", "value": "602 123 456"}
+    rows = {"person": [GOOD["person"]], "organization": [organization], "contact_point": [GOOD["contact_point"], phone]}
+    await import_files(empty_database, write_rows(tmp_path, rows))
+    texts = "MATCH (p:Party) WHERE p.id STARTS WITH 't:' RETURN p.id AS id, p.searchText AS text ORDER BY id"
+    imported = [tuple(row.values()) for row in await empty_database.read(texts)]
+    assert "t1 " in f"{imported[0][1]} "
+    assert {"t2", "5260001246", "602123456"} <= set(imported[1][1].split())
+    service = PartyService(empty_database)  # a change that changes nothing writes the text anew
+    await service.update_person("t:1", PersonDetails(segment="A"))
+    await service.update_organization("t:2", OrganizationDetails(segment="A"))
+    assert [tuple(row.values()) for row in await empty_database.read(texts)] == imported
 
 
 GOOD: dict[str, dict[str, str]] = {
@@ -193,6 +298,10 @@ async def test_every_kind_is_loaded_whatever_the_order_of_the_files(empty_databa
         ("event", {"at": "0001-01-01T00:00:00+23:00"}, "at"),
         ("event", {"at": "9999-12-31T23:59:59-23:00"}, "at"),
         ("event", {"type": "Log In"}, "type"),
+        ("event", {"type": "moon_landing"}, "type: 'moon_landing' is not one of application_abandoned"),
+        ("event", {"at": "2150-01-01T00:00:00Z"}, "lies in the future"),
+        ("interaction", {"at": "2150-01-01T00:00:00Z"}, "lies in the future"),
+        ("movement", {"currency": "ZZZ"}, "currency: is no currency"),
         ("event", {"agreement": "99"}, "unknown Agreement"),
         ("interaction", {"channel": "PIGEON"}, "channel"),
     ],
