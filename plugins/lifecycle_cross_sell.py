@@ -1,11 +1,12 @@
 """Cross-selling along a customer's life with the bank: loan -> current account -> card -> SMS informing.
 
-These rules need no event: they are asked in a scan. Nobody with an agreement in default is approached.
+These rules need no event: they are asked in a scan. They speak to people, not to companies. Nobody with an
+agreement in default is approached.
 """
 
 from __future__ import annotations
 
-from graph_crm.rules import Rule, days, holds, hookimpl, in_default
+from graph_crm.rules import Rule, days, holds, hookimpl, in_default, is_person
 
 LONG_ENOUGH = days(90)
 
@@ -21,7 +22,7 @@ def rules() -> list[Rule]:
         Rule(
             id="loan_to_current_account",
             title="A current account for those who only borrow",
-            when=loan_for_a_while & ~current_account & ~in_default(),
+            when=is_person() & loan_for_a_while & ~current_account & ~in_default(),
             offer="CURRENT_ACCOUNT",
             channels=["PHONE", "BRANCH", "ONLINE"],
             reasons="You have had a loan here for {days_held} days: an account with us makes paying it simple.",
@@ -30,7 +31,7 @@ def rules() -> list[Rule]:
         Rule(
             id="loan_to_credit_card",
             title="A credit card for those who borrow and bank with us",
-            when=loan_for_a_while & current_account & ~any_card & ~in_default(),
+            when=is_person() & loan_for_a_while & current_account & ~any_card & ~in_default(),
             offer="CREDIT_CARD",
             channels=["PHONE", "ONLINE"],
             reasons="You have repaid your loan well for {days_held} days and have no card on your account yet.",
@@ -39,7 +40,12 @@ def rules() -> list[Rule]:
         Rule(
             id="deposit_to_card",
             title="A card for those who save with us",
-            when=holds(family="DEPOSIT", role="OWNER", for_at_least=LONG_ENOUGH) & ~any_card & ~in_default(),
+            when=(
+                is_person()
+                & holds(family="DEPOSIT", role="OWNER", for_at_least=LONG_ENOUGH)
+                & ~any_card
+                & ~in_default()
+            ),
             offer="CARD_CLASSIC",
             channels=["ONLINE", "BRANCH"],
             reasons="You have had a deposit with us for {days_held} days and have no card yet.",
@@ -47,7 +53,7 @@ def rules() -> list[Rule]:
         Rule(
             id="card_to_sms_info",
             title="SMS informing for cardholders",
-            when=any_card & ~holds("SMS_INFO") & ~in_default(),
+            when=is_person() & any_card & ~holds("SMS_INFO") & ~in_default(),
             offer="SMS_INFO",
             channels=["SMS", "ONLINE"],
             reasons="A message after every payment keeps your card safe.",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +36,8 @@ def list_rules(
     from graph_crm.settings import load
 
     settings = load()
-    book = bootstrap.rules(settings)
+    with _quiet("graph_crm.rules.manager"):
+        book = bootstrap.rules(settings)
     activity = run(_activity(book)) if counters else {}
     rows = [
         {
@@ -62,6 +66,18 @@ def list_rules(
             say(f"Plugin {one.name} ({one.state}, {one.origin}): hooks {', '.join(one.hooks) or 'none'}")
     for problem in book.problems:
         note(f"Problem: {problem}")
+
+
+@contextmanager
+def _quiet(logger: str) -> Iterator[None]:
+    """Without the warnings and errors of a logger, which the caller prints in its own words."""
+    silenced = logging.getLogger(logger)
+    before = silenced.level
+    silenced.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        silenced.setLevel(before)
 
 
 async def _activity(book: RuleBook) -> dict[str, RuleActivity]:
@@ -104,7 +120,7 @@ def check(
 
     chosen = paths or load().plugin_folders
     known = Known(products(catalogue), frozenset(one.name for one in standard_catalogue()))
-    findings = check(chosen, known)
+    findings = check(chosen, known, beside=load().plugin_folders)
     if as_json:
         print_json(
             [
@@ -135,7 +151,8 @@ def new(
     made = new(name, folder or load().plugins_dir or Path.cwd())
     say(str(made.plugin))
     say(str(made.test))
-    note(f"Try it: python -m pytest {made.test}\nCheck it: graph-crm rules check {made.plugin}")
+    note(f"Try it (pytest: `make develop` or `pip install pytest`): python -m pytest {made.test}")
+    note(f"Check it: graph-crm rules check {made.plugin}")
 
 
 @app.command()
@@ -151,8 +168,11 @@ def candidates(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List whom a rule would approach, and why. Contacts nobody, and writes nothing without --record."""
-    found, recorded = run(_candidates(rule, as_of, record=record))
+    """List whom a rule would approach, and why. Contacts nobody, and writes nothing without --record.
+
+    A rule with on_event is asked about those who did such a thing in the last day; --as-of DAY: on that day.
+    """
+    found, recorded, events = run(_candidates(rule, as_of, record=record))
     if record:
         note(f"{recorded} decisions with an offer stored.")
     if as_json:
@@ -160,18 +180,23 @@ def candidates(
         return
     print_table(["party", "reasons"], [[one.party, "; ".join(one.reasons)] for one in found])
     note(f"{len(found)} customers.")
+    if events:
+        when = f"on {as_of.date()}" if as_of else "in the last day (--as-of DAY: on that day)"
+        note(f"Only who did {' or '.join(events)} {when} was considered: the rule is asked at this event.")
 
 
-async def _candidates(rule: str, as_of: datetime | None, *, record: bool) -> tuple[list[Candidate], int]:
+async def _candidates(
+    rule: str, as_of: datetime | None, *, record: bool
+) -> tuple[list[Candidate], int, tuple[str, ...]]:
     from graph_crm import bootstrap
     from graph_crm.decisions.service import DecisionService
     from graph_crm.settings import load
 
     settings = load()
     book = bootstrap.rules(settings)
-    book.rule(rule)  # an unknown rule is told before a database is started
+    events = book.rule(rule).rule.events  # an unknown rule is told before a database is started
     async with bootstrap.connected(settings) as database:
         service = DecisionService(database, book)
         day = as_of.date() if as_of else None
         found = [one async for one in service.candidates(rule, day)]
-        return found, await service.record_candidates(rule, day) if record else 0
+        return found, await service.record_candidates(rule, day) if record else 0, events

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import orjson
@@ -16,14 +16,17 @@ from graph_crm.decisions.gates import Catalogue, Sold
 from graph_crm.decisions.pipeline import Outcome, decide
 from graph_crm.errors import InvalidInput, RuleError
 from graph_crm.graph.database import Database, Transaction
-from graph_crm.rules.conditions import scan
+from graph_crm.rules.conditions import any_did, scan
 from graph_crm.rules.manager import BookedRule, RuleBook
-from graph_crm.rules.snapshot import EventFact, end_of
+from graph_crm.rules.periods import days
+from graph_crm.rules.snapshot import EventFact, Snapshot, end_of
 
 BATCH = 500
 """So many customers are read and judged at a time in a scan."""
 WRITE_BATCH = 50
 """So many decisions of a scan are stored in one transaction."""
+JUST_NOW = days(1)
+"""A scan asks a rule with ``on_event`` about those who did such a thing so long ago at most."""
 SCAN_SECONDS = 300.0
 TOPIC = "event.recorded"
 
@@ -90,7 +93,8 @@ class DecisionService:
         """Whom the rule would approach as of the end of a day (now when not given), by customer id.
 
         The customers are found by the rule's Cypher, batch by batch judged again on their snapshots and led through
-        the gates: who is dropped there is not named. A rule that is off or in shadow is tried all the same.
+        the gates: who is dropped there is not named. A rule that is off or in shadow is tried all the same. A rule
+        with ``on_event`` would approach only those who did such a thing in the last day, and is asked at the last one.
         """
         booked = self.book.rule(rule_id)
         trial = BookedRule(booked.rule, booked.plugin, "on", booked.counters)
@@ -129,14 +133,19 @@ class DecisionService:
 
     async def _scan(self, booked: BookedRule, as_of: dt.date | None) -> AsyncIterator[list[Outcome]]:
         now = self._clock() if as_of is None else end_of(as_of)
-        fragment = scan(booked.rule.when, now)
+        rule, needs, when = booked.rule, self.book.needs, booked.rule.when
+        if rule.events:
+            happened = any_did(rule.events, within=JUST_NOW)
+            when, needs = when & happened, needs | happened.needs()
+        fragment = scan(when, now)
         rows = await self._database.read(fragment.text, fragment.parameters, timeout=SCAN_SECONDS)
         ids = [row["id"] for row in rows]
         del rows
         catalogue = await _catalogue(self._database.read)
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
-            customers = await snapshots.load(self._database.read, batch, now=now, needs=self.book.needs)
+            customers = await snapshots.load(self._database.read, batch, now=now, needs=needs)
+            customers = [replace(one, trigger=_last(one, rule.events)) for one in customers]
             yield decide(self.book, [booked], customers, catalogue, hooks=False)
 
     @staticmethod
@@ -166,6 +175,11 @@ class DecisionService:
             },
         )
         return rows[0]["id"] if rows else None
+
+
+def _last(snapshot: Snapshot, types: Sequence[str]) -> EventFact | None:
+    """The last event of one of these types; None: there is none, or the rule waits for none."""
+    return max((one for one in snapshot.events if one.type in types), key=lambda one: one.at, default=None)
 
 
 async def _catalogue(read: snapshots.Reader) -> Catalogue:

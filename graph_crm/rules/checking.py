@@ -16,11 +16,8 @@ from graph_crm.rules.conditions.holdings import Holds, InDefault
 from graph_crm.rules.conditions.parties import RelatedTo
 from graph_crm.rules.hookspecs import PROJECT, hook_names
 from graph_crm.rules.loader import ANYTHING, describe, import_file, line_in, plugin_files
-from graph_crm.rules.results import Rule, placeholders
-from graph_crm.rules.source import Finding, read_source
-
-NUMBERS = ("days_held", "amount", "events", "contacts", "age", "related")
-"""The numbers that conditions give, to be named in braces in a reason."""
+from graph_crm.rules.results import Rule, filled_in, placeholders
+from graph_crm.rules.source import Finding, answer_line, read_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +29,32 @@ class Known:
     events: frozenset[str] = frozenset()
 
 
-def check(paths: Iterable[Path], known: Known) -> list[Finding]:
+def check(paths: Iterable[Path], known: Known, *, beside: Iterable[Path] = ()) -> list[Finding]:
     """What is wrong in these files and folders, by file and line; empty: nothing.
 
-    A file that reads well is imported and its rules are built, as the platform does it. Raises RuleError for a path
-    that is not there.
+    A file that reads well is imported and its rules are built, as the platform does it. ``beside``: folders of plugins
+    that are in force as well: their rules' ids are taken, their own mistakes not looked for. Raises RuleError for a
+    path that is not there.
     """
     findings: list[Finding] = []
-    rules: dict[str, tuple[Path, int]] = {}
-    for file in _files(paths):
+    files = _files(paths)
+    rules = _taken(beside, {file.resolve() for file in files})
+    for file in files:
         found = read_source(file)
         if not any(one.stops_import for one in found):
             found += _loaded(file, known, rules)
         findings += _once_a_line(found)
     return findings
+
+
+def _taken(folders: Iterable[Path], checked: set[Path]) -> dict[str, tuple[Path, int]]:
+    """The rules that other plugins have: where each is, by id. What can't be loaded takes no id."""
+    rules: dict[str, tuple[Path, int]] = {}
+    for folder in folders:
+        for file in plugin_files(folder):
+            if file.resolve() not in checked and not any(one.stops_import for one in read_source(file)):
+                _loaded(file, Known({}), rules)
+    return rules
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:
@@ -63,9 +72,9 @@ def _files(paths: Iterable[Path]) -> list[Path]:
 def _once_a_line(findings: list[Finding]) -> list[Finding]:
     """The first finding of each line and code; what the import says about a line that was found before adds nothing."""
     kept: dict[tuple[int, str], Finding] = {}
-    lines = {one.line for one in findings if one.code != "LOAD"}
+    read = [one for one in findings if one.code != "LOAD"]
     for one in findings:
-        if one.code != "LOAD" or one.line not in lines:
+        if one.code != "LOAD" or not any(earlier.covers(one.line) for earlier in read):
             kept.setdefault((one.line, one.message), one)
     return sorted(kept.values(), key=lambda one: (one.line, one.code))
 
@@ -80,16 +89,15 @@ def _loaded(file: Path, known: Known, seen: dict[str, tuple[Path, int]]) -> list
         function = getattr(module, name, None)
         if not inspect.isfunction(function) or not hasattr(function, f"{PROJECT}_impl"):
             continue
-        line = function.__code__.co_firstlineno
-        if name == "rules":
-            findings += _rules(file, line, function, known, seen)
+        if name == "rules" and not inspect.signature(function).parameters:  # else the reader has complained
+            findings += _rules(file, answer_line(file, name) or 1, function, known, seen)
     return findings
 
 
-def _load_error(file: Path, error: BaseException) -> Finding:
+def _load_error(file: Path, error: BaseException, line: int = 1) -> Finding:
     hint = error.hint if isinstance(error, RuleError) else None
     message = error.message if isinstance(error, RuleError) else describe(error)
-    return Finding(file, line_in(error, file) or 1, "LOAD", message, hint)
+    return Finding(file, line_in(error, file) or line, "LOAD", message, hint)
 
 
 def _rules(file: Path, line: int, function: object, known: Known, seen: dict[str, tuple[Path, int]]) -> list[Finding]:
@@ -98,12 +106,12 @@ def _rules(file: Path, line: int, function: object, known: Known, seen: dict[str
     try:
         answer = function()
     except ANYTHING as error:
-        return [_load_error(file, error)]
+        return [_load_error(file, error, line)]
     if not isinstance(answer, list | tuple) or not all(isinstance(one, Rule) for one in answer):
         return [Finding(file, line, "TYPE", f"rules() must return a list of Rule, not {answer!r}")]
     findings: list[Finding] = []
     for rule in answer:
-        at = rule.place.line if rule.place.file == str(file) else line
+        at = rule.place.line if rule.place.file == str(file.absolute()) else line
         earlier = seen.setdefault(rule.id, (file, at))
         if earlier != (file, at):
             where = f"{earlier[0]}:{earlier[1]}"
@@ -151,10 +159,14 @@ def _reason_faults(rule: Rule, text: str) -> list[tuple[str, str, str | None]]:
         names = placeholders(text)
     except ValueError as error:
         return [("REASON", f"rule {rule.id}: the braces in a reason don't match: {error}", "Write {{ for a brace.")]
+    given = rule.when.numbers(passed=True)
+    known = f"They give: {', '.join(sorted(given))}." if given else "They give none: write a sentence without braces."
+    missing = [name for name in names if name not in given]
+    if not missing and filled_in(text, dict.fromkeys(given, 1.5) | dict.fromkeys(given - {"amount"}, 1)) is None:
+        message = f"rule {rule.id}: a number can't be shown as this reason asks"
+        return [("REASON", message, "Write its name alone, as in {days_held}.")]
     return [
-        ("REASON", f"rule {rule.id}: no condition gives the number {{{name}}}", f"Known: {', '.join(NUMBERS)}.")
-        for name in names
-        if name not in NUMBERS
+        ("REASON", f"rule {rule.id}: none of its conditions gives the number {{{name}}}", known) for name in missing
     ]
 
 

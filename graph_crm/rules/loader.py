@@ -64,6 +64,7 @@ def load_file(file: Path) -> Found:
 
 def import_file(file: Path) -> object:
     """Import one plugin file anew, under a name that can't meet another module's. Raises what the file raises."""
+    file = file.absolute()  # as tracebacks and `Rule.place` name it, however it was named here
     module_name = MODULE_PREFIX + file.stem
     spec = importlib.util.spec_from_file_location(module_name, file)
     if spec is None or spec.loader is None:
@@ -92,12 +93,13 @@ def describe(error: BaseException, file: Path | None = None) -> str:
 
 def line_in(error: BaseException, file: Path) -> int | None:
     """The last line of ``file`` that was running when ``error`` arose."""
-    if isinstance(error, SyntaxError) and error.filename == str(file):
+    name = str(file.absolute())
+    if isinstance(error, SyntaxError) and error.filename == name:
         return error.lineno
     line = None
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(file):
+        if trace.tb_frame.f_code.co_filename == name:
             line = trace.tb_lineno
         trace = trace.tb_next
     return line

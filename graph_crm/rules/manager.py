@@ -18,7 +18,7 @@ from graph_crm.rules.hookspecs import PROJECT, Hooks
 from graph_crm.rules.loader import ANYTHING, Found, describe, find
 from graph_crm.rules.results import MODES, Mode, Proposal, Rule, Veto
 from graph_crm.rules.snapshot import Snapshot
-from graph_crm.rules.verdicts import Verdict
+from graph_crm.rules.verdicts import Reason, Verdict
 
 FAILURES_UNTIL_SUSPENDED = 5
 """So many failures in a row suspend a plugin; one success in between starts the count anew."""
@@ -170,10 +170,16 @@ class RuleBook:
 
     def rule(self, rule_id: str) -> BookedRule:
         """The rule ``rule_id``. Raises RuleError naming those that exist."""
-        if rule_id not in self._booked:
-            known = ", ".join(sorted(self._booked)) or "none"
-            raise RuleError(f"There is no rule {rule_id}.", hint=f"Rules: {known}.")
-        return self._booked[rule_id]
+        if rule_id in self._booked:
+            return self._booked[rule_id]
+        hint = f"Rules: {', '.join(sorted(self._booked)) or 'none'}."
+        imperative = [one.name for one in self.plugins if "propose" in one.hooks]
+        if imperative:
+            hint += (
+                f" What the hook propose gives (of {', '.join(imperative)}) is asked at events only: record such an "
+                "event, or try it in a test."
+            )
+        raise RuleError(f"There is no rule {rule_id}.", hint=hint)
 
     def caring_for(self, event: str) -> list[BookedRule]:
         """The rules that are asked when an event of this type comes, those that are off left out."""
@@ -194,7 +200,7 @@ class RuleBook:
         for snapshot in snapshots:
             counters.evaluated += 1
             try:
-                verdict = _verdict(rule.when.check(snapshot))
+                verdict = _said(rule, _verdict(rule.when.check(snapshot)))
                 proposal = _proposal(booked, snapshot, verdict) if verdict.passed else None
             except ANYTHING as error:
                 counters.failed += 1
@@ -309,6 +315,13 @@ def _verdict(value: object) -> Verdict:
     if not isinstance(value, Verdict):
         raise RuleError(f"A condition gives a Verdict, not {value!r}.")
     return value
+
+
+def _said(rule: Rule, verdict: Verdict) -> Verdict:
+    """Not known instead of yes, when a number is missing in every sentence: nobody is contacted without a reason."""
+    if not verdict.passed or rule.sentences(verdict):
+        return verdict
+    return Verdict(None, (Reason("SENTENCE_UNKNOWN", "every reason names a number not known here"), *verdict.reasons))
 
 
 def _proposal(booked: BookedRule, snapshot: Snapshot, verdict: Verdict) -> Proposal:

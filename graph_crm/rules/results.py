@@ -87,9 +87,9 @@ class Rule:
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
     def sentences(self, verdict: Verdict) -> tuple[str, ...]:
-        """The reasons in words, with the numbers of this customer filled in."""
-        numbers = verdict.numbers
-        return tuple(_filled(text, numbers) for text in self.reasons)
+        """The reasons in words, with the numbers of this customer; those that lack a number are left out."""
+        filled = (filled_in(text, verdict.numbers) for text in self.reasons)
+        return tuple(text for text in filled if text is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,16 +201,9 @@ def placeholders(text: str) -> tuple[str, ...]:
     return tuple(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
 
 
-def _filled(text: str, numbers: Mapping[str, Any]) -> str:
+def filled_in(text: str, numbers: Mapping[str, Any]) -> str | None:
+    """The sentence with its numbers; None when one is not known or can't be shown as it is asked for."""
     try:
-        return text.format_map(_Shown(numbers))
-    except (ValueError, IndexError, AttributeError):
-        return text
-
-
-class _Shown(dict[str, Any]):
-    """A number that is not known is shown by three dots, not by an error in front of a customer."""
-
-    def __missing__(self, key: str) -> str:
-        del key
-        return "..."
+        return text.format_map(numbers)
+    except (LookupError, ValueError, TypeError, AttributeError):
+        return None

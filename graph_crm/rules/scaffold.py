@@ -15,7 +15,7 @@ _PLUGIN = Template('''"""Say in one sentence whom this offers what, and why."""
 
 from __future__ import annotations
 
-from graph_crm.rules import Rule, days, hookimpl, holds, in_default
+from graph_crm.rules import Rule, days, hookimpl, holds, in_default, is_person
 
 
 @hookimpl
@@ -26,7 +26,8 @@ def rules() -> list[Rule]:
             id="$name",
             title="A credit card for account holders of half a year",
             when=(
-                holds(family="CURRENT_ACCOUNT", role="OWNER", for_at_least=days(180))
+                is_person()
+                & holds(family="CURRENT_ACCOUNT", role="OWNER", for_at_least=days(180))
                 & ~holds(family="CARD")
                 & ~in_default()
             ),

@@ -42,6 +42,8 @@ class Finding:
     """SYNTAX, IMPORT, OUTSIDE, CLOCK, HOOK, RULE, PRODUCT, EVENT, DUPLICATE, NEVER, REASON, TYPE or LOAD."""
     message: str
     hint: str | None = None
+    inside: tuple[int, int] | None = None
+    """First and last line of the whole call that is wrong."""
 
     @property
     def stops_import(self) -> bool:
@@ -49,7 +51,12 @@ class Finding:
         return self.code in ("SYNTAX", "IMPORT", "OUTSIDE")
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.code}: {self.message}" + (f" {self.hint}" if self.hint else "")
+        stop = "" if not self.hint or self.message.endswith((".", "?", "!")) else "."
+        return f"{self.file}:{self.line}: {self.code}: {self.message}{stop}" + (f" {self.hint}" if self.hint else "")
+
+    def covers(self, line: int) -> bool:
+        """Whether what goes wrong in this line when the file is run has been found here."""
+        return line == self.line or (self.inside is not None and self.inside[0] <= line <= self.inside[1])
 
 
 def read_source(file: Path) -> list[Finding]:
@@ -67,6 +74,15 @@ def read_source(file: Path) -> list[Finding]:
     return reader.findings
 
 
+def answer_line(file: Path, hook: str) -> int | None:
+    """The line of the last ``return`` of a hook, where its answer is written; that of its ``def`` without one."""
+    for node in ast.parse(file.read_bytes(), str(file)).body:
+        if isinstance(node, ast.FunctionDef) and node.name == hook:
+            returns = [one.lineno for one in ast.walk(node) if isinstance(one, ast.Return)]
+            return max(returns, default=node.lineno)
+    return None
+
+
 def _names() -> str:
     return ", ".join(hook_names())
 
@@ -78,8 +94,11 @@ class _Reader(ast.NodeVisitor):
         self.hooks: list[str] = []
         self._depth = 0
 
-    def say(self, node: ast.AST, code: str, message: str, hint: str | None = None) -> None:
-        self.findings.append(Finding(self.file, getattr(node, "lineno", 1), code, message, hint))
+    def say(
+        self, node: ast.AST, code: str, message: str, hint: str | None = None, *, inside: ast.Call | None = None
+    ) -> None:
+        span = (inside.lineno, inside.end_lineno or inside.lineno) if inside else None
+        self.findings.append(Finding(self.file, getattr(node, "lineno", 1), code, message, hint, span))
 
     def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -134,20 +153,21 @@ class _Reader(ast.NodeVisitor):
 
     def _rule(self, node: ast.Call) -> None:
         if node.args:
-            self.say(node, "RULE", "Rule takes named arguments only", "Rule(id=..., title=..., when=..., ...)")
+            self.say(node, "RULE", "Rule takes named arguments only", "Rule(id=..., title=..., when=...)", inside=node)
         given = {one.arg: one.value for one in node.keywords if one.arg}
         spread = any(one.arg is None for one in node.keywords)
         for name in RULE_REQUIRED:
             if name not in given and not spread:
-                self.say(node, "RULE", f"the rule has no {name}")
+                self.say(node, "RULE", f"the rule has no {name}", inside=node)
         for name in set(given) - set(RULE_FIELDS):
             close = difflib.get_close_matches(name, RULE_FIELDS, n=1)
             hint = f"Did you mean {close[0]}?" if close else f"It has: {', '.join(RULE_FIELDS)}."
-            self.say(given[name], "RULE", f"a rule has no {name}", hint)
+            self.say(given[name], "RULE", f"a rule has no {name}", hint, inside=node)
         when = given.get("when")
         for part in ast.walk(when) if when is not None else ():
             if isinstance(part, ast.BoolOp) or (isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.Not)):
-                self.say(part, "RULE", "conditions don't combine with and, or, not", "Use &, | and ~.")
+                text = "conditions don't combine with and, or, not"
+                self.say(part, "RULE", text, "Use &, | and ~.", inside=node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         self._function(node)

@@ -66,6 +66,50 @@ async def test_a_candidate_comes_with_sentences_and_the_facts_they_rest_on(bank:
     assert "holds CASH_LOAN since 2026-01-01 (151 days)" in first.reasons
 
 
+@pytest.fixture
+async def at_the_atm(bank: Database) -> Database:
+    """Of the borrowers 0 looked at the balance on the day and before, 1 the day before, 2 on the day after."""
+    await bank.execute(
+        """
+        CREATE (:Product {code: 'SMALL_LOAN', name: 'Small loan', familyCode: 'LOAN', active: true})
+        WITH 1 AS _
+        UNWIND [['p00', '2026-05-31T10:00:00Z'], ['p00', '2026-06-01T10:00:00Z'], ['p01', '2026-05-31T23:00:00Z'],
+          ['p02', '2026-06-02T00:00:00Z']] AS row
+        MATCH (p:Party {id: row[0]})
+        CREATE (p)-[:DID]->(:Event {id: 'at ' + row[1], type: 'atm_balance_check', at: datetime(row[1])})
+        """
+    )
+    return bank
+
+
+async def test_a_rule_with_an_event_lists_only_those_who_did_it_on_that_day(at_the_atm: Database):
+    decisions = service(at_the_atm)
+    (found,) = [one async for one in decisions.candidates("atm_balance_loan", DAY)]
+    assert found.party == "p00"
+    assert found.reasons[0].startswith("You checked your balance at an ATM")
+    assert await parties(service(at_the_atm), "loan_to_credit_card") == EXPECTED
+
+
+async def test_without_a_day_the_last_24_hours_count(at_the_atm: Database):
+    now = dt.datetime(2026, 6, 1, 9, 30, tzinfo=dt.UTC)
+    decisions = DecisionService(at_the_atm, RuleBook(SHIPPED), clock=lambda: now)
+    assert [one.party async for one in decisions.candidates("atm_balance_loan")] == ["p00", "p01"]
+
+
+async def test_such_a_rule_is_asked_at_the_last_event(at_the_atm: Database):
+    seen = {}
+
+    class Plugin:
+        @hookimpl
+        def veto(self, snapshots):
+            seen.update({one.id: one.trigger.id for one in snapshots if one.trigger})
+            return []
+
+    assert await parties(service(at_the_atm, Plugin()), "atm_balance_loan") == ["p00"]
+    assert seen == {"p00": "at 2026-06-01T10:00:00Z"}
+    assert await service(at_the_atm).record_candidates("atm_balance_loan", DAY) == 1
+
+
 async def test_a_veto_of_another_plugin_counts_in_a_scan(bank: Database):
     class Plugin:
         @hookimpl

@@ -52,7 +52,11 @@ RULE_LINE = 5
         (HEAD + "@hookimpl\nasync def veto(snapshots):\n    return []\n", 3, "HOOK", "must not be async"),
         (HEAD + "def rules():\n    return []\n", 2, "HOOK", "not marked"),
         (HEAD, 1, "HOOK", "implements no hook"),
-        (HEAD + "@hookimpl\ndef rules():\n    return None\n", 2, "TYPE", "list of Rule"),
+        (HEAD + "@hookimpl\ndef rules():\n    return None\n", 4, "TYPE", "list of Rule"),
+        (HEAD + "@hookimpl\ndef rules():\n    return 'a rule'\n", 4, "TYPE", "list of Rule"),
+        (HEAD + "@hookimpl\ndef rules():\n    pass\n", 3, "TYPE", "list of Rule"),
+        (HEAD + "@hookimpl\ndef rules():\n    x = 1\n    raise ValueError('no')\n", 5, "LOAD", "no"),
+        (HEAD + "@hookimpl\ndef rules(snapshots):\n    return []\n", 3, "HOOK", "not given snapshots"),
         (rule(id=""), RULE_LINE, "RULE", "has no id"),
         (rule(reasons=""), RULE_LINE, "RULE", "has no reasons"),
         (rule(", reason='x'"), RULE_LINE, "RULE", "has no reason"),
@@ -76,6 +80,10 @@ RULE_LINE = 5
         ),
         (rule(reasons="'for {day_held} days'"), RULE_LINE, "REASON", "day_held"),
         (rule(reasons="'for {days_held days'"), RULE_LINE, "REASON", "braces"),
+        (rule(reasons="'{events} times'"), RULE_LINE, "REASON", "none of its conditions gives the number {events}"),
+        (rule(when="~holds('CASH_LOAN')", reasons="'{days_held}'"), RULE_LINE, "REASON", "{days_held}"),
+        (rule(reasons="'for {} days'"), RULE_LINE, "REASON", "{}"),
+        (rule(reasons="'for {days_held:%d} days'"), RULE_LINE, "REASON", "can't be shown"),
     ],
 )
 def test_a_mistake_is_found_with_its_line(tmp_path: Path, source: str, line: int, code: str, said: str):
@@ -85,6 +93,90 @@ def test_a_mistake_is_found_with_its_line(tmp_path: Path, source: str, line: int
     assert [(one.line, one.code) for one in findings] == [(line, code)], [str(one) for one in findings]
     assert said in findings[0].message
     assert str(findings[0]).startswith(f"{file}:{line}: {code}: ")
+
+
+TWO_RULES = """from graph_crm.rules import Rule, age_between, days, did, hookimpl, holds, in_segment
+
+
+@hookimpl
+def rules():
+    return [
+        Rule(
+            id="first", title="t", when=holds("CASH_LOAN"), offer="CREDIT_CARD", channels=["PHONE"], reasons="because",
+        ),
+        Rule(
+            id="second",
+            title="second",
+            when=(
+                holds(
+                    "CASH_LOAN",
+                    role="OWNER",
+                )
+                & did("login", within=days(3))
+            ),
+            offer="CARD_CLASSIC",
+            channels=["SMS"],
+            reasons="for {days_held} days",
+        ),
+    ]
+"""
+SECOND, HOLDS, DID, CHANNELS = 10, 14, 18, 21
+
+
+@pytest.mark.parametrize("named", ["absolute", "relative", "from above"])
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "code"),
+    [
+        ('role="OWNER"', 'role="BOSS"', HOLDS, "LOAD"),
+        ('role="OWNER"', "for_at_least=180", HOLDS, "LOAD"),
+        ('role="OWNER"', 'status="OPEN"', HOLDS, "LOAD"),
+        ('role="OWNER"', 'colour="RED"', HOLDS, "LOAD"),
+        ('did("login", within=days(3))', "age_between(90, 18)", DID, "LOAD"),
+        ('did("login", within=days(3))', "in_segment()", DID, "LOAD"),
+        ('["SMS"]', '["PIGEON"]', SECOND, "LOAD"),
+        ('["SMS"]', '["SMS"], mode="maybe"', SECOND, "LOAD"),
+        ('title="second",', "", SECOND, "RULE"),
+        ('["SMS"]', '["SMS"], colour="red"', CHANNELS, "RULE"),
+        ("& did", "and did", HOLDS, "RULE"),
+        ("CARD_CLASSIC", "CARD_CLASIC", SECOND, "PRODUCT"),
+        ('"login"', '"log_in"', SECOND, "EVENT"),
+        ('did("login", within=days(3))', "~holds()", SECOND, "NEVER"),
+        ("{days_held}", "{age}", SECOND, "REASON"),
+    ],
+)
+def test_each_mistake_names_its_own_line_however_the_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, right: str, wrong: str, line: int, code: str, named: str
+):
+    """Of two rules of many lines the one that is wrong, once; not line 1, nor the hook's."""
+    (tmp_path / "deeper").mkdir()
+    file = tmp_path / "plugin.py"
+    assert TWO_RULES.count(right) == 1
+    file.write_text(TWO_RULES.replace(right, wrong))
+    monkeypatch.chdir(tmp_path / "deeper" if named == "from above" else tmp_path)
+    path = {"absolute": file, "relative": Path("plugin.py"), "from above": Path("../plugin.py")}[named]
+    findings = check([path], KNOWN)
+    assert [(one.line, one.code) for one in findings] == [(line, code)], [str(one) for one in findings]
+    assert findings[0].file == path
+
+
+def test_two_rules_without_a_mistake_have_none(tmp_path: Path):
+    (tmp_path / "plugin.py").write_text(TWO_RULES)
+    assert check([tmp_path], KNOWN) == []
+
+
+def test_a_hint_is_a_sentence_of_its_own(tmp_path: Path):
+    file = tmp_path / "plugin.py"
+    file.write_text(TWO_RULES.replace("CARD_CLASSIC", "CARD_CLASIC"))
+    assert str(check([file], KNOWN)[0]).endswith("unknown product CARD_CLASIC. Did you mean CARD_CLASSIC?")
+
+
+def test_an_id_of_a_plugin_beside_the_checked_ones_is_taken(tmp_path: Path):
+    for name in ("shipped", "own"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "plugin.py").write_text(rule())
+    (finding,) = check([tmp_path / "own"], KNOWN, beside=[tmp_path / "shipped", tmp_path / "own"])
+    assert (finding.line, finding.code) == (RULE_LINE, "DUPLICATE")
+    assert str(tmp_path / "shipped" / "plugin.py") in finding.message
 
 
 def test_a_near_miss_is_suggested(tmp_path: Path):

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from graph_crm.cli.rules import app
+from graph_crm.errors import RuleError
 
 BAD = "from graph_crm.rules import hookimpl\n\n\n@hookimpl\ndef vetoes(snapshots):\n    return []\n"
 
@@ -44,7 +45,31 @@ def test_list_names_a_plugin_that_can_not_be_loaded(command: CliRunner, tmp_path
     done = command.invoke(app, ["list"])
     assert done.exit_code == 0
     assert "Problem: Plugin mine" in done.stderr
-    assert "line 1: ZeroDivisionError" in done.stderr
+    assert done.stderr.count("line 1: ZeroDivisionError") == 1
+
+
+def test_candidates_of_a_hook_are_refused_with_the_reason(command: CliRunner, tmp_path: Path):
+    (tmp_path / "own" / "low_balance.py").write_text(
+        "from graph_crm.rules import hookimpl\n\n\n@hookimpl\ndef propose(snapshots):\n    return []\n"
+    )
+    error = command.invoke(app, ["candidates", "low_balance"]).exception
+    assert isinstance(error, RuleError)
+    assert "There is no rule low_balance." in error.message
+    assert "propose" in (error.hint or "")
+    assert "low_balance" in (error.hint or "")
+    assert "at events only" in (error.hint or "")
+
+
+def test_check_of_a_folder_finds_an_id_that_a_shipped_plugin_has(command: CliRunner, tmp_path: Path):
+    (tmp_path / "mine.py").write_text(
+        "from graph_crm.rules import Rule, everyone, hookimpl\n\n\n@hookimpl\ndef rules():\n    return [\n"
+        "        Rule(id='deposit_to_card', title='t', when=everyone(), offer='CREDIT_CARD', channels=['ATM'],\n"
+        "             reasons='r')\n    ]\n"
+    )
+    done = command.invoke(app, ["check", "mine.py"])
+    assert done.exit_code == 1
+    assert done.stdout.startswith("mine.py:7: DUPLICATE: rule deposit_to_card exists already: ")
+    assert "lifecycle_cross_sell.py:" in done.stdout
 
 
 def test_check_prints_file_and_line_and_exits_with_1(command: CliRunner, tmp_path: Path):
@@ -52,7 +77,7 @@ def test_check_prints_file_and_line_and_exits_with_1(command: CliRunner, tmp_pat
     file.write_text(BAD)
     done = command.invoke(app, ["check"])
     assert done.exit_code == 1
-    assert done.stdout == f"{file}:5: HOOK: there is no hook vetoes Did you mean veto?\n"
+    assert done.stdout == f"{file}:5: HOOK: there is no hook vetoes. Did you mean veto?\n"
     as_json = command.invoke(app, ["check", str(file), "--json"])
     assert as_json.exit_code == 1
     assert [(one["line"], one["code"]) for one in json.loads(as_json.stdout)] == [(5, "HOOK")]

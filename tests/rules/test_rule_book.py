@@ -300,3 +300,21 @@ def test_there_is_no_hook_that_the_rule_book_does_not_call():
     assert hook_names() == ("rules", "needs", "propose", "veto", "score")
     for name in hook_names():
         assert f'"{name}"' in source
+
+
+def test_a_sentence_whose_number_is_not_known_is_never_said():
+    """Its amount is not known for this customer: the other sentence is said alone."""
+    rule = a_rule(reasons=["You borrowed {amount}.", "You have been with us for {days_held} days."])
+    found = book(with_rules(rule))
+    (judged,) = found.judge(found.rules[0], [ANNA])
+    assert judged.proposal is not None
+    assert judged.proposal.reasons == ("You have been with us for 152 days.",)
+
+
+@pytest.mark.parametrize("text", ["You borrowed {amount}.", "It happened {events} times.", "{}", "{days_held:%d}"])
+def test_nobody_is_approached_with_a_broken_sentence(text: str):
+    found = book(with_rules(a_rule(reasons=text)))
+    (judged,) = found.judge(found.rules[0], [ANNA])
+    assert judged.proposal is None
+    assert (judged.verdict.truth, judged.verdict.code) == (None, "SENTENCE_UNKNOWN")
+    assert found.rules[0].counters.unknown == 1

@@ -71,3 +71,14 @@ def test_a_failed_expectation_says_what_every_rule_thought():
         lifecycle.on("2024-02-01").expect(CLIENT, "CREDIT_CARD")
     assert "offered: nothing" in str(raised.value)
     assert "loan_to_credit_card: no: holds no LOAN as OWNER for 90 days or more" in str(raised.value)
+
+
+def test_the_rules_speak_to_people_only():
+    company = customer(company=True).holds("CASH_LOAN", since="2024-01-10", matures="2026-01-10")
+    company = company.holds("TERM_DEPOSIT", since="2024-01-10")
+    for who in (
+        company,
+        company.holds("CURRENT_ACCOUNT", since="2020-01-01"),
+        company.holds("CARD_GOLD", since="2024-01-10"),
+    ):
+        assert lifecycle.on("2024-06-01").offers(who) == []

@@ -51,7 +51,11 @@ async def test_each_condition_is_a_yes_for_some_and_a_no_for_others(database: Da
     await write(database, world(7, MANY_CUSTOMERS))
     customers = [one for day in DAYS for one in await everybody(database, MANY_CUSTOMERS, ATOMS, day)]
     for condition in ATOMS:
-        answers = {condition.check(one).truth for one in customers}
+        verdicts = [condition.check(one) for one in customers]
+        answers = {one.truth for one in verdicts}
+        for passed in (True, False):
+            given = {name for one in verdicts if one.truth is passed for name in one.numbers}
+            assert given <= condition.numbers(passed=passed), str(condition)
         wanted = {True, False} - {"everyone()": {False}, "nobody()": {True}}.get(str(condition), set())
         assert answers - {None} == wanted, str(condition)
         assert (None in answers) == condition.nullable, str(condition)

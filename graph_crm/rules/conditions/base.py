@@ -117,6 +117,11 @@ class Condition(ABC):
         """How many nodes an anchor starts from: the smaller, the better; only the order matters."""
         return 1_000
 
+    def numbers(self, *, passed: bool) -> frozenset[str]:
+        """Names of the numbers that the reasons of a yes (``passed``) or of a no may give."""
+        del passed
+        return frozenset()
+
     def implies(self, other: Condition) -> bool:
         """Whether whoever passes this surely passes ``other``."""
         return self == other
@@ -188,6 +193,10 @@ class AllOf(Condition):
         for part in self.parts:
             yield from part.atoms()
 
+    def numbers(self, *, passed: bool) -> frozenset[str]:
+        """The numbers of the parts."""
+        return frozenset().union(*(part.numbers(passed=passed) for part in self.parts))
+
     @property
     def nullable(self) -> bool:
         """Whether a part can be "not known"."""
@@ -220,6 +229,10 @@ class AnyOf(Condition):
         for part in self.parts:
             yield from part.atoms()
 
+    def numbers(self, *, passed: bool) -> frozenset[str]:
+        """The numbers of the parts."""
+        return frozenset().union(*(part.numbers(passed=passed) for part in self.parts))
+
     @property
     def nullable(self) -> bool:
         """Whether a part can be "not known"."""
@@ -250,6 +263,10 @@ class Not(Condition):
     def atoms(self) -> Iterator[Condition]:
         """The atoms of the part."""
         yield from self.part.atoms()
+
+    def numbers(self, *, passed: bool) -> frozenset[str]:
+        """What the part's opposite answer gives."""
+        return self.part.numbers(passed=not passed)
 
     @property
     def nullable(self) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+import functools
+import operator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeVar
@@ -55,6 +57,11 @@ class Did(Condition):
     def needs(self) -> Needs:
         """Events of the type, as far back as the window."""
         return Needs(events=MappingProxyType({self.event: self.within}))
+
+    def numbers(self, *, passed: bool) -> frozenset[str]:
+        """How often."""
+        del passed
+        return frozenset({"events"})
 
     def anchor(self, writer: CypherWriter, party: str) -> str | None:
         """Start from the events of the type in the window, found by index."""
@@ -137,6 +144,11 @@ class Contacted(Condition):
         """Contacts, as far back as the window."""
         return Needs(contacts=True, contacts_within=self.within)
 
+    def numbers(self, *, passed: bool) -> frozenset[str]:
+        """How often."""
+        del passed
+        return frozenset({"contacts"})
+
     def implies(self, other: Condition) -> bool:
         """A narrower contact implies a wider one."""
         return (
@@ -156,6 +168,11 @@ def did(event: str, *, within: Period | None = None, times: int = 1) -> Conditio
     a_period("within", within)
     _a_count(times)
     return Did(event, within, times)
+
+
+def any_did(events: Sequence[str], *, within: Period) -> Condition:
+    """Have done one of these things ``within`` a period before now."""
+    return functools.reduce(operator.or_, (did(event, within=within) for event in events))
 
 
 def contacted(

@@ -136,6 +136,10 @@ class Holds(Condition):
         """Whether a missing status or amount can leave it open."""
         return self.status is not None or self.least_amount is not None
 
+    def numbers(self, *, passed: bool) -> frozenset[str]:
+        """Of what is held: since how many days, and the amount where it is known."""
+        return frozenset({"days_held", "amount"}) if passed else frozenset()
+
     def anchor(self, writer: CypherWriter, party: str) -> str | None:
         """Start from the agreements of the product or family, found by index."""
         if not self.product and not self.family:

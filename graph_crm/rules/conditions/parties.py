@@ -71,6 +71,11 @@ class Age(Condition):
         too_early = writer.value(years(self.high + 1).latest_start(writer.day))
         return f"({party}.birthDate <= {latest} AND {party}.birthDate > {too_early})"
 
+    def numbers(self, *, passed: bool) -> frozenset[str]:
+        """The age, whether it fits or not."""
+        del passed
+        return frozenset({"age"})
+
     @property
     def nullable(self) -> bool:
         """A missing birth date leaves it open."""
@@ -191,6 +196,11 @@ class RelatedTo(Condition):
     def needs(self) -> Needs:
         """The parties at the other end."""
         return Needs(ties=frozenset({self.tie}))
+
+    def numbers(self, *, passed: bool) -> frozenset[str]:
+        """How many are tied so."""
+        del passed
+        return frozenset({"related"})
 
     @property
     def nullable(self) -> bool:
