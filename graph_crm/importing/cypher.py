@@ -32,6 +32,9 @@ class Kind:
     references: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Row key -> (label, property) of the node that must exist."""
     before: str | None = None
+    counted: str | None = None
+    """What ``before`` would find, as a pattern that the database counts at once: while there is none, nothing can have
+    moved, and ``before`` is left out."""
     label: str | None = None
     """The label that the node with the row's ``id`` must have, where ids are shared by several labels."""
     parallel: bool = False
@@ -95,6 +98,7 @@ UNWIND $rows AS row
 MATCH (n:Product {code: row.id}) USING INDEX n:Product(code)
 MATCH (n)-[old:IN_FAMILY]->(family) WHERE family.code <> row.familyCode DELETE old
 """,
+    counted="(:Product)",
 )
 
 AGREEMENT = Kind(
@@ -115,6 +119,7 @@ UNWIND $rows AS row
 MATCH (n:Agreement {id: row.id}) USING INDEX n:Agreement(id)
 MATCH (n)-[old:OF]->(product) WHERE product.code <> row.productCode DELETE old
 """,
+    counted="(:Agreement)",
 )
 
 
@@ -141,6 +146,7 @@ RETURN count(*) AS loaded
 """,
     references={"partyId": ("Party", "id")},
     before=_moved("REACHABLE_AT", "partyId", "id", "valueKey", "valueKey"),
+    counted="()-[:REACHABLE_AT]->()",
     searchable="partyId",
 )
 
@@ -156,6 +162,7 @@ RETURN count(*) AS loaded
 """,
     references={"partyId": ("Party", "id"), "householdId": ("Household", "id")},
     before=_moved("MEMBER_OF", "partyId", "id", "householdId", "id"),
+    counted="()-[:MEMBER_OF]->()",
 )
 
 HOLDING = Kind(
@@ -170,6 +177,7 @@ RETURN count(*) AS loaded
 """,
     references={"partyId": ("Party", "id"), "agreementId": ("Agreement", "id")},
     before=_moved("HOLDS", "partyId", "id", "agreementId", "id"),
+    counted="()-[:HOLDS]->()",
 )
 
 LINK = Kind(
@@ -188,6 +196,7 @@ UNWIND $rows AS row
 MATCH (a:Agreement {id: row.agreementId}) USING INDEX a:Agreement(id)
 MATCH (a)-[old:LINKED_TO {kind: row.kind}]->(b) WHERE row.only AND b.id <> row.toAgreementId DELETE old
 """,
+    counted="()-[:LINKED_TO]->()",
 )
 
 STANDING_ORDER = Kind(
@@ -206,6 +215,7 @@ UNWIND $rows AS row
 MATCH (n:StandingOrder {id: row.id}) USING INDEX n:StandingOrder(id)
 MATCH (n)<-[old:HAS_ORDER]-(a) WHERE a.id <> row.agreementId DELETE old
 """,
+    counted="(:StandingOrder)",
     parallel=True,
     lock_key="agreementId",
 )
@@ -226,6 +236,7 @@ UNWIND $rows AS row
 MATCH (n:Movement {id: row.id}) USING INDEX n:Movement(id)
 MATCH (n)-[old:ON]->(a) WHERE a.id <> row.agreementId DELETE old
 """,
+    counted="(:Movement)",
     parallel=True,
     lock_key="agreementId",
 )
@@ -252,6 +263,7 @@ MATCH (n)-[old:DID|ON]-(other)
 WHERE other.id <> CASE type(old) WHEN 'DID' THEN row.partyId ELSE coalesce(row.agreementId, '') END
 DELETE old
 """,
+    counted="(:Event)",
     parallel=True,
     lock_key="lockKey",
 )
@@ -272,6 +284,7 @@ UNWIND $rows AS row
 MATCH (n:Interaction {id: row.id}) USING INDEX n:Interaction(id)
 MATCH (n)<-[old:HAD]-(p) WHERE p.id <> row.partyId DELETE old
 """,
+    counted="(:Interaction)",
     parallel=True,
     lock_key="partyId",
 )
@@ -287,8 +300,8 @@ MERGE (a)-[r:TRANSFERRED_TO {id: row.id}]->(b) SET r += row.props
 RETURN count(*) AS loaded
 """,
     references={"agreementId": ("Agreement", "id"), "toAgreementId": ("Agreement", "id")},
-    before=_moved("TRANSFERRED_TO", "agreementId", "id", "toAgreementId", "id"),
 )
+"""The id of a transfer holds both of its ends: it can't move."""
 
 
 def _tie(relationship: str) -> Kind:
@@ -304,11 +317,41 @@ RETURN count(*) AS loaded
 """,
         references={"fromId": ("Party", "id"), "toId": ("Party", "id")},
         before=_moved(relationship, "fromId", "id", "toId", "id"),
+        counted=f"()-[:{relationship}]->()",
     )
 
 
 TIES: Mapping[str, Kind] = {name: _tie(name) for name in PARTY_TIES}
 """The kind of record for each kind of tie between parties."""
+
+_COUNTED = sorted(
+    {
+        kind.counted
+        for kind in (
+            *(
+                PRODUCT,
+                AGREEMENT,
+                CONTACT_POINT,
+                MEMBERSHIP,
+                HOLDING,
+                LINK,
+                STANDING_ORDER,
+                MOVEMENT,
+                EVENT,
+                INTERACTION,
+            ),
+            *TIES.values(),
+        )
+        if kind.counted
+    }
+)
+ABSENT = f"""
+WITH [{", ".join(f"['{pattern}', COUNT {{ {pattern} }}]" for pattern in _COUNTED)}] AS counts
+UNWIND counts AS one
+WITH one WHERE one[1] = 0
+RETURN one[0] AS pattern
+"""
+"""Which of the ``counted`` patterns the graph has none of; the counts are kept by the database."""
 
 PARTIES_TO_SEARCH = """
 UNWIND $ids AS id

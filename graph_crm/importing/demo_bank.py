@@ -41,7 +41,7 @@ from graph_crm.resources import folder
 
 RECENT = 200
 """So many people met last may become guarantors, owners, directors or employees: memory does not grow."""
-PARTIES_A_ROUND = 1000
+PARTIES_A_ROUND = 2000
 """Parties whose records are collected before they are written, so that what they refer to is there."""
 ADULT, SCHOOL_CARD = 18, 10
 
@@ -73,6 +73,7 @@ async def seed_demo_bank(
     report = ImportReport(SOURCE)
     written = 0
     async with Loader(database, rejects=RejectFile(None)) as loader:
+        await loader.look()  # the generator gives no id twice
         for parties, items in DemoBank(settings or read_settings(), seed, as_of).rounds(customers):
             for kind, record in items:
                 tally = report.tally(kind.name.removeprefix("tie ").lower())
@@ -99,7 +100,7 @@ class DemoBank:
     _phones: int = 0
 
     def rounds(self, customers: int) -> Iterator[tuple[int, list[Item]]]:
-        """The records of ``customers`` parties, about a thousand a round, with their number."""
+        """The records of ``customers`` parties, about two thousand a round, with their number."""
         items: list[Item] = []
         parties = done = 0
         while done < customers:

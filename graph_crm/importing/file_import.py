@@ -114,6 +114,7 @@ async def run_import(
     report = ImportReport(source)
     with RejectFile(reject_path) as rejects, KeyIndex() as keys:
         async with Loader(database, rejects=rejects, batch_rows=batch_rows) as loader:
+            await loader.look()
             await steps(FileImport(loader, keys, rejects, report, progress))
         report.reject_file = rejects.written
     report.seconds = time.perf_counter() - started

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from graph_crm.graph.database import Database, Transaction
-from graph_crm.importing.cypher import PARTIES_TO_SEARCH, WRITE_SEARCH_TEXT, Kind, missing_statement
+from graph_crm.importing.cypher import ABSENT, PARTIES_TO_SEARCH, WRITE_SEARCH_TEXT, Kind, missing_statement
 from graph_crm.importing.rejects import Origin, RejectFile
 from graph_crm.importing.values import shown
 from graph_crm.parties.commands import index_text
@@ -64,6 +64,7 @@ class Loader:
         self._running: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._stages: dict[tuple[str, int], int] = {}
         self._turn = 0
+        self._absent: frozenset[str] = frozenset()
         self.written: dict[str, int] = defaultdict(int)
         """Records committed so far, by kind."""
 
@@ -79,6 +80,14 @@ class Loader:
         for task in self._running.values():
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def look(self) -> None:
+        """See what the graph has none of: as long as it holds, nothing of that kind can have moved to other ends.
+
+        Call it when nothing is waiting, before records among which no id comes twice with other ends:
+        those of a data set, or of one file.
+        """
+        self._absent = frozenset(row["pattern"] for row in await self._database.read(ABSENT))
 
     async def add(self, kind: Kind, record: Record, origin: Origin) -> None:
         """Put one record into its batch; writes the batch when it is full."""
@@ -138,8 +147,10 @@ class Loader:
                 self._stages.pop(lane, None)
 
     async def _write(self, kind: Kind, batch: _Batch) -> None:
+        absent = self._absent
+
         async def work(transaction: Transaction) -> dict[int, str]:
-            if kind.before:
+            if kind.before and kind.counted not in absent:
                 await transaction.run(kind.before, {"rows": [_ends(row) for row in batch.rows]})
             rows = await transaction.run(kind.statement, {"rows": batch.rows, "now": self._now})
             refused: dict[int, str] = {}

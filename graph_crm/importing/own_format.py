@@ -114,6 +114,7 @@ async def import_files(
 
     async def steps(run: FileImport) -> None:
         for file, rows in found:
+            await run.loader.look()  # two files may tell of the same record, each with other ends
             await run.load(rows, _converter(mapping, file), label=f"{file.path} ({file.kind})")
 
     return await run_import(mapping.source, database, steps, reject_path=reject_path, progress=progress)

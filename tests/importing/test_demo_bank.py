@@ -18,6 +18,8 @@ from graph_crm.products.catalogue import read_catalogue
 from graph_crm.resources import folder
 
 TODAY = date(2026, 11, 23)
+PARTIES = 900
+"""Of the bank that is stored: enough for every rule to find somebody, not more."""
 
 
 def items(customers: int, seed: int = 1, today: date = TODAY) -> list[tuple[cypher.Kind, dict[str, Any]]]:
@@ -141,7 +143,7 @@ CANDIDATES = {
 async def test_the_seeded_bank_gives_every_rule_something_to_find_and_twice_is_once(
     empty_database: Database, fingerprint: Callable[[], Awaitable[str]]
 ) -> None:
-    report = await seed_demo_bank(empty_database, customers=2000, seed=1, as_of=TODAY)
+    report = await seed_demo_bank(empty_database, customers=PARTIES, seed=1, as_of=TODAY)
     assert report.reconciled
     assert report.rejected == 0
     for name, pattern in CANDIDATES.items():
@@ -152,11 +154,11 @@ async def test_the_seeded_bank_gives_every_rule_something_to_find_and_twice_is_o
         " COUNT { ()-[:GUARANTEES]->() } AS g,"
         " COUNT { (:Organization)-[:EMPLOYS]->(:Person) } AS e, COUNT { (:OutboxEntry) } AS outbox"
     )
-    assert row["parties"] == 2000
+    assert row["parties"] == PARTIES
     assert min(row["households"], row["g"], row["e"]) > 0
     assert row["outbox"] == 0
     before = await fingerprint()
-    await seed_demo_bank(empty_database, customers=2000, seed=1, as_of=TODAY)
+    await seed_demo_bank(empty_database, customers=PARTIES, seed=1, as_of=TODAY)
     assert await fingerprint() == before
 
 

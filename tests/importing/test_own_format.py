@@ -316,6 +316,21 @@ async def test_a_wrong_value_is_rejected_with_the_property_that_is_wrong(
     assert reason in first["reason"]
 
 
+async def test_a_record_of_two_files_belongs_to_what_the_later_one_says(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    rows = {"product": [GOOD["product"]], "agreement": [GOOD["agreement"], {**GOOD["agreement"], "id": "8"}]}
+    path = write_rows(tmp_path, {**rows, "movement": [GOOD["movement"]]})
+    columns = ", ".join(f'{name} = "{name}"' for name in GOOD["movement"])
+    with path.open("a") as stream:
+        stream.write(f'\n[[file]]\npath = "more.jsonl"\nkind = "movement"\ncolumns = {{ {columns} }}\n')
+    (tmp_path / "more.jsonl").write_text(json.dumps({**GOOD["movement"], "agreement": "8"}) + "\n")
+    report = await import_files(empty_database, path)
+    assert report.rejected == 0
+    (row,) = await empty_database.read("MATCH (m:Movement)-[:ON]->(a) RETURN m.id, a.id")
+    assert row.values() == ["t:5", "t:8"]
+
+
 @pytest.mark.parametrize(
     ("line", "reason"), [("{", "not JSON"), ("[1]", "not a JSON object"), ('{"id": "1"}', "a value is missing")]
 )
