@@ -13,6 +13,8 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSyntaxError,
+    NamedTypeNode,
+    NonNullTypeNode,
     OperationDefinitionNode,
     OperationType,
     get_variable_values,
@@ -28,6 +30,7 @@ from graph_crm.graph.compiler.selection import Fields
 
 MOST_TOKENS = 4_000
 """Tokens of a document: what validation takes grows with their square, and nobody else is served meanwhile."""
+_TEXTS = frozenset({"ID", "String"})
 PLANS_KEPT = 64
 """Compiled variants kept of one operation (callers' scopes, filters of different shape)."""
 
@@ -75,6 +78,8 @@ class Operation:
     """The variables whose texts decide the statement: orderings."""
     mapped: bool
     """Whether the mapping alone can answer it: a query of root fields over the graph."""
+    texts: frozenset[str]
+    """The variables, where all of them are texts (ID and String)."""
     plans: OrderedDict[Any, list[Planned]] = field(default_factory=OrderedDict)
 
     @property
@@ -87,6 +92,9 @@ class Operation:
         definitions = self.node.variable_definitions or ()
         if not definitions:
             return {}
+        if self.texts and given.keys() == self.texts and all(type(value) is str for value in given.values()):
+            # The common case, a key or two: nothing to coerce, and nothing that could be wrong.
+            return dict(given)
         checked = get_variable_values(schema.core, definitions, dict(given), max_errors=10)
         if isinstance(checked, list):
             return Problem([shown(error, InvalidInput.code) for error in checked])
@@ -162,7 +170,9 @@ class Documents:
             if _type_name(definition.type).endswith("OrderBy")
         )
         mapped = node.operation is OperationType.QUERY and self._only_mapped(node.selection_set, fragments)
-        return Operation(document, node, fragments, orderings, mapped)
+        types = [(each.variable.name.value, _named_type(each.type)) for each in node.variable_definitions or ()]
+        texts = frozenset(name for name, kind in types) if {kind for _, kind in types} <= _TEXTS else frozenset()
+        return Operation(document, node, fragments, orderings, mapped, texts)
 
     def _only_mapped(self, selections: Any, fragments: Mapping[str, FragmentDefinitionNode]) -> bool:
         for each in selections.selections:
@@ -177,6 +187,13 @@ class Documents:
                 if not self._only_mapped(below, fragments):
                     return False
         return True
+
+
+def _named_type(node: Any) -> str:
+    """The type of a variable that is no list, ``!`` or not; empty for a list."""
+    while isinstance(node, NonNullTypeNode):
+        node = node.type
+    return str(node.name.value) if isinstance(node, NamedTypeNode) else ""
 
 
 def _type_name(node: Any) -> str:
