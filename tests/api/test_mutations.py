@@ -193,6 +193,15 @@ async def test_the_life_of_a_family_and_its_firm(bank: Bank) -> None:
     assert ended == {"__typename": "Person", "status": "ENDED", "endedOn": "2024-01-01"}
 
 
+async def test_a_payload_is_read_as_it_was_sent(bank: Bank) -> None:
+    await bank.do(CREATE, input={"id": "jan", "givenName": "Jan"})
+    recorded = await bank.do(
+        "mutation ($i: RecordEventInput!) { recordEvent(input: $i) { type payload } }",
+        i={"type": "atm_balance_check", "partyId": "jan", "payload": {"balance": "120.50", "currency": "CZK"}},
+    )
+    assert recorded == {"type": "atm_balance_check", "payload": {"balance": "120.50", "currency": "CZK"}}
+
+
 async def test_the_life_of_a_loan(bank: Bank) -> None:
     for name in ("jan", "eva"):
         await bank.do(CREATE, input={"id": name, "givenName": name.title()})
@@ -205,6 +214,7 @@ async def test_the_life_of_a_loan(bank: Bank) -> None:
             "holders": [{"partyId": "jan"}],
             "openedOn": "2020-01-01",
             "amount": "1234.50",
+            "currency": "CZK",
             "termMonths": 12,
         },
     )
@@ -325,7 +335,7 @@ async def test_batches_report_each_bad_row_at_its_place(bank: Bank) -> None:
     assert (await bank.do(mutation, rows=parties))["unchanged"] == 2
 
     agreements = [
-        {"id": "x", "productCode": "CASH_LOAN", "holders": [{"partyId": "a"}], "amount": "10"},
+        {"id": "x", "productCode": "CASH_LOAN", "holders": [{"partyId": "a"}], "amount": "10", "currency": "CZK"},
         {"id": "y", "productCode": "NONE", "holders": [{"partyId": "a"}]},
     ]
     mutation = "mutation ($rows: [AgreementRowInput!]!) { upsertAgreements(rows: $rows) " + BATCH + " }"
