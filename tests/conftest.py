@@ -78,6 +78,7 @@ async def database(neo4j_address: tuple[str, str]) -> AsyncIterator[Database]:
 async def empty_database(database: Database) -> Database:
     """The same database without any data (constraints and indexes stay)."""
     await database.execute(
-        "MATCH (n) WHERE NOT n:Migration AND NOT n:Lock CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS"
+        "MATCH (n) WHERE NOT n:Migration AND NOT n:Lock CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS",
+        timeout=180.0,  # a whole bank may be in the way
     )
     return database
