@@ -21,6 +21,7 @@ from typing import Any
 from faker import Faker
 
 from graph_crm.graph.database import Database
+from graph_crm.graph.mapping import fill
 from graph_crm.graph.migrations import Migrator
 from graph_crm.parties.cypher import SEARCH_RANK, SEARCH_START
 from graph_crm.parties.names import name_key, search_query, search_text
@@ -34,7 +35,12 @@ LOCALES = {"cs_CZ": "+4206", "pl_PL": "+486", "de_DE": "+4915", "en_GB": "+4477"
 PHONE_DIGITS = {"cs_CZ": 8, "pl_PL": 8, "de_DE": 9, "en_GB": 8, "uk_UA": 7}
 BATCH_ROWS = 5000
 
-SEARCH = f"{SEARCH_START} RETURN n.id AS id, n.displayName AS displayName, score ORDER BY {SEARCH_RANK}"
+SEARCH = (
+    fill(SEARCH_START, query="$query", limit="$limit", n="n", e="score")
+    + " RETURN n.id AS id, n.displayName AS displayName, score ORDER BY "
+    + fill(SEARCH_RANK, e="score")
+    + ", n.id"
+)
 LOOK_UP = "MATCH (n:Party {id: $id}) RETURN n.id AS id, n.displayName AS displayName"
 WRITE = """
 UNWIND $rows AS row

@@ -26,7 +26,6 @@ from graph_crm.api.schema import MappedSchema
 from graph_crm.errors import CrmError, InvalidInput
 from graph_crm.graph.compiler import Statement
 from graph_crm.graph.compiler.arguments import Value, structure, value_of
-from graph_crm.graph.compiler.selection import Fields
 
 MOST_TOKENS = 4_000
 """Tokens of a document: what validation takes grows with their square, and nobody else is served meanwhile."""
@@ -207,6 +206,3 @@ def shown(error: GraphQLError, code: str) -> dict[str, Any]:
     formatted: dict[str, Any] = {**error.formatted}
     formatted["extensions"] = {"code": code, **(formatted.get("extensions") or {})}
     return formatted
-
-
-__all__ = ["Documents", "Fields", "Operation", "Planned", "Problem", "shown"]

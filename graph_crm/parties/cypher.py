@@ -189,11 +189,13 @@ WHERE r.until IS NULL
 SET r.until = $until
 """
 
-SEARCH_START = "CALL db.index.fulltext.queryNodes('party_search', $query, {limit: $limit}) YIELD node AS n, score"
-"""The start of a search: the best `$limit` parties for the Lucene query `$query` (see `names.search_query`)."""
+SEARCH_START = (
+    "CALL db.index.fulltext.queryNodes('party_search', {query}, {limit: {limit}}) YIELD node AS {n}, score AS {e}"
+)
+"""The start of a search, a template: the best ``{limit}`` parties for the Lucene query (see `names.search_query`)."""
 
-SEARCH_RANK = "score DESC, n.displayName, n.id"
-"""The order of search results: the best match first, then by name."""
+SEARCH_RANK = "{e} DESC"
+"""The order of search results, a template: the best match first; equal ones come by id."""
 
 LOCK_PARTY_STATUS = """
 UNWIND $ids AS id

@@ -7,6 +7,7 @@ import datetime as dt
 import strawberry
 
 from graph_crm.graph.mapping import Argument, Root, computed, graph, many, prop
+from graph_crm.parties.cypher import SEARCH_RANK, SEARCH_START
 from graph_crm.parties.kinds import ContactPointKind, ContactPointUsage, PartyStatus, Sex, TieKind
 from graph_crm.parties.names import name_key, search_query
 from graph_crm.parties.ties import TIES
@@ -168,9 +169,8 @@ graph.root(
         page=True,
         description="Parties by name, phone, e-mail or identifier; the best first. Case, accents and a typo are"
         " forgiven, and the beginning of a word is enough.",
-        start="CALL db.index.fulltext.queryNodes('party_search', {query}, {limit: {limit}})"
-        " YIELD node AS {n}, score AS {e}",
-        rank="{e} DESC",
+        start=SEARCH_START,
+        rank=SEARCH_RANK,
         edge=Search,
         arguments={"query": Argument(str, "What to look for.", search_query)},
     )

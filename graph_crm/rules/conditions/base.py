@@ -171,10 +171,33 @@ def _parts(kind: type[AllOf | AnyOf], condition: Condition) -> tuple[Condition, 
 
 
 @dataclass(frozen=True, slots=True)
-class AllOf(Condition):
-    """Passed by whoever passes every part."""
+class Combined(Condition):
+    """Several conditions as one: what they need and tell together."""
 
     parts: tuple[Condition, ...]
+
+    def needs(self) -> Needs:
+        """What the parts need."""
+        return _needs(self.parts)
+
+    def atoms(self) -> Iterator[Condition]:
+        """The atoms of the parts."""
+        for part in self.parts:
+            yield from part.atoms()
+
+    def numbers(self, *, passed: bool) -> frozenset[str]:
+        """The numbers of the parts."""
+        return frozenset().union(*(part.numbers(passed=passed) for part in self.parts))
+
+    @property
+    def nullable(self) -> bool:
+        """Whether a part can be "not known"."""
+        return any(part.nullable for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf(Combined):
+    """Passed by whoever passes every part."""
 
     def check(self, snapshot: Snapshot) -> Verdict:
         """Judge every part."""
@@ -184,33 +207,13 @@ class AllOf(Condition):
         """All of the list of the parts, see `quantified`."""
         return quantified("all", self.parts, writer, party)
 
-    def needs(self) -> Needs:
-        """What the parts need."""
-        return _needs(self.parts)
-
-    def atoms(self) -> Iterator[Condition]:
-        """The atoms of the parts."""
-        for part in self.parts:
-            yield from part.atoms()
-
-    def numbers(self, *, passed: bool) -> frozenset[str]:
-        """The numbers of the parts."""
-        return frozenset().union(*(part.numbers(passed=passed) for part in self.parts))
-
-    @property
-    def nullable(self) -> bool:
-        """Whether a part can be "not known"."""
-        return any(part.nullable for part in self.parts)
-
     def __str__(self) -> str:
         return "(" + " & ".join(str(part) for part in self.parts) + ")"
 
 
 @dataclass(frozen=True, slots=True)
-class AnyOf(Condition):
+class AnyOf(Combined):
     """Passed by whoever passes at least one part."""
-
-    parts: tuple[Condition, ...]
 
     def check(self, snapshot: Snapshot) -> Verdict:
         """Judge every part."""
@@ -219,24 +222,6 @@ class AnyOf(Condition):
     def write(self, writer: CypherWriter, party: str) -> str:
         """Any of the list of the parts, see `quantified`."""
         return quantified("any", self.parts, writer, party)
-
-    def needs(self) -> Needs:
-        """What the parts need."""
-        return _needs(self.parts)
-
-    def atoms(self) -> Iterator[Condition]:
-        """The atoms of the parts."""
-        for part in self.parts:
-            yield from part.atoms()
-
-    def numbers(self, *, passed: bool) -> frozenset[str]:
-        """The numbers of the parts."""
-        return frozenset().union(*(part.numbers(passed=passed) for part in self.parts))
-
-    @property
-    def nullable(self) -> bool:
-        """Whether a part can be "not known"."""
-        return any(part.nullable for part in self.parts)
 
     def __str__(self) -> str:
         return "(" + " | ".join(str(part) for part in self.parts) + ")"
