@@ -1,0 +1,72 @@
+"""The locks of contact policy: who writes something that limits or consents look at takes these first.
+
+A ledger is a node of its own with nothing attached to it, so that a lock on it never meets one that a new relationship
+takes. There is one for each party, each household and each contact point. All that belong to a customer are locked in
+one statement in sorted order, whatever the order in which they were named: two transactions never wait for each other.
+
+What is read before the lock may be stale when the lock is held. So the order is always: lock, read, judge, write.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from graph_crm.graph.database import Transaction
+
+LOCK = """
+UNWIND $keys AS key
+MERGE (l:ContactLedger {key: key})
+SET l.version = coalesce(l.version, 0) + 1
+RETURN key, l.version AS version, datetime.realtime().epochMillis AS now
+"""
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """What a transaction holds: each ledger with its new version, and the database's clock after the last lock."""
+
+    versions: Mapping[str, int]
+    now: dt.datetime
+    """In UTC, whole milliseconds. Nothing that another transaction wrote under these ledgers is later."""
+
+
+def party_key(party_id: str) -> str:
+    """The ledger of a party."""
+    return f"party:{party_id}"
+
+
+def household_key(household_id: str) -> str:
+    """The ledger of a household."""
+    return f"household:{household_id}"
+
+
+def point_key(value_key: str) -> str:
+    """The ledger of a contact point, by its ``valueKey`` (``PHONE:+420602123456``)."""
+    return f"point:{value_key}"
+
+
+def keys(party_id: str, households: Iterable[str] = (), points: Iterable[str] = ()) -> tuple[str, ...]:
+    """The ledgers of a customer: its own, its households' and its contact points', each once, in sorted order."""
+    found = {party_key(party_id), *map(household_key, households), *map(point_key, points)}
+    return tuple(sorted(found))
+
+
+async def lock(tx: Transaction, wanted: Iterable[str]) -> Locked:
+    """Lock the ledgers ``wanted`` until the end of ``tx`` and count their versions up.
+
+    It must be the transaction's only call: a second one could lock against the order of somebody else's. Send all
+    that is needed, of all customers, at once.
+    """
+    ordered = sorted(set(wanted))
+    if not ordered:
+        raise ValueError("a lock needs at least one ledger")
+    rows = await tx.run(LOCK, {"keys": ordered})
+    return Locked(
+        versions=MappingProxyType({row["key"]: row["version"] for row in rows}),
+        now=_EPOCH + dt.timedelta(milliseconds=rows[-1]["now"]),
+    )
