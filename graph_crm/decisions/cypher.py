@@ -2,62 +2,6 @@
 
 from __future__ import annotations
 
-_HOLDINGS = """COLLECT {{
-  MATCH ({party})-[h:HOLDS]->(a:Agreement)
-  WHERE coalesce(h.since, a.openedOn) <= $day
-  RETURN [a.id, a.productCode, a.familyCode, h.role, toString(coalesce(h.since, a.openedOn)), toString(h.until),
-    a.status, [d IN a.statusDates | toString(d)], a.statusValues, toString(a.openedOn), toString(a.closedOn),
-    toString(a.maturesOn), a.amount, a.currency, a.termMonths]
-}}"""
-
-_PARTY = """[{party}.id, {party}:Organization, {party}.status,
-    toString({party}.birthDate), toString({party}.deceasedOn),
-    {party}.segment, {party}.country, {party}.region, {party}.language, {party}.blocked, toString({party}.endedOn)]"""
-
-_TIED = """COLLECT {{
-  MATCH (p)-[r:{ties}]-(q:Party)
-  WHERE r.since <= $day
-  RETURN [type(r), startNode(r) = p, toString(r.since), toString(r.until), r.share, {party}, {holdings}]
-}}"""
-
-
-def snapshots(ties: frozenset[str], *, events: bool, contacts: bool) -> str:
-    """One statement that reads a batch of customers as of one instant.
-
-    Parameters: ``ids``, ``day``, ``until`` (the first instant too late to be seen), and where they are read ``types``,
-    ``eventsFrom`` and ``contactsFrom``. The names of ``ties`` come from the platform's own list.
-    """
-    parts = [f"{_PARTY.format(party='p')} AS party", f"{_HOLDINGS.format(party='p')} AS holdings"]
-    parts.append(f"{_EVENTS if events else '[]'} AS events")
-    parts.append(f"{_CONTACTS if contacts else '[]'} AS contacts")
-    if ties:
-        tied = _TIED.format(
-            ties="|".join(sorted(ties)), party=_PARTY.format(party="q"), holdings=_HOLDINGS.format(party="q")
-        )
-        parts.append(f"{tied} AS tied")
-    else:
-        parts.append("[] AS tied")
-    return "UNWIND $ids AS id\nMATCH (p:Party {id: id})\nRETURN " + ",\n".join(parts)
-
-
-_EVENT = """[e.id, e.type, e.at.epochMillis, e.channel, e.payload,
-    head(COLLECT { MATCH (e)-[:ON]->(a:Agreement) RETURN a.id })]"""
-
-_EVENTS = f"""COLLECT {{
-  MATCH (p)-[:DID]->(e:Event)
-  WHERE e.type IN $types AND e.at >= $eventsFrom AND e.at < $until
-  RETURN {_EVENT} ORDER BY e.at, e.id
-}}"""
-
-_CONTACTS = """COLLECT {
-  MATCH (p)-[:HAD]->(i:Interaction)
-  WHERE i.at >= $contactsFrom AND i.at < $until
-  RETURN [i.id, i.at.epochMillis, i.channel, i.direction, i.purpose, i.outcome, i.productCode] ORDER BY i.at, i.id
-}"""
-
-EVENT = f"MATCH (p:Party)-[:DID]->(e:Event {{id: $id}})\nRETURN p.id AS party, {_EVENT} AS event"
-"""One event and the customer who did it."""
-
 CATALOGUE = """MATCH (x:Product)
 RETURN x.code AS code, x.familyCode AS family, x.name AS name, coalesce(x.active, true) AS active"""
 """What is offered, as the bank sells it."""

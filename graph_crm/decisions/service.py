@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import orjson
 import structlog
 
-from graph_crm.decisions import cypher, snapshots
+from graph_crm import snapshots
+from graph_crm.decisions import cypher
 from graph_crm.decisions.gates import Catalogue, Sold
 from graph_crm.decisions.pipeline import Outcome, decide
 from graph_crm.errors import InvalidInput, RuleError

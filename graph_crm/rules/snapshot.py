@@ -14,6 +14,13 @@ from typing import Any
 TIES = ("SPOUSE_OF", "PARENT_OF", "GUARANTEES", "OWNS", "DIRECTS", "EMPLOYS", "REFERRED")
 """The kinds of tie between parties, named as seen from the start: the parent, the guarantor, the owner."""
 CHANNELS = ("PHONE", "SMS", "EMAIL", "ATM", "ONLINE", "BRANCH", "LETTER")
+ACTION_CLASSES = ("PROMOTIONAL", "TRANSACTIONAL", "MANDATORY")
+"""Promotional: the bank wants to sell. Transactional: the customer's own business. Mandatory: the law demands it."""
+PURPOSES = ("MARKETING", "SERVICE", "SURVEY", "PARTNERS", "PROFILING")
+"""What a consent is given for; PROFILING refused is the objection to profiling."""
+CONSENT_STATUSES = ("GRANTED", "DENIED", "WITHDRAWN")
+OUTCOMES = ("PRESENTED", "CLICKED", "ACCEPTED", "REJECTED", "IGNORED", "LATER", "NO_ANSWER")
+"""What became of an offer or a contact."""
 ROLES = ("OWNER", "AUTHORISED", "GUARANTOR", "CARDHOLDER")
 STATUSES = ("ACTIVE", "CLOSED", "IN_ARREARS", "DEFAULTED")
 IN_DEFAULT = ("DEFAULTED", "IN_ARREARS")
@@ -92,6 +99,83 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentFact:
+    """One statement of the customer about being contacted; the newest that fits a question decides it."""
+
+    id: str
+    purpose: str
+    status: str
+    """GRANTED, DENIED or WITHDRAWN."""
+    at: dt.datetime
+    channel: str | None = None
+    """The channel that it is about; None: all."""
+    point: str | None = None
+    """The contact point (its key, for example PHONE:+420602123456) that it is about; None: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class PointFact:
+    """A phone number or e-mail address of the customer."""
+
+    key: str
+    kind: str
+    """PHONE or EMAIL."""
+    preferred: bool = False
+    blocked: bool = False
+    """Nobody may be contacted here."""
+    usage: str | None = None
+    shared_with: int = 0
+    """So many other parties use it too."""
+    stopped: tuple[tuple[str, str | None, str], ...] = ()
+    """Purpose, channel (None: all) and consent id of every party that stopped contacts to this very point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """A contact that counts, or may yet count, towards limits: made, or held by a reservation.
+
+    A reservation may become a contact at any instant from ``at`` to ``until``; for a contact made both are equal.
+    """
+
+    id: str
+    at: dt.datetime
+    until: dt.datetime
+    channel: str | None = None
+    direction: str | None = None
+    action_class: str | None = None
+    """None: not known; counts as PROMOTIONAL."""
+    purpose: str | None = None
+    outcome: str | None = None
+    product: str | None = None
+    party: str | None = None
+    own: bool = True
+    """Whether the customer was contacted, and not somebody else of the household or of the contact point."""
+    household: bool = False
+    """Whether somebody of the customer's household was contacted, the customer included."""
+    points: tuple[str, ...] = ()
+    """Keys of the customer's contact points that it went to, or may have gone to."""
+    call_back_at: dt.datetime | None = None
+    """When the customer asked to be called again (outcome LATER)."""
+    reserved: bool = False
+    offer_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the customer said to an offer of a product, by whatever way."""
+
+    id: str
+    """Identifier of the response, or of the contact that says so."""
+    outcome: str
+    at: dt.datetime
+    product: str | None = None
+    family: str | None = None
+    channel: str | None = None
+    offer_id: str | None = None
+    call_back_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PartyFacts:
     """Who the customer is."""
 
@@ -107,6 +191,14 @@ class PartyFacts:
     language: str | None = None
     blocked: bool = False
     customer_since: dt.date | None = None
+    time_zone: str | None = None
+    """IANA name; None: not known."""
+    vulnerable: bool = False
+    """Whether the bank must treat the customer with special care: no promotion."""
+    household: str | None = None
+    """Identifier of the household on the snapshot's day."""
+    control_units: tuple[str, ...] = ()
+    """What the membership in the control group is drawn from: the customer's own unit, and those of its household."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +235,16 @@ class Snapshot:
     """Parties tied to it, of the kinds that the rules need."""
     trigger: EventFact | None = None
     """The event that caused the question; None in a scan."""
+    consents: tuple[ConsentFact, ...] = ()
+    """Every consent given, denied or withdrawn, oldest first."""
+    points: tuple[PointFact, ...] = ()
+    """Contact points in use, the preferred first."""
+    touches: tuple[Touch, ...] = ()
+    """Contacts and reservations that count for limits: the customer's, the household's, the contact points'."""
+    answers: tuple[Answer, ...] = ()
+    """What the customer said to offers, oldest first."""
+    versions: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), compare=False)
+    """Version of each contact ledger that the customer belongs to, when the snapshot was read."""
 
     @property
     def as_of(self) -> dt.date:

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from graph_crm.decisions import snapshots
+from graph_crm import snapshots
 from graph_crm.graph.database import Database
 from graph_crm.rules.conditions import Condition, Needs, age_between, holds, in_default, related_to, scan
 from graph_crm.rules.periods import Period

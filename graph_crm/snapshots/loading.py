@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Protocol
 
 import orjson
 
-from graph_crm.decisions import cypher
 from graph_crm.graph.database import Row
 from graph_crm.rules.conditions.base import EVER, Needs, longer
 from graph_crm.rules.periods import Period
 from graph_crm.rules.snapshot import (
+    CHANNELS,
     ONE_TICK,
+    OUTCOMES,
+    Answer,
+    ConsentFact,
     Contact,
     EventFact,
     Holding,
     PartyFacts,
+    PointFact,
     Related,
     Snapshot,
+    Touch,
     status_on,
     ticked,
 )
+from graph_crm.snapshots import cypher
 
 _START_OF_TIME = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -38,6 +46,20 @@ class Reader(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What of the customers' past the contact policy must see. Without it consents and touches are not read."""
+
+    touches: dt.timedelta
+    """How far back contacts count."""
+    answers: dt.timedelta
+    """How far back what was said to offers counts."""
+    household: bool = True
+    """Whether contacts of the household count."""
+    points: bool = True
+    """Whether contacts of others by the same phone or e-mail address count."""
+
+
 async def load(
     read: Reader,
     ids: Sequence[str],
@@ -45,10 +67,11 @@ async def load(
     now: dt.datetime,
     needs: Needs,
     triggers: Mapping[str, EventFact] | None = None,
+    memory: Memory | None = None,
 ) -> list[Snapshot]:
     """The customers ``ids`` as of ``now``, in that order; who does not exist is left out.
 
-    ``triggers``: by customer, the event that caused the question.
+    ``triggers``: by customer, the event that caused the question. ``memory``: what the contact policy needs.
     """
     now = ticked(now)
     parameters = {
@@ -58,8 +81,11 @@ async def load(
         "types": sorted(needs.events),
         "eventsFrom": _start(_longest(needs), now),
         "contactsFrom": _start(needs.contacts_within, now),
+        "touchesFrom": now - memory.touches if memory else now,
+        "answersFrom": now - memory.answers if memory else now,
+        "outcomes": list(OUTCOMES),
     }
-    statement = cypher.snapshots(needs.ties, events=bool(needs.events), contacts=needs.contacts)
+    statement = _statement(needs.ties, bool(needs.events), needs.contacts, memory)
     rows = await read(statement, parameters)
     triggers = triggers or {}
     found = {row["party"][0]: _snapshot(row, now, triggers.get(row["party"][0])) for row in rows}
@@ -70,6 +96,18 @@ async def load_event(read: Reader, event_id: str) -> tuple[str, EventFact] | Non
     """The customer and the event ``event_id``; None when it is not there."""
     rows = await read(cypher.EVENT, {"id": event_id})
     return (rows[0]["party"], _event(rows[0]["event"])) if rows else None
+
+
+@cache
+def _statement(ties: frozenset[str], events: bool, contacts: bool, memory: Memory | None) -> str:  # noqa: FBT001 - what is read
+    return cypher.snapshots(
+        ties,
+        events=events,
+        contacts=contacts,
+        memory=memory is not None,
+        household=memory is not None and memory.household,
+        points=memory is not None and memory.points,
+    )
 
 
 def _longest(needs: Needs) -> Period | None:
@@ -88,8 +126,9 @@ def _start(within: Period | None, now: dt.datetime) -> dt.datetime:
 
 def _snapshot(row: Row, now: dt.datetime, trigger: EventFact | None) -> Snapshot:
     day = now.date()
+    points = tuple(_point(one) for one in row["points"])
     return Snapshot(
-        party=_party(row["party"], day),
+        party=_with_household(_party(row["party"], day), row["party"][13], row["households"]),
         now=now,
         holdings=_holdings(row["holdings"], day),
         events=tuple(_event(one) for one in row["events"]),
@@ -98,11 +137,118 @@ def _snapshot(row: Row, now: dt.datetime, trigger: EventFact | None) -> Snapshot
             sorted((_related(one, now) for one in row["tied"]), key=lambda one: (one.kind, one.since, one.party.id))
         ),
         trigger=trigger,
+        consents=tuple(_consent(one) for one in row["consents"]),
+        points=points,
+        touches=_touches(row["touches"], points),
+        answers=tuple(sorted((_answer(one) for one in row["answers"]), key=lambda one: (one.at, one.id))),
+        versions=MappingProxyType(dict(row["versions"])),
+    )
+
+
+def _with_household(party: PartyFacts, unit: str | None, households: Sequence[Sequence[Any]]) -> PartyFacts:
+    household = households[0][0] if households else None
+    own = unit or household or party.id
+    others = sorted({one for _, units in households for one in units} - {own})
+    return replace(party, household=household, control_units=(own, *others))
+
+
+def _consent(found: Sequence[Any]) -> ConsentFact:
+    consent, purpose, status, at, channel, point = found
+    return ConsentFact(id=consent, purpose=purpose, status=status, at=_instant(at), channel=channel, point=point)
+
+
+def _point(found: Sequence[Any]) -> PointFact:
+    key, kind, preferred, blocked, usage, shared, said = found
+    return PointFact(
+        key=key,
+        kind=kind,
+        preferred=bool(preferred),
+        blocked=bool(blocked),
+        usage=usage,
+        shared_with=shared,
+        stopped=_stopped(said),
+    )
+
+
+def _stopped(said: Sequence[Sequence[Any]]) -> tuple[tuple[str, str | None, str], ...]:
+    """Who refused contacts to this very point, by the newest statement of each party about it."""
+    newest: dict[tuple[str, str, str], tuple[str, str]] = {}
+    for party, purpose, channel, status, consent in said:
+        for one in CHANNELS if channel is None else (channel,):
+            newest[party, purpose, one] = (status, consent)
+    return tuple(
+        (purpose, channel, consent)
+        for (_, purpose, channel), (status, consent) in sorted(newest.items())
+        if status != "GRANTED"
+    )
+
+
+_KIND_OF_CHANNEL = MappingProxyType({"PHONE": "PHONE", "SMS": "PHONE", "EMAIL": "EMAIL"})
+
+
+def _touches(found: Sequence[Sequence[Any]], points: Sequence[PointFact]) -> tuple[Touch, ...]:
+    """Each contact once, however many of the ways led to it."""
+    touches: dict[str, Touch] = {}
+    for row in found:
+        one = _touch(row, points)
+        before = touches.get(one.id)
+        if before is not None:
+            one = replace(
+                before,
+                own=before.own or one.own,
+                household=before.household or one.household,
+                points=tuple(sorted({*before.points, *one.points})),
+                party=before.party or one.party,
+            )
+        touches[one.id] = one
+    return tuple(sorted(touches.values(), key=lambda one: (one.at, one.id)))
+
+
+def _touch(found: Sequence[Any], points: Sequence[PointFact]) -> Touch:
+    channel, point, via = found[3], found[12], found[14]
+    own = via == "own"
+    if own:
+        kind = _KIND_OF_CHANNEL.get(channel)
+        # Without a named point any of the customer's own may have been used.
+        reached = (point,) if point else tuple(one.key for one in points if one.kind == kind)
+    else:
+        reached = () if via == "household" else (via,)
+    return Touch(
+        id=found[0],
+        at=_instant(found[1]),
+        until=_instant(found[2]),
+        channel=channel,
+        direction=found[4],
+        action_class=found[5],
+        purpose=found[6],
+        outcome=found[7],
+        product=found[8],
+        party=found[9],
+        own=own,
+        household=own or via == "household",
+        points=reached,
+        call_back_at=None if found[10] is None else _instant(found[10]),
+        reserved=found[13],
+        offer_id=found[11],
+    )
+
+
+def _answer(found: Sequence[Any]) -> Answer:
+    answer, outcome, at, product, family, channel, offer, back = found
+    return Answer(
+        id=answer,
+        outcome=outcome,
+        at=_instant(at),
+        product=product,
+        family=family,
+        channel=channel,
+        offer_id=offer,
+        call_back_at=None if back is None else _instant(back),
     )
 
 
 def _party(found: Sequence[Any], day: dt.date) -> PartyFacts:
-    party, organization, status, born, died, segment, country, region, language, blocked, ended = found
+    party, organization, status, born, died, segment, country, region, language, blocked, ended = found[:11]
     ended_on = _past(ended, day)
     return PartyFacts(
         id=party,
@@ -116,6 +262,8 @@ def _party(found: Sequence[Any], day: dt.date) -> PartyFacts:
         region=region,
         language=language,
         blocked=bool(blocked),
+        time_zone=found[11],
+        vulnerable=bool(found[12]),
     )
 
 

@@ -1,0 +1,24 @@
+// Consent, contact policy, responses: what is unique, and what a decision looks up.
+CREATE CONSTRAINT consent_id IF NOT EXISTS FOR (n:Consent) REQUIRE n.id IS UNIQUE;
+CREATE CONSTRAINT contact_ledger_key IF NOT EXISTS FOR (n:ContactLedger) REQUIRE n.key IS UNIQUE;
+CREATE CONSTRAINT reservation_id IF NOT EXISTS FOR (n:Reservation) REQUIRE n.id IS UNIQUE;
+CREATE CONSTRAINT reservation_key IF NOT EXISTS FOR (n:Reservation) REQUIRE n.key IS UNIQUE;
+CREATE CONSTRAINT limit_override_id IF NOT EXISTS FOR (n:LimitOverride) REQUIRE n.id IS UNIQUE;
+CREATE CONSTRAINT response_id IF NOT EXISTS FOR (n:Response) REQUIRE n.id IS UNIQUE;
+CREATE CONSTRAINT response_key IF NOT EXISTS FOR (n:Response) REQUIRE n.key IS UNIQUE;
+CREATE CONSTRAINT episode_key IF NOT EXISTS FOR (n:Episode) REQUIRE n.key IS UNIQUE;
+CREATE CONSTRAINT rule_switch_id IF NOT EXISTS FOR (n:RuleSwitch) REQUIRE n.id IS UNIQUE;
+CREATE CONSTRAINT timer_name IF NOT EXISTS FOR (n:Timer) REQUIRE n.name IS UNIQUE;
+CREATE CONSTRAINT learned_count_key IF NOT EXISTS FOR (n:LearnedCount) REQUIRE n.key IS UNIQUE;
+
+CREATE INDEX consent_point_key IF NOT EXISTS FOR (n:Consent) ON (n.pointKey);
+CREATE INDEX interaction_point_key IF NOT EXISTS FOR (n:Interaction) ON (n.pointKey);
+CREATE INDEX reservation_point_key IF NOT EXISTS FOR (n:Reservation) ON (n.pointKey);
+CREATE INDEX reservation_state_until IF NOT EXISTS FOR (n:Reservation) ON (n.state, n.until);
+CREATE INDEX response_party IF NOT EXISTS FOR (n:Response) ON (n.partyId);
+CREATE INDEX offer_status_not_before IF NOT EXISTS FOR (n:Offer) ON (n.status, n.notBefore);
+CREATE INDEX offer_status_valid_until IF NOT EXISTS FOR (n:Offer) ON (n.status, n.validUntil);
+CREATE INDEX offer_party IF NOT EXISTS FOR (n:Offer) ON (n.partyId);
+CREATE INDEX limit_override_status IF NOT EXISTS FOR (n:LimitOverride) ON (n.status);
+CREATE INDEX timer_due_at IF NOT EXISTS FOR (n:Timer) ON (n.dueAt);
+CREATE INDEX learned_count_model IF NOT EXISTS FOR (n:LearnedCount) ON (n.model);
