@@ -52,6 +52,17 @@ class Argument:
     description: str
     convert: Callable[[Any], Any] | None = None
     """Turns the value that the caller sent into the parameter of the statement; raises `InvalidInput`."""
+    required: bool = False
+    """Whether a call must give it."""
+
+    @property
+    def annotation(self) -> Any:
+        """Its type as GraphQL shows it."""
+        return self.type if self.required else self.type | None
+
+
+Shaping = Callable[[Any, Mapping[str, Any]], Any]
+"""(value of the row, the field's arguments by name; what was not given is not in it) -> the part of the response."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +91,9 @@ class Scalar:
     constants: Mapping[str, Any] = field(default_factory=dict)
     """Named constants of the expression, sent as parameters."""
     item: type | None = None
-    """The class of the items where the property holds a list of objects as JSON text."""
+    """The class of the object, or of the items of the list, that the value is; a stored one is JSON text."""
+    shape: Shaping | None = None
+    """Makes the response's value from the row's (null too) where Cypher alone can't."""
 
     @property
     def is_list(self) -> bool:
@@ -185,11 +198,13 @@ def prop(
     item: type | None = None,
     cypher: str = "",
     arguments: Mapping[str, Argument] | None = None,
+    shape: Shaping | None = None,
 ) -> Any:
     """A stored property (``stored`` where its name differs).
 
     ``text`` names the property with the normalised text (``normalise`` makes it), ``item`` the class of JSON items,
-    ``cypher`` with ``arguments`` the expression that answers when an argument is given.
+    ``cypher`` with ``arguments`` the expression that answers when an argument is given. ``shape`` makes the response's
+    value from the stored one (JSON read) and the arguments.
     """
 
     def make(name: str, annotation: Any, nullable: bool) -> FieldSpec:  # noqa: FBT001 - called by the decorator only
@@ -206,6 +221,7 @@ def prop(
             item=item,
             cypher=cypher,
             arguments=arguments or {},
+            shape=shape,
         )
 
     return _Declared(make)
@@ -218,10 +234,14 @@ def computed(
     arguments: Mapping[str, Argument] | None = None,
     constants: Mapping[str, Any] | None = None,
     filter: bool = False,  # noqa: A002 - GraphQL's own word
+    item: type | None = None,
+    shape: Shaping | None = None,
 ) -> Any:
     """A Cypher expression over ``{n}`` (and ``{e}`` on edges) with arguments as parameters.
 
-    With ``filter`` it can be filtered by; it must then need neither arguments nor constants nor the origin.
+    With ``filter`` it can be filtered by; it must then need neither arguments nor constants nor the origin. ``shape``
+    makes the response's value from what the expression gives and from the arguments, in Python: an object of the class
+    ``item`` (a dict by GraphQL names) or a list of them. It sees null too, and gives leaves as the response has them.
     """
 
     def make(name: str, annotation: Any, nullable: bool) -> FieldSpec:  # noqa: FBT001 - called by the decorator only
@@ -234,6 +254,8 @@ def computed(
             cypher=cypher,
             arguments=arguments or {},
             constants=constants or {},
+            item=item,
+            shape=shape,
         )
 
     return _Declared(make)
@@ -394,13 +416,15 @@ class Registry:
 
 
 def _strawberry_leaf(spec: Scalar, origin: type) -> StrawberryField:
-    annotation = list[spec.item] if spec.item else JSON if spec.type is JsonText else spec.type  # type: ignore[name-defined]  # a class known at run time
+    annotation = spec.item or (JSON if spec.type is JsonText else spec.type)
+    if spec.item and spec.is_list:
+        annotation = list[spec.item]  # type: ignore[name-defined]  # a class known at run time
     return strawberry_field(
         spec.name,
         annotation | None if spec.nullable else annotation,
         spec.description,
         origin,
-        {name: (argument.type | None, argument.description) for name, argument in spec.arguments.items()},
+        {name: (argument.annotation, argument.description) for name, argument in spec.arguments.items()},
     )
 
 

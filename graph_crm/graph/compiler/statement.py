@@ -8,16 +8,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql import FieldNode, FragmentDefinitionNode
-from strawberry.utils.str_converters import to_camel_case
 
 from graph_crm.errors import InvalidInput
-from graph_crm.graph.compiler import scalars
+from graph_crm.graph.compiler import items, scalars
 from graph_crm.graph.compiler.arguments import Parameters, Value, Variables
 from graph_crm.graph.compiler.filters import Filters, Names, traversal
 from graph_crm.graph.compiler.pages import Ordering, orderings
 from graph_crm.graph.compiler.selection import Fields, Selections, sub_selections
 from graph_crm.graph.compiler.shaping import Bound, Columns, IncompleteData, ObjectShape, Page, Row, Shape
-from graph_crm.graph.mapping import EdgeMapping, FieldSpec, NodeMapping, Registry, Relation, Root, Scalar, fill
+from graph_crm.graph.mapping import (
+    EdgeMapping,
+    FieldSpec,
+    NodeMapping,
+    Registry,
+    Relation,
+    Root,
+    Scalar,
+    Shaping,
+    fill,
+)
 
 AS_OF = "asOf"
 
@@ -217,6 +226,9 @@ class Compiler:
         arguments = self._selections.arguments(nodes[0])
         if isinstance(spec, Scalar):
             index = columns.add(self._leaf(spec, place, arguments))
+            if spec.shape:
+                made.part(key, self._shaped(spec, spec.shape, index, nodes, arguments))
+                return
             show = self._items(spec, nodes) if spec.item else scalars.shower(spec)
             made.leaf(key, index, show, required=not spec.nullable)
             return
@@ -237,7 +249,7 @@ class Compiler:
         if AS_OF in spec.arguments and AS_OF not in given and place.as_of:
             given[AS_OF] = place.as_of
         owner = place.edge_var if place.edge and place.edge.fields.get(spec.name) is spec else place.var
-        if spec.stored and not given:
+        if spec.stored and not (given and spec.cypher):
             return scalars.stored_expression(spec.type, f"{owner}.{spec.stored}")
         values = {
             name: scalars.placeholder(
@@ -253,28 +265,35 @@ class Compiler:
         return scalars.stored_expression(spec.type, expression)
 
     def _items(self, spec: Scalar, nodes: list[FieldNode]) -> Callable[[Any], Any]:
-        """Shows a list of objects that is stored as JSON text, with the selected fields only."""
-        asked = self._selected_items(nodes, spec.item)
+        """Shows objects that are stored as JSON text, with the selected fields only."""
+        asked = items.selected(self._selections, nodes, spec.item)
         parse = scalars.shower(spec)
 
         def show(text: Any) -> Any:
-            parsed = parse(text) if parse else text
-            return [_picked(item, asked) for item in parsed]
+            return items.picked(parse(text) if parse else text, asked)
 
         return show
 
-    def _selected_items(self, nodes: list[FieldNode], item: type | None) -> dict[str, tuple[str, Any]]:
-        definition = getattr(item, "__strawberry_definition__", None)
-        type_name = definition.name if definition else ""
-        asked: dict[str, tuple[str, Any]] = {}
-        for key, inner in self._selections.fields(sub_selections(nodes), frozenset({type_name})).items():
-            name = inner[0].name.value
-            if name == "__typename":
-                asked[key] = ("", type_name)
-                continue
-            below = self._selected_items(inner, _item_class(definition, name)) if inner[0].selection_set else None
-            asked[key] = (name, below)
-        return asked
+    def _shaped(
+        self, spec: Scalar, make: Shaping, index: int, nodes: list[FieldNode], arguments: Mapping[str, Value]
+    ) -> Shape:
+        """The part that Python makes from the row's value and from what the call gives as arguments."""
+        given = {
+            name: self._parameters.add(arguments[name], argument.convert or scalars.converter(argument.type))[1:]
+            for name, argument in spec.arguments.items()
+            if name in arguments
+        }
+        asked = items.selected(self._selections, nodes, spec.item) if spec.item else None
+        parse = scalars.shower(spec) if spec.stored else None
+
+        def part(row: Row, bound: Bound) -> Any:
+            value = row[index]
+            if parse and value is not None:
+                value = parse(value)
+            made = make(value, {name: bound[place] for name, place in given.items()})
+            return items.picked(made, asked) if asked else made
+
+        return part
 
     def _related_one(self, spec: Relation, nodes: list[FieldNode], place: Place, columns: Columns) -> Shape:
         target = self._registry.of(spec.target)
@@ -444,26 +463,3 @@ def _interface_name(mapping: NodeMapping) -> str:
 
 def _asks_type_name(asked: Fields) -> bool:
     return any(nodes[0].name.value == "__typename" for nodes in asked.values())
-
-
-def _item_class(definition: Any, name: str) -> type | None:
-    """The class of the objects in the list field ``name`` of a stored object."""
-    for field in definition.fields if definition else ():
-        if to_camel_case(field.python_name) == name:
-            kind = field.type
-            while hasattr(kind, "of_type"):
-                kind = kind.of_type
-            return kind if isinstance(kind, type) else None
-    return None
-
-
-def _picked(item: Any, asked: Mapping[str, tuple[str, Any]]) -> dict[str, Any]:
-    """The selected fields of one stored object; ``asked``: key -> (name, what is asked below or a constant)."""
-    made: dict[str, Any] = {}
-    for key, (name, below) in asked.items():
-        if not name:
-            made[key] = below
-            continue
-        value = item.get(name)
-        made[key] = [_picked(each, below) for each in value] if isinstance(below, dict) and value else value
-    return made
