@@ -25,14 +25,16 @@ from graph_crm.rules.conditions import (
     related_to,
 )
 from graph_crm.rules.hookspecs import hookimpl
+from graph_crm.rules.limits import ContactLimit
 from graph_crm.rules.periods import Period, days, months, weeks, years
-from graph_crm.rules.results import Proposal, Rule, Veto
+from graph_crm.rules.results import Proposal, Rule, Treatment, Veto
 from graph_crm.rules.snapshot import Contact, EventFact, Holding, PartyFacts, Related, Snapshot
 from graph_crm.rules.verdicts import Reason, Verdict
 
 __all__ = [
     "Condition",
     "Contact",
+    "ContactLimit",
     "EventFact",
     "Holding",
     "Needs",
@@ -44,6 +46,7 @@ __all__ = [
     "Rule",
     "RuleError",
     "Snapshot",
+    "Treatment",
     "Verdict",
     "Veto",
     "age_between",

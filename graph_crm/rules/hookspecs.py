@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pluggy
 
 from graph_crm.rules.conditions.base import Needs
-from graph_crm.rules.results import Proposal, Rule, Veto
+from graph_crm.rules.limits import ContactLimit
+from graph_crm.rules.results import Proposal, Rule, Treatment, Veto
 from graph_crm.rules.snapshot import Snapshot
 
 PROJECT = "graph_crm"
@@ -34,10 +35,31 @@ class Hooks:
         """
 
     @hookspec
+    def contact_limits(self) -> Sequence[ContactLimit]:  # type: ignore[empty-body] # a hook specification has no body
+        """Add contact limits of your own.
+
+        Asked once, when the plugin is loaded. They bind beside those of the contact policy; none can be taken away.
+        """
+
+    @hookspec
     def propose(self, snapshots: Sequence[Snapshot]) -> Sequence[Proposal]:  # type: ignore[empty-body] # see above
         """Propose offers that no condition can express.
 
         Asked once for a whole batch of customers, at every event; `snapshot.trigger` is the event of each.
+        """
+
+    @hookspec
+    def eligibility(self, snapshots: Sequence[Snapshot], proposals: Sequence[Proposal]) -> Sequence[Veto]:  # type: ignore[empty-body] # see above
+        """Say to whom the bank may not offer a product at all.
+
+        Asked after the proposals, once for a whole batch; one veto of any plugin is enough.
+        """
+
+    @hookspec
+    def suitability(self, snapshots: Sequence[Snapshot], proposals: Sequence[Proposal]) -> Sequence[Veto]:  # type: ignore[empty-body] # see above
+        """Say for whom a product is not right, though the bank may offer it.
+
+        Asked after the proposals, once for a whole batch; one veto of any plugin is enough.
         """
 
     @hookspec
@@ -52,6 +74,20 @@ class Hooks:
         """Weigh the proposals: one factor of 0 or more for each, in their order.
 
         Asked after the vetoes; a proposal's priority is multiplied by the factors of all plugins.
+        """
+
+    @hookspec
+    def propensity(self, snapshots: Sequence[Snapshot], proposals: Sequence[Proposal]) -> Sequence[float | None]:  # type: ignore[empty-body] # see above
+        """Estimate how likely each proposal is accepted, from 0 to 1, instead of the platform's own learner.
+
+        Asked before the ranking; None leaves a proposal to the next plugin, and at last to the learner.
+        """
+
+    @hookspec
+    def treatments(self, snapshots: Sequence[Snapshot], proposals: Sequence[Proposal]) -> Sequence[Treatment]:  # type: ignore[empty-body] # see above
+        """Say how an offer is put on a channel: the script of the agent, the words on the screen.
+
+        Asked for the proposals that are offered; the first plugin with words for an offer and channel is taken.
         """
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,8 +17,9 @@ import structlog
 from graph_crm.errors import RuleError
 from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.hookspecs import PROJECT, Hooks
+from graph_crm.rules.limits import ContactLimit
 from graph_crm.rules.loader import ANYTHING, Found, describe, find
-from graph_crm.rules.results import MODES, Mode, Proposal, Rule, Veto
+from graph_crm.rules.results import MODES, Mode, Proposal, Rule, Treatment, Veto
 from graph_crm.rules.snapshot import Snapshot
 from graph_crm.rules.verdicts import Reason, Verdict
 
@@ -38,6 +41,14 @@ class RuleCounters:
     failed: int = 0
     """Raised an error."""
     seconds: float = 0.0
+    proposed: int = 0
+    """Proposals that began the way through the gates."""
+    offers: int = 0
+    """Proposals that passed every gate; of a rule in shadow those that nothing but the shadow stopped."""
+    held: int = 0
+    """Offers that wait: nobody may be contacted with them yet."""
+    stopped: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many proposals each gate dropped, by the gate's name and its reason's code."""
 
 
 @dataclass
@@ -64,7 +75,7 @@ class Plugin:
 
 @dataclass
 class BookedRule:
-    """A rule in the book: who brought it, its mode in force, its counters."""
+    """A rule in the book: who brought it, its mode in force, its counters in this mode."""
 
     rule: Rule
     plugin: Plugin
@@ -101,7 +112,10 @@ class RuleBook:
         self.problems: list[str] = []
         self._modes = dict(modes or {})
         self._booked: dict[str, BookedRule] = {}
+        self._counters: dict[tuple[str, Mode], RuleCounters] = {}
         self._needs = Needs()
+        self.contact_limits: list[ContactLimit] = []
+        """What the plugins add to the contact policy."""
         for one in found:
             self._add(one)
         for rule_id in sorted(set(self._modes) - set(self._booked)):
@@ -138,6 +152,12 @@ class RuleBook:
         for rule in self._answer(plugin, "rules", _rules, {}) or ():
             self._book(plugin, rule)
         self._needs = self._needs | (self._answer(plugin, "needs", _needs, {}) or Needs())
+        limits = self._answer(plugin, "contact_limits", _list_of(ContactLimit, "contact limits"), {})
+        for limit in limits or ():
+            if any(limit.name == known.name for known in self.contact_limits):
+                self._say(plugin, f"contact limit {limit.name} is in another plugin already; this one is left out")
+            else:
+                self.contact_limits.append(limit)
 
     def _book(self, plugin: Plugin, rule: Rule) -> None:
         earlier = self._booked.get(rule.id)
@@ -147,7 +167,7 @@ class RuleBook:
         mode = self._modes.get(rule.id, rule.mode)
         if mode not in MODES:
             raise RuleError(f"Mode {mode!r} of rule {rule.id} is not known.", hint=f"One of: {', '.join(MODES)}.")
-        self._booked[rule.id] = BookedRule(rule, plugin, mode)
+        self._booked[rule.id] = BookedRule(rule, plugin, mode, self.counters(rule.id, mode))
         self._needs = self._needs | rule.when.needs()
 
     def _broken(self, plugin: Plugin, problem: str) -> None:
@@ -157,6 +177,34 @@ class RuleBook:
     def _say(self, plugin: Plugin, problem: str) -> None:
         self.problems.append(f"Plugin {plugin.name} ({plugin.origin}): {problem}")
         _log.warning("plugin_problem", plugin=plugin.name, problem=problem)
+
+    def switched(self, modes: Mapping[str, Mode]) -> RuleBook:
+        """The same book with ``modes`` over those that it was loaded with; plugins and counters stay shared.
+
+        It costs microseconds, so that every decision can be made under the modes that its transaction read.
+        """
+        if not modes:
+            return self
+        view = copy.copy(self)
+        view._modes = {**self._modes, **modes}  # noqa: SLF001 - a copy of its own class
+        view._booked = {  # noqa: SLF001 - the same
+            rule: replace(one, mode=modes[rule], counters=self.counters(rule, modes[rule])) if rule in modes else one
+            for rule, one in self._booked.items()
+        }
+        return view
+
+    def mode(self, rule_id: str, otherwise: Mode = "on") -> Mode:
+        """The mode in force of a rule; ``otherwise`` is what the plugin says of a rule that its hook proposes."""
+        booked = self._booked.get(rule_id)
+        return booked.mode if booked else self._modes.get(rule_id, otherwise)
+
+    def counters(self, rule_id: str, mode: Mode) -> RuleCounters:
+        """The counters of a rule in a mode: what it did in shadow stands beside what it did when it was on."""
+        return self._counters.setdefault((rule_id, mode), RuleCounters())
+
+    def counted(self) -> dict[tuple[str, Mode], RuleCounters]:
+        """Every rule and mode that something was counted for."""
+        return self._counters
 
     @property
     def rules(self) -> list[BookedRule]:
@@ -232,20 +280,56 @@ class RuleBook:
             if self._modes.get(one.rule, one.mode) != "off"
         ]
 
-    def veto(self, snapshots: Sequence[Snapshot], proposals: Sequence[Proposal]) -> list[Named[Veto]]:
-        """What the hooks ``veto`` of all plugins give, validated.
+    def veto(
+        self, snapshots: Sequence[Snapshot], proposals: Sequence[Proposal], hook: str = "veto"
+    ) -> list[Named[Veto]]:
+        """What the hooks ``eligibility``, ``suitability`` or ``veto`` of all plugins give, validated.
 
         Fails closed: a plugin that raises here, or is suspended, vetoes the whole batch - it may have wanted to.
         """
         found: list[Named[Veto]] = []
-        for plugin in self._with("veto", suspended=True):
+        for plugin in self._with(hook, suspended=True):
             arguments = {"snapshots": snapshots, "proposals": proposals}
-            answer = self._answer(plugin, "veto", _list_of(Veto, "vetoes"), arguments)
+            answer = self._answer(plugin, hook, _list_of(Veto, "vetoes"), arguments)
             if answer is None:
                 text = f"plugin {plugin.name} could not say whether it forbids this"
                 answer = [Veto(party=one.id, code="VETO_UNKNOWN", reason=text) for one in snapshots]
             found += [Named(plugin.name, one) for one in answer]
         return found
+
+    def propensity(self, snapshots: Sequence[Snapshot], proposals: Sequence[Proposal]) -> list[Named[float] | None]:
+        """For each proposal what the first plugin with an opinion estimates; None: no plugin has one."""
+        found: list[Named[float] | None] = [None for _ in proposals]
+
+        def checked(value: object) -> list[float | None]:
+            numbers = list(value) if isinstance(value, list | tuple) else None
+            if numbers is None or len(numbers) != len(proposals):
+                raise RuleError(f"a list of {len(proposals)} numbers or None, one a proposal")
+            for one in numbers:
+                if one is not None and not _within(one, 1.0):
+                    raise RuleError(f"probabilities from 0 to 1, or None, not {one!r}")
+            return [None if one is None else float(one) for one in numbers]
+
+        for plugin in self._with("propensity"):
+            answer = self._answer(plugin, "propensity", checked, {"snapshots": snapshots, "proposals": proposals})
+            for place, estimate in enumerate(answer or ()):
+                if found[place] is None and estimate is not None:
+                    found[place] = Named(plugin.name, estimate)
+        return found
+
+    def treatments(self, snapshots: Sequence[Snapshot], proposals: Sequence[Proposal]) -> list[Named[Treatment]]:
+        """What the hooks ``treatments`` of all plugins give, validated, in the order of loading."""
+        return [
+            Named(plugin.name, one)
+            for plugin in self._with("treatments")
+            for one in self._answer(
+                plugin,
+                "treatments",
+                _list_of(Treatment, "treatments"),
+                {"snapshots": snapshots, "proposals": proposals},
+            )
+            or ()
+        ]
 
     def score(self, snapshots: Sequence[Snapshot], proposals: Sequence[Proposal]) -> list[dict[str, float]]:
         """For each proposal, the factor of every plugin that weighs, by the plugin's name."""
@@ -256,7 +340,7 @@ class RuleBook:
             if numbers is None or len(numbers) != len(proposals):
                 raise RuleError(f"a list of {len(proposals)} numbers, one a proposal")
             for one in numbers:
-                if isinstance(one, bool) or not isinstance(one, int | float) or not (math.isfinite(one) and one >= 0):
+                if not _within(one, math.inf):
                     raise RuleError(f"factors that are finite and 0 or more, not {one!r}")
             return [float(one) for one in numbers]
 
@@ -311,6 +395,13 @@ class RuleBook:
             self._broken(plugin, message)
 
 
+def _within(value: object, most: float) -> bool:
+    """Whether it is a finite number from 0 to ``most``."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and 0 <= value <= most
+
+
 def _verdict(value: object) -> Verdict:
     if not isinstance(value, Verdict):
         raise RuleError(f"A condition gives a Verdict, not {value!r}.")
@@ -336,6 +427,7 @@ def _proposal(booked: BookedRule, snapshot: Snapshot, verdict: Verdict) -> Propo
         priority=rule.priority,
         mode=booked.mode,
         version=rule.version,
+        action_class=rule.action_class,
     )
 
 

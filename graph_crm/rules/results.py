@@ -14,7 +14,8 @@ from typing import Any, Literal, TypeAlias
 
 from graph_crm.errors import RuleError
 from graph_crm.rules.conditions.base import Condition, one_of
-from graph_crm.rules.snapshot import CHANNELS
+from graph_crm.rules.periods import Period
+from graph_crm.rules.snapshot import ACTION_CLASSES, CHANNELS
 from graph_crm.rules.verdicts import Reason, Verdict
 
 Mode: TypeAlias = Literal["off", "shadow", "on"]
@@ -55,6 +56,10 @@ class Rule:
     on_event: str | tuple[str, ...] | list[str] | None = None
     priority: int = USUAL_PRIORITY
     mode: Mode = "on"
+    action_class: str = "PROMOTIONAL"
+    """PROMOTIONAL, TRANSACTIONAL or MANDATORY: what the contact policy asks of it."""
+    repeat_after: Period | None = None
+    """In scans: when the same circumstances may lead to a second offer; None: once an episode, for ever."""
     place: Place = field(default=Place(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -73,6 +78,9 @@ class Rule:
         _priority(f"Rule {self.id}", self.priority)
         if self.mode not in MODES:
             raise RuleError(f"Rule {self.id}: mode {self.mode!r} is not known.", hint=f"One of: {', '.join(MODES)}.")
+        one_of(f"Rule {self.id}: action_class", self.action_class, ACTION_CLASSES)
+        if self.repeat_after is not None and not isinstance(self.repeat_after, Period):
+            raise RuleError(f"Rule {self.id}: repeat_after must be a period, for example days(365).")
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -83,7 +91,7 @@ class Rule:
     def version(self) -> str:
         """A digest of what the rule says: it changes just when the rule does."""
         said = (self.id, self.title, str(self.when), self.offer)
-        parts = (*said, self.channels, self.reasons, self.events, self.priority)
+        parts = (*said, self.channels, self.reasons, self.events, self.priority, self.action_class, self.repeat_after)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
     def sentences(self, verdict: Verdict) -> tuple[str, ...]:
@@ -106,6 +114,7 @@ class Proposal:
     priority: int = USUAL_PRIORITY
     mode: Mode = "on"
     version: str = "1"
+    action_class: str = "PROMOTIONAL"
 
     def __post_init__(self) -> None:
         if not isinstance(self.party, str) or not self.party:
@@ -117,6 +126,7 @@ class Proposal:
         _priority(f"Proposal of {self.rule}", self.priority)
         if self.mode not in MODES:
             raise RuleError(f"Proposal of {self.rule}: mode {self.mode!r} is not known.")
+        one_of(f"Proposal of {self.rule}: action_class", self.action_class, ACTION_CLASSES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +155,25 @@ class Veto:
     def stops(self, proposal: Proposal) -> bool:
         """Whether it speaks against this proposal."""
         return self.party == proposal.party and self.offer in (None, proposal.offer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Treatment:
+    """How an offer is put on one channel: what the hook ``treatments`` gives back."""
+
+    party: str
+    offer: str
+    channel: str
+    script: str
+    """What the agent says, or what the screen shows."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.party, str) or not self.party:
+            raise RuleError(f"Treatment: party must be a customer's id, not {self.party!r}.")
+        _wanted("Treatment: offer", self.offer, CODE, "a product code, for example CREDIT_CARD")
+        one_of("Treatment: channel", self.channel, CHANNELS)
+        if not isinstance(self.script, str) or not self.script.strip():
+            raise RuleError("Treatment: script must be a text.")
 
 
 def _caller() -> Place:

@@ -53,7 +53,7 @@ def test_no_hook_is_described_that_does_not_exist():
 @pytest.mark.parametrize("name", hook_names())
 def test_every_hook_says_in_one_imperative_line_what_it_is_for(name: str):
     first = (inspect.getdoc(getattr(Hooks, name)) or "").splitlines()[0]
-    assert re.fullmatch(r"(Return|Name|Propose|Forbid|Weigh) .*[.]", first)
+    assert re.fullmatch(r"(Return|Name|Add|Propose|Say|Forbid|Weigh|Estimate) .*[.]", first)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -114,4 +114,4 @@ async def test_who_the_customer_is_to_the_policy(bank: Database) -> None:
 
 async def test_without_memory_nothing_of_it_is_read(bank: Database) -> None:
     found = (await load(bank.read, ["anna"], now=NOW, needs=Needs()))[0]
-    assert not (found.touches or found.consents or found.points or found.answers or found.versions)
+    assert not [*found.touches, *found.consents, *found.points, *found.answers, *found.versions]
