@@ -22,3 +22,19 @@ CREATE INDEX offer_party IF NOT EXISTS FOR (n:Offer) ON (n.partyId);
 CREATE INDEX limit_override_status IF NOT EXISTS FOR (n:LimitOverride) ON (n.status);
 CREATE INDEX timer_due_at IF NOT EXISTS FOR (n:Timer) ON (n.dueAt);
 CREATE INDEX learned_count_model IF NOT EXISTS FOR (n:LearnedCount) ON (n.model);
+
+// Rules: which mode they were switched to, and what they did in each mode.
+CREATE CONSTRAINT rule_mode_rule IF NOT EXISTS FOR (n:RuleMode) REQUIRE n.rule IS UNIQUE;
+CREATE INDEX rule_switch_rule IF NOT EXISTS FOR (n:RuleSwitch) ON (n.rule);
+CREATE INDEX rule_switch_at_id IF NOT EXISTS FOR (n:RuleSwitch) ON (n.at, n.id);
+CREATE CONSTRAINT rule_count_key IF NOT EXISTS FOR (n:RuleCount) REQUIRE n.key IS UNIQUE;
+CREATE CONSTRAINT rule_drop_key IF NOT EXISTS FOR (n:RuleDrop) REQUIRE n.key IS UNIQUE;
+CREATE INDEX rule_drop_rule IF NOT EXISTS FOR (n:RuleDrop) ON (n.rule);
+CREATE CONSTRAINT plugin_report_key IF NOT EXISTS FOR (n:PluginReport) REQUIRE n.key IS UNIQUE;
+MATCH (old:RuleActivity)
+MERGE (n:RuleCount {key: old.rule + '|on'})
+ON CREATE SET n.rule = old.rule, n.mode = 'on', n.evaluated = old.evaluated, n.passed = old.passed,
+  n.unknown = old.unknown, n.failed = old.failed, n.seconds = old.seconds;
+MATCH (old:RuleActivity) DELETE old;
+DROP CONSTRAINT rule_activity_rule IF EXISTS;
+CREATE INDEX learned_count_feature IF NOT EXISTS FOR (n:LearnedCount) ON (n.feature);
