@@ -1,4 +1,4 @@
-"""The decorator of mutations, typed: strawberry's own loses the type of what it decorates."""
+"""The decorators of mutations and of queries with a resolver, typed: strawberry's own lose the type."""
 
 from __future__ import annotations
 
@@ -13,3 +13,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def mutation(description: str) -> Callable[[F], F]:
     """Make a method a mutation field with this description in the schema."""
     return cast(Callable[[F], F], strawberry.mutation(description=description))
+
+
+def query(description: str) -> Callable[[F], F]:
+    """Make a method a query field with a resolver of its own and this description in the schema."""
+    return cast(Callable[[F], F], strawberry.field(description=description))
