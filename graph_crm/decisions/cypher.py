@@ -12,14 +12,15 @@ ON CREATE SET d += $decision, d.asOf = $asOf, d.at = $at, d.isNew = true
 WITH p, d WHERE d.isNew
 REMOVE d.isNew
 CREATE (d)-[:FOR]->(p)
-WITH d
+WITH p, d
 OPTIONAL MATCH (e:Event {id: $event})
 FOREACH (cause IN CASE WHEN e IS NULL THEN [] ELSE [e] END | CREATE (d)-[:CAUSED_BY]->(cause))
-WITH d
-CALL (d) {
+WITH p, d
+CALL (p, d) {
   UNWIND $offers AS offer
   MATCH (x:Product {code: offer.productCode})
   CREATE (d)-[:PROPOSED {rank: offer.rank}]->(o:Offer {id: offer.id})-[:ABOUT]->(x)
+  CREATE (o)-[:OFFERED_TO]->(p)
   SET o += offer.properties, o.familyCode = x.familyCode, o.createdAt = $at
   RETURN count(o) AS offers
 }

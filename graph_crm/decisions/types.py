@@ -9,20 +9,11 @@ import strawberry
 from strawberry.scalars import JSON
 
 from graph_crm.contacts.kinds import Channel
+from graph_crm.decisions.kinds import OfferStatus
 from graph_crm.events.types import Event
 from graph_crm.graph.mapping import JsonText, Root, graph, many, one, prop, word_list
 from graph_crm.parties.types import Party
 from graph_crm.products.types import Product
-
-
-@word_list(
-    "Where an offer stands.",
-    PROPOSED="A rule proposes it; nobody was contacted.",
-)
-class OfferStatus(enum.Enum):
-    """Where an offer stands."""
-
-    PROPOSED = "PROPOSED"
 
 
 @word_list(

@@ -38,3 +38,9 @@ ON CREATE SET n.rule = old.rule, n.mode = 'on', n.evaluated = old.evaluated, n.p
 MATCH (old:RuleActivity) DELETE old;
 DROP CONSTRAINT rule_activity_rule IF EXISTS;
 CREATE INDEX learned_count_feature IF NOT EXISTS FOR (n:LearnedCount) ON (n.feature);
+
+// Offers lead to their customer by themselves, and know what they were decided with.
+MATCH (p:Party)<-[:FOR]-(d:Decision)-[r:PROPOSED]->(o:Offer)
+WHERE NOT EXISTS { (o)-[:OFFERED_TO]->() }
+MERGE (o)-[:OFFERED_TO]->(p)
+SET o.partyId = p.id, o.decisionId = d.id, o.rank = r.rank, o.actionClass = 'PROMOTIONAL', o.statusAt = o.createdAt;
