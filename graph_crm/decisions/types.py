@@ -6,12 +6,13 @@ import datetime as dt
 import enum
 
 import strawberry
-from strawberry.scalars import JSON
 
 from graph_crm.contacts.kinds import Channel
+from graph_crm.decisions import why, why_cypher
+from graph_crm.decisions.explanations import TraceEntry, WhyContacted, WhyNot
 from graph_crm.decisions.kinds import OfferStatus
 from graph_crm.events.types import Event
-from graph_crm.graph.mapping import JsonText, Root, graph, many, one, prop, word_list
+from graph_crm.graph.mapping import Argument, JsonText, Root, computed, graph, many, one, prop, word_list
 from graph_crm.parties.types import Party
 from graph_crm.products.types import Product
 
@@ -28,25 +29,7 @@ class DecisionOutcome(enum.Enum):
     NOTHING = "NOTHING"
 
 
-@strawberry.type(description="The answer of one gate for one candidate.")
-class GateVerdict:
-    """The answer of one gate for one candidate."""
-
-    name: str = strawberry.field(description="Name of the gate, for example eligibility.")
-    passed: bool = strawberry.field(description="Whether the candidate may go on.")
-    reason_code: str = strawberry.field(description="Stable code of the reason.")
-    reason: str = strawberry.field(description="The reason in words.")
-    numbers: JSON | None = strawberry.field(description="The numbers that the verdict rests on.")
-    evidence: list[str] | None = strawberry.field(description="Identifiers of what it rests on.")
-
-
-@strawberry.type(description="What was thought about one candidate offer.")
-class TraceEntry:
-    """What was thought about one candidate offer."""
-
-    rule: str = strawberry.field(description="The rule that proposed it.")
-    product_code: str = strawberry.field(description="The product that it proposed.")
-    gates: list[GateVerdict] = strawberry.field(description="The gates in order, up to the first that stopped it.")
+LANGUAGE = Argument(str, "Language of the sentences, for example pl; English when left out.")
 
 
 @graph.node(label="Offer")
@@ -82,7 +65,12 @@ class Decision:
     trigger: str = prop("What started it, for example event:atm_balance_check.")
     outcome: DecisionOutcome = prop("What it came to.")
     rule_versions: JsonText | None = prop("The versions of the rules that were asked.")
-    trace: list[TraceEntry] | None = prop("Every candidate with the verdict of every gate.", item=TraceEntry)
+    trace: list[TraceEntry] | None = prop(
+        "Every candidate with the verdict of every gate.",
+        item=TraceEntry,
+        arguments={"language": LANGUAGE},
+        shape=why.trace,
+    )
     party: Party | None = one("Whom it is for.", "FOR", Party)
     caused_by: Event | None = one("The event that started it.", "CAUSED_BY", Event)
     offers: Offer = many(
@@ -98,6 +86,30 @@ class _OfferDecision:
 @graph.extend(Event)
 class _EventDecisions:
     decisions: Decision = many("What it led to.", "CAUSED_BY", Decision, direction="in", order="AT_DESC")
+
+
+@graph.extend(Party)
+class _PartyWhy:
+    why_contacted: WhyContacted | None = computed(
+        "Why the bank made a contact with the party; null where the contact was with somebody else.",
+        why_cypher.CONTACTED,
+        arguments={
+            "interactionId": Argument(strawberry.ID, "The contact.", required=True),
+            "language": LANGUAGE,
+        },
+        item=WhyContacted,
+        shape=why.contacted,
+    )
+    why_not: WhyNot | None = computed(
+        "Why a product was not offered to the party, by the newest decision about it.",
+        why_cypher.NOT_OFFERED,
+        arguments={
+            "productCode": Argument(strawberry.ID, "The product.", required=True),
+            "language": LANGUAGE,
+        },
+        item=WhyNot,
+        shape=why.not_offered,
+    )
 
 
 @graph.extend(Party)

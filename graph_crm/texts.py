@@ -1,0 +1,186 @@
+"""Sentences for people: Project Fluent files by language, numbers and times as they are written there.
+
+The shipped files are `graph_crm/locale/LANGUAGE.ftl`. A message is named as the code of a reason (``OWNED_ALREADY``),
+or for what it is said (``why-rule``). A bank's own files, in the folder of the setting ``texts_dir``, replace messages
+and add languages. Whatever has no text is said in English, the language in which reasons are stored.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.lists import format_list
+from fluent.runtime import FluentBundle
+from fluent.syntax import FluentParser
+from fluent.syntax.ast import Junk, Resource
+
+from graph_crm.errors import ConfigurationError
+
+ENGLISH = "en"
+SHIPPED = Path(__file__).parent / "locale"
+_DAY = re.compile(r"\d{4}-\d\d-\d\d\Z")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)\Z")
+_WORD = re.compile(r"[A-Z][A-Z0-9_]*\Z")
+_NAME = re.compile(r"[a-z]{2,3}([_-][A-Za-z]{2,4})?\Z")
+
+
+class Texts:
+    """The messages of every language, read once."""
+
+    def __init__(self, folders: Iterable[Path] = (SHIPPED,)) -> None:
+        self._bundles: dict[str, FluentBundle] = {}
+        self._locales: dict[str, Locale] = {}
+        for folder in folders:
+            for file in sorted(folder.glob("*.ftl")):
+                self._add(file)
+
+    @classmethod
+    def load(cls, own: Path | None = None) -> Texts:
+        """The shipped texts, and those of the folder ``own``, which win.
+
+        Raises ConfigurationError for a folder that is not there, and for a file that can't be read.
+        """
+        if own is not None and not own.is_dir():
+            raise ConfigurationError(f"The folder of texts {own} is not there.", hint="Correct or unset texts_dir.")
+        return cls([SHIPPED, own] if own else [SHIPPED])
+
+    def _add(self, file: Path) -> None:
+        language = file.stem
+        if language not in self._bundles:
+            try:
+                self._locales[language] = Locale.parse(language.replace("-", "_"))
+            except (ValueError, UnknownLocaleError) as error:
+                raise ConfigurationError(
+                    f"{file.name} names no language.", hint="Call it by its code, for example cs.ftl."
+                ) from error
+            self._bundles[language] = FluentBundle([language], use_isolating=False)
+        self._bundles[language].add_resource(_read(file), allow_overrides=True)
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages that have texts, by code."""
+        return sorted(self._bundles)
+
+    def language(self, wanted: str | None) -> str | None:
+        """The language that answers for ``wanted``: pl for pl-PL; English for None; None: there are no such texts."""
+        if wanted is None:
+            return ENGLISH
+        if not _NAME.match(wanted):
+            return None
+        for name in (wanted, wanted.replace("_", "-"), re.split("[_-]", wanted)[0]):
+            if name in self._bundles:
+                return name
+        return None
+
+    def message(self, name: str, values: Mapping[str, Any], language: str, zone: str | None = None) -> str | None:
+        """The message ``name`` in just this language; None where it has none, or a value of it is missing.
+
+        Instants are told in the time ``zone`` (IANA name), or in UTC, saying so.
+        """
+        bundle = self._bundles.get(language)
+        if bundle is None or not bundle.has_message(name):
+            return None
+        pattern = bundle.get_message(name).value
+        if pattern is None:
+            return None
+        told = {key: self._told(key, value, language, zone) for key, value in values.items() if value is not None}
+        text, errors = bundle.format_pattern(pattern, told)
+        return None if errors else str(text)
+
+    def say(
+        self, name: str, values: Mapping[str, Any] | None = None, language: str | None = None, zone: str | None = None
+    ) -> str:
+        """The message ``name``; in English where the language does not have it. Raises KeyError for an unknown one."""
+        found = None
+        for each in dict.fromkeys((self.language(language) or ENGLISH, ENGLISH)):
+            found = self.message(name, values or {}, each, zone)
+            if found is not None:
+                return found
+        raise KeyError(name)
+
+    def sentence(
+        self, code: str, numbers: Mapping[str, Any], language: str | None, reason: str = "", zone: str | None = None
+    ) -> str:
+        """A reason in words: by code and numbers; as it was stored (``reason``) where there is no text for it."""
+        known = self.language(language)
+        found = self.message(code, numbers, known, zone) if known else None
+        return found if found is not None else reason or code
+
+    def _told(self, name: str, value: Any, language: str, zone: str | None) -> Any:  # noqa: PLR0911 - a kind of value each
+        """A value as the language writes it; numbers stay numbers, so that messages can choose the plural."""
+        locale = self._locales[language]
+        if isinstance(value, str):
+            if _MOMENT.match(value):
+                value = dt.datetime.fromisoformat(value)
+            elif _DAY.match(value):
+                value = dt.date.fromisoformat(value)
+            else:
+                return self._word(name, value, language)
+        if isinstance(value, bool):
+            return self._word("is", str(value).upper(), language)
+        if isinstance(value, int | float | Decimal):
+            return value
+        if isinstance(value, dt.datetime):
+            return _moment(value, locale, zone)
+        if isinstance(value, dt.date):
+            return format_date(value, "long", locale=locale)
+        if isinstance(value, dt.timedelta):
+            return format_timedelta(value, locale=locale)
+        if isinstance(value, Iterable):
+            return format_list([str(self._told(name, each, language, zone)) for each in value], locale=locale)
+        return str(value)
+
+    def _word(self, name: str, value: str, language: str) -> str:
+        """A word of a closed list (PHONE as ``channel``) by the message ``channel-phone``, where there is one."""
+        if not _WORD.match(value):
+            return value
+        return self.message(f"{name}-{value.lower().replace('_', '-')}", {}, language) or value
+
+
+def _moment(value: dt.datetime, locale: Locale, zone: str | None) -> str:
+    try:
+        place = ZoneInfo(zone) if zone else None
+    except (ZoneInfoNotFoundError, ValueError):
+        place = None
+    told = format_datetime(value.astimezone(place or dt.UTC), "d MMMM y, HH:mm", locale=locale)
+    return told if place else f"{told} UTC"
+
+
+def _read(file: Path) -> Resource:
+    text = file.read_text("utf-8")
+    resource = FluentParser().parse(text)
+    for entry in resource.body:
+        if isinstance(entry, Junk):
+            line = text.count("\n", 0, entry.span.start) + 1 if entry.span else 1
+            raise ConfigurationError(
+                f"{file.name}, line {line}: this is no message.", hint="See docs/why.md for how texts are written."
+            )
+    return resource
+
+
+_current: list[Texts] = []
+
+
+def use(texts: Texts) -> None:
+    """Make these the texts of the process."""
+    _current[:] = [texts]
+
+
+def current() -> Texts:
+    """The texts of the process: those of `use`, else the shipped ones."""
+    if not _current:
+        use(Texts())
+    return _current[0]
+
+
+def sentence(code: str, numbers: Mapping[str, Any], language: str | None, reason: str = "") -> str:
+    """A reason in words, by the texts of the process; ``reason`` (English, as stored) where there is no text for it."""
+    return current().sentence(code, numbers, language, reason)
