@@ -136,3 +136,27 @@ class ConfigurationError(CrmError):
     """A setting is missing or can't be used."""
 
     code = "CONFIGURATION"
+
+
+class ReservationGone(CrmError):
+    """The contact slot is no longer held: its time to live is over, or it was given back or used."""
+
+    code = "RESERVATION_GONE"
+
+
+class ReservationNotOpen(CrmError):
+    """The contact slot begins later: the contact must not be made yet."""
+
+    code = "RESERVATION_NOT_OPEN"
+
+
+class SamePerson(CrmError):
+    """What one person asked for, another must approve."""
+
+    code = "SAME_PERSON"
+
+
+class AlreadyDecided(CrmError):
+    """What was asked for was decided before, or its time is over."""
+
+    code = "ALREADY_DECIDED"

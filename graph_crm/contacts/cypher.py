@@ -1,4 +1,4 @@
-"""The statements of interactions."""
+"""The statements of contacts: interactions, reservations of contact slots, overrides of limits."""
 
 from __future__ import annotations
 
@@ -14,4 +14,150 @@ RETURN created
 """
 """No row: the party is unknown. `created` false: the id was taken, and the caller rolls back."""
 
-PRODUCT = "MATCH (p:Product {code: $code}) RETURN p.code AS code"
+RECORDED_ABOUT = """
+RETURN EXISTS { MATCH (:Product {code: $code}) } AS product,
+  EXISTS { MATCH (:Party {id: $partyId})-[:REACHABLE_AT]->(:ContactPoint {valueKey: $point}) } AS point
+"""
+"""Whether the product of a contact is in the catalogue, and whether the customer was ever reachable at the point."""
+
+# Contact slots
+
+_RESERVATION = """[p.id, r.id, r.key, r.state, r.channel, r.direction, r.actionClass, r.purpose, r.productCode,
+    r.pointKey, r.at.epochMillis, r.until.epochMillis, r.offerId, r.interactionId, r.overrides]"""
+
+_APPROVED = """COLLECT {
+    MATCH (v:LimitOverride) WHERE v.status = 'APPROVED' AND v.until > now
+    RETURN [v.id, v.limit, v.segment, v.days, v.from.epochMillis, v.until.epochMillis, v.reason] ORDER BY v.id
+  }"""
+
+SITUATION = f"""
+WITH coalesce($now, datetime.realtime()) AS now
+RETURN now.epochMillis AS now,
+  COLLECT {{ MATCH (p:Party)-[:RESERVED]->(r:Reservation {{key: $key}}) RETURN {_RESERVATION} }} AS held,
+  COLLECT {{ MATCH (x:Product {{code: $product}}) RETURN [x.code, x.familyCode] }} AS product,
+  COLLECT {{ MATCH (o:Offer {{id: $offer}}) RETURN [o.partyId, o.status, o.productCode, o.familyCode] }} AS offer,
+  {_APPROVED} AS overrides
+"""
+"""What a question about a slot needs beside the customer: clock, slot of this key, product, offer, overrides."""
+
+HOLD = """
+UNWIND $rows AS row
+MATCH (p:Party {id: row.partyId})
+CREATE (p)-[:RESERVED]->(r:Reservation {id: row.id})
+SET r += row.properties, r.state = 'HELD', r.partyId = row.partyId
+WITH r, row
+CALL (r, row) {
+  MATCH (o:Offer {id: row.offerId})
+  CREATE (r)-[:FOR_OFFER]->(o)
+  SET r.offerId = o.id, o.status = 'RESERVED', o.statusReason = 'SLOT_HELD', o.statusAt = r.createdAt,
+    o.channel = r.channel, o.pointKey = r.pointKey
+}
+CALL (r) {
+  UNWIND r.overrides AS override
+  MATCH (v:LimitOverride {id: override})
+  CREATE (r)-[:UNDER]->(v)
+}
+RETURN count(r) AS held
+"""
+"""Hold slots; the caller holds the ledgers and has judged."""
+
+RESERVATION = f"MATCH (p:Party)-[:RESERVED]->(r:Reservation {{id: $id}}) RETURN {_RESERVATION} AS held"
+
+CONFIRM = """
+MATCH (p:Party)-[:RESERVED]->(r:Reservation {id: $id}) WHERE r.state = 'HELD'
+CREATE (p)-[:HAD]->(i:Interaction {id: $interactionId})
+CREATE (r)-[:BECAME]->(i)
+SET i += {channel: r.channel, direction: r.direction, actionClass: r.actionClass, purpose: r.purpose,
+    productCode: r.productCode, pointKey: r.pointKey, offerId: r.offerId, reservationId: r.id},
+  i += $properties, r.state = 'CONFIRMED', r.endedAt = $now, r.interactionId = i.id
+WITH r, i
+CALL (r, i) {
+  MATCH (r)-[:FOR_OFFER]->(o:Offer)
+  CREATE (o)-[:DELIVERED_AS]->(i)
+  WITH o WHERE o.status = 'RESERVED'
+  SET o.status = $offerStatus, o.statusReason = 'CONTACT_MADE', o.statusAt = $now
+}
+RETURN i.id AS interaction
+"""
+"""The contact was made; the caller holds the ledgers and has seen that the slot is held."""
+
+END = """
+UNWIND $ids AS id
+MATCH (r:Reservation {id: id}) WHERE r.state = 'HELD' AND ($due IS NULL OR r.until <= $due)
+SET r.state = $state, r.endedAt = $now, r.reason = $reason
+WITH r
+CALL (r) {
+  MATCH (r)-[:FOR_OFFER]->(o:Offer) WHERE o.status = 'RESERVED'
+  SET o.status = 'WAITING', o.notBefore = $now, o.statusReason = $offerReason, o.statusAt = $now
+}
+RETURN r.id AS id
+"""
+"""Give slots back and let their offers wait for the next one; the caller holds the ledgers."""
+
+RUN_OUT = """
+WITH coalesce($now, datetime.realtime()) AS now
+MATCH (r:Reservation) WHERE r.state = 'HELD' AND r.until <= now
+RETURN r.id AS id ORDER BY r.until LIMIT $most
+"""
+"""Slots whose time to live is over, from the index."""
+
+# Overrides of limits
+
+APPROVED_OVERRIDES = f"WITH $now AS now RETURN {_APPROVED} AS overrides"
+
+ASK_OVERRIDE = """
+CREATE (v:LimitOverride {id: $id})
+SET v += $properties, v.status = 'ASKED'
+"""
+
+LOCK_OVERRIDE = """
+MATCH (v:LimitOverride {id: $id})
+SET v.lock = coalesce(v.lock, 0) + 1
+RETURN v.status AS status, v.askedBy AS askedBy, v.decidedBy AS decidedBy, v.revokedBy AS revokedBy,
+  v.until.epochMillis AS until
+"""
+
+DECIDE_OVERRIDE = "MATCH (v:LimitOverride {id: $id}) SET v += $properties"
+
+_ANSWERS_UNDER = """{{
+    MATCH ({0})<-[:UNDER]-(:Reservation)-[:FOR_OFFER]->(:Offer)-[:ANSWERED_BY]->(s:Response){1} RETURN s
+    UNION
+    MATCH ({0})<-[:UNDER]-(:Reservation)-[:BECAME]->(:Interaction)-[:LED_TO]->(s:Response){1} RETURN s
+  }}"""
+
+
+def decisions_under(node: str) -> str:
+    """Decisions that an override touched, as an expression over the node's name."""
+    return f"COUNT {{ ({node})<-[:UNDER]-(:Decision) }}"
+
+
+def reservations_under(node: str) -> str:
+    """Slots that were held only because of an override."""
+    return f"COUNT {{ ({node})<-[:UNDER]-(:Reservation) }}"
+
+
+def contacts_under(node: str) -> str:
+    """Contacts that were made only because of an override."""
+    return f"COUNT {{ ({node})<-[:UNDER]-(:Reservation)-[:BECAME]->(:Interaction) }}"
+
+
+def responses_under(node: str) -> str:
+    """What customers said to those contacts."""
+    return f"COUNT {_ANSWERS_UNDER.format(node, '')}"
+
+
+def accepted_under(node: str) -> str:
+    """How many of them said yes."""
+    return f"COUNT {_ANSWERS_UNDER.format(node, ' WHERE s.outcome = ' + repr('ACCEPTED'))}"
+
+
+OVERRIDES = f"""
+MATCH (v:LimitOverride)
+RETURN v.id AS id, v.limit AS limit, v.segment AS segment, v.days AS days, v.from.epochMillis AS since,
+  v.until.epochMillis AS until, v.reason AS reason, v.status AS status, v.askedBy AS askedBy,
+  v.decidedBy AS decidedBy, v.revokedBy AS revokedBy,
+  {decisions_under("v")} AS decisions, {reservations_under("v")} AS reservations, {contacts_under("v")} AS contacts,
+  {responses_under("v")} AS responses, {accepted_under("v")} AS accepted
+ORDER BY v.from DESC, v.id LIMIT $most
+"""
+"""Every override, the latest first, with what it caused."""

@@ -39,3 +39,67 @@ class ContactDirection(StrEnum):
 
     INBOUND = "INBOUND"
     OUTBOUND = "OUTBOUND"
+
+
+@word_list(
+    "What kind of business a contact is; it decides which rules bind it.",
+    PROMOTIONAL="The bank wants to sell: consent, suppression, cool-off, limits and contact times bind it.",
+    TRANSACTIONAL="The customer's own business: limits do not bind it, a refused consent to service does.",
+    MANDATORY="The law demands it: nothing stops it, and it is recorded.",
+)
+class ActionClass(StrEnum):
+    """What kind of business a contact is; it decides which rules bind it."""
+
+    PROMOTIONAL = "PROMOTIONAL"
+    TRANSACTIONAL = "TRANSACTIONAL"
+    MANDATORY = "MANDATORY"
+
+
+@word_list(
+    "What a contact is made for, in the words that consent is given in.",
+    MARKETING="To offer something.",
+    SERVICE="To serve what the customer has.",
+    SURVEY="To ask for an opinion.",
+    PARTNERS="To offer something of a partner of the bank.",
+)
+class ContactPurpose(StrEnum):
+    """What a contact is made for, in the words that consent is given in."""
+
+    MARKETING = "MARKETING"
+    SERVICE = "SERVICE"
+    SURVEY = "SURVEY"
+    PARTNERS = "PARTNERS"
+
+
+@word_list(
+    "What became of a reservation.",
+    HELD="The slot is held until its time to live is over.",
+    CONFIRMED="The contact was made.",
+    RELEASED="The contact was not made; the slot was given back.",
+    EXPIRED="Nobody confirmed it in time; the slot is free again.",
+    CANCELLED="The customer withdrew, or the offer fell away.",
+)
+class ReservationState(StrEnum):
+    """What became of a reservation."""
+
+    HELD = "HELD"
+    CONFIRMED = "CONFIRMED"
+    RELEASED = "RELEASED"
+    EXPIRED = "EXPIRED"
+    CANCELLED = "CANCELLED"
+
+
+@word_list(
+    "Where a limit override stands.",
+    ASKED="One person asked for it; it has no effect.",
+    APPROVED="Another person approved it; it has effect from its beginning to its end.",
+    REJECTED="It was refused.",
+    REVOKED="It was taken back; it has no effect any more.",
+)
+class OverrideStatus(StrEnum):
+    """Where a limit override stands."""
+
+    ASKED = "ASKED"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    REVOKED = "REVOKED"

@@ -14,14 +14,35 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from graph_crm.graph.database import Transaction
+from graph_crm.graph.database import Row, Transaction
 
-LOCK = """
-UNWIND $keys AS key
-MERGE (l:ContactLedger {key: key})
+_TAKE = """MERGE (l:ContactLedger {key: key})
 SET l.version = coalesce(l.version, 0) + 1
 RETURN key, l.version AS version, datetime.realtime().epochMillis AS now
 """
+
+LOCK = f"UNWIND $keys AS key\n{_TAKE}"
+
+# Those that were left long ago are locked too: a lock too many costs little, a lock too few a limit.
+_OF_PARTY = """['party:' + p.id]
+  + COLLECT { MATCH (p)-[:MEMBER_OF]->(h:Household) RETURN 'household:' + h.id }
+  + COLLECT { MATCH (p)-[:REACHABLE_AT]->(c:ContactPoint) RETURN 'point:' + c.valueKey }"""
+
+LOCK_PARTIES = f"""
+UNWIND $parties AS id
+MATCH (p:Party {{id: id}})
+UNWIND {_OF_PARTY} AS key
+WITH DISTINCT key ORDER BY key
+{_TAKE}"""
+
+LOCK_RESERVATIONS = f"""
+UNWIND $reservations AS id
+MATCH (p:Party)-[:RESERVED]->(r:Reservation {{id: id}})
+UNWIND {_OF_PARTY}
+  + [household IN coalesce(r.householdIds, []) | 'household:' + household]
+  + CASE WHEN r.pointKey IS NULL THEN [] ELSE ['point:' + r.pointKey] END AS key
+WITH DISTINCT key ORDER BY key
+{_TAKE}"""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -33,6 +54,10 @@ class Locked:
     versions: Mapping[str, int]
     now: dt.datetime
     """In UTC, whole milliseconds. Nothing that another transaction wrote under these ledgers is later."""
+
+    def covers(self, wanted: Iterable[str]) -> bool:
+        """Whether all of ``wanted`` are held."""
+        return all(key in self.versions for key in wanted)
 
 
 def party_key(party_id: str) -> str:
@@ -65,7 +90,28 @@ async def lock(tx: Transaction, wanted: Iterable[str]) -> Locked:
     ordered = sorted(set(wanted))
     if not ordered:
         raise ValueError("a lock needs at least one ledger")
-    rows = await tx.run(LOCK, {"keys": ordered})
+    return _locked(await tx.run(LOCK, {"keys": ordered}))
+
+
+async def lock_parties(tx: Transaction, party_ids: Iterable[str]) -> Locked | None:
+    """Lock all ledgers of these parties as the graph has them: their own, their households', their contact points'.
+
+    Who does not exist is left out; None when nobody exists. As with `lock`, the transaction's only call.
+    """
+    rows = await tx.run(LOCK_PARTIES, {"parties": sorted(set(party_ids))})
+    return _locked(rows) if rows else None
+
+
+async def lock_reservations(tx: Transaction, reservation_ids: Iterable[str]) -> Locked | None:
+    """Lock all ledgers of the customers of these reservations, and those that the reservations name.
+
+    None when no reservation exists. As with `lock`, the transaction's only call.
+    """
+    rows = await tx.run(LOCK_RESERVATIONS, {"reservations": sorted(set(reservation_ids))})
+    return _locked(rows) if rows else None
+
+
+def _locked(rows: list[Row]) -> Locked:
     return Locked(
         versions=MappingProxyType({row["key"]: row["version"] for row in rows}),
         now=_EPOCH + dt.timedelta(milliseconds=rows[-1]["now"]),

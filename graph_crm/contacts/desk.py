@@ -1,0 +1,449 @@
+"""The contact desk: who wants to contact a customer holds a slot first, then says that it was used or not.
+
+Under the locks of all ledgers of the customer the desk reads what was contacted and held, judges by the contact
+policy and holds the slot, in one transaction. So a limit holds however many ask at once. A slot that nobody used or
+gave back frees itself when its time to live is over.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from graph_crm import snapshots
+from graph_crm.contacts import cypher, ledger
+from graph_crm.contacts.approach import POINT_KIND, Approach, Finding, Override, points_for
+from graph_crm.contacts.judging import Earliest, earliest, judge
+from graph_crm.contacts.kinds import ActionClass, ContactDirection, ReservationState
+from graph_crm.contacts.ledger import Locked
+from graph_crm.contacts.overrides import overrides_of, shipped
+from graph_crm.contacts.policy import ContactPolicy
+from graph_crm.contacts.slots import (
+    TIME_TO_LIVE,
+    Refused,
+    Reserved,
+    Slot,
+    Wanted,
+    checked,
+    key_reused,
+    no_party,
+    properties_of,
+    require_open,
+    require_open_offer,
+    require_soon,
+    same_slot,
+)
+from graph_crm.errors import AlreadyExists, DatabaseBusy, NotFound, ReservationGone
+from graph_crm.graph.database import Database, Transaction
+from graph_crm.parties import checks
+from graph_crm.parties.service import new_id
+from graph_crm.rules.snapshot import OUTCOMES, Snapshot, ticked
+
+BATCH = 50
+"""So many slots that ran out are given back in one transaction: it holds all their ledgers."""
+MOVES = 5
+"""So often a reservation is begun again because the customer's household or contact points changed meanwhile."""
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+Clock: TypeAlias = Callable[[], dt.datetime]
+Policy: TypeAlias = Callable[[], ContactPolicy]
+
+
+@dataclass(frozen=True, slots=True)
+class _Situation:
+    """What is known beside the customer when a slot is asked for."""
+
+    now: dt.datetime
+    held: Sequence[Any] | None
+    product: str | None
+    family: str | None
+    overrides: tuple[Override, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """The way to contact the customer, or every gate's no to the first way."""
+
+    approach: Approach
+    findings: tuple[Finding, ...]
+
+    @property
+    def refusals(self) -> tuple[Finding, ...]:
+        return tuple(one for one in self.findings if not one.allowed)
+
+
+class _Moved(Exception):
+    """The customer joined a household or got a contact point while the locks were taken: begin again."""
+
+
+class ContactDesk:
+    """The use cases of contact slots.
+
+    ``policy`` is asked anew each time, so that a changed policy holds at once; without it the shipped one. ``clock``
+    replaces the database's clock, which all processes share; every process of a bank must then have the same.
+    """
+
+    def __init__(self, database: Database, policy: Policy = shipped, *, clock: Clock | None = None) -> None:
+        self._database = database
+        self._policy = policy
+        self._clock = clock
+
+    async def reserve(
+        self,
+        party_id: str,
+        channel: str,
+        *,
+        action_class: str = ActionClass.PROMOTIONAL,
+        purpose: str | None = None,
+        product_code: str | None = None,
+        direction: str = ContactDirection.OUTBOUND,
+        point: str | None = None,
+        at: dt.datetime | None = None,
+        ttl: dt.timedelta = TIME_TO_LIVE,
+        key: str | None = None,
+        offer_id: str | None = None,
+    ) -> Reserved | Refused:
+        """Hold a slot to contact the customer from ``at`` (now) for ``ttl``, or say why not.
+
+        Without ``point`` the customer's first contact point that may be used is chosen. ``purpose`` is what fits the
+        class when it is not given. A call with a ``key`` that came before answers with the slot of then.
+
+        Raises: NotFound for an unknown party, product or offer; InvalidInput; IdempotencyKeyReused.
+        """
+        wanted = checked(
+            party_id, channel, action_class, purpose, product_code, direction, point, at, ttl, key, offer_id
+        )
+        refused = await self._look(wanted)
+        if refused is not None:
+            return refused
+        for _ in range(MOVES):
+            try:
+                return await self._database.write(lambda tx: self._reserve(tx, wanted), idempotent=key is not None)
+            except _Moved:
+                continue
+            except AlreadyExists as error:
+                # The unique key was taken by a slot of another customer, whose ledgers are not ours.
+                raise key_reused() from error
+        raise DatabaseBusy(
+            "The customer's household or contact points change again and again", hint="Repeat the request"
+        )
+
+    async def _look(self, wanted: Wanted) -> Reserved | Refused | None:
+        """A no, or the slot of the same key, from what is committed: without any lock, and final."""
+        situation = await self._situation(self._database.read, wanted)
+        if situation.held is not None:
+            return same_slot(situation.held, wanted)
+        snapshot = await self._snapshot(self._database.read, wanted.party_id, situation.now)
+        judged = self._judge(snapshot, situation, wanted)
+        return self._refused(snapshot, judged, situation) if judged.refusals else None
+
+    async def _reserve(self, tx: Transaction, wanted: Wanted) -> Reserved | Refused:
+        locked = await ledger.lock_parties(tx, [wanted.party_id])
+        if locked is None:
+            raise no_party()
+        situation = await self._situation(tx.run, wanted)
+        if situation.held is not None:
+            return same_slot(situation.held, wanted)
+        snapshot = await self._snapshot(tx.run, wanted.party_id, situation.now)
+        if not locked.covers(keys_of(snapshot)):
+            raise _Moved
+        judged = self._judge(snapshot, situation, wanted)
+        if judged.refusals:
+            return self._refused(snapshot, judged, situation)
+        way = judged.approach
+        overrides = tuple(sorted({one for finding in judged.findings for one in finding.overrides}))
+        slot = Slot(
+            party_id=wanted.party_id,
+            channel=way.channel,
+            at=way.at,
+            until=way.end,
+            action_class=way.action_class,
+            purpose=wanted.purpose.value,
+            direction=way.direction,
+            product=way.product,
+            point=way.point,
+            households=households_of(snapshot),
+            offer_id=wanted.offer_id,
+            key=wanted.key,
+            overrides=overrides,
+        )
+        (identifier,) = await self.hold(tx, [slot], now=situation.now)
+        return Reserved(identifier, wanted.party_id, way.at, way.end, way.point, ReservationState.HELD, overrides)
+
+    async def hold(self, tx: Transaction, slots: Sequence[Slot], *, now: dt.datetime) -> list[str]:
+        """Hold slots in the caller's transaction; their ids, in order.
+
+        The caller holds the ledgers of all these customers (`ledger.lock_parties`) and has judged under them at
+        ``now``, the clock after the lock. Raises AlreadyExists where a key is taken.
+        """
+        version = self._policy().version
+        ids = [new_id("reservation") for _ in slots]
+        rows = [
+            {
+                "id": identifier,
+                "partyId": slot.party_id,
+                "offerId": slot.offer_id,
+                "properties": properties_of(slot, now, version) | {"key": slot.key or identifier},
+            }
+            for identifier, slot in zip(ids, slots, strict=True)
+        ]
+        found = await tx.run(cypher.HOLD, {"rows": rows})
+        if found[0]["held"] != len(rows):
+            raise no_party()
+        return ids
+
+    async def confirm(
+        self, reservation_id: str, *, at: dt.datetime | None = None, outcome: str | None = None, note: str | None = None
+    ) -> str:
+        """Say that the contact was made; the id of its interaction, the same however often it is said.
+
+        ``at``: when it was made, within the slot and not in the future; now when not given. ``outcome``: a word of
+        `rules.snapshot.OUTCOMES`, for example NO_ANSWER.
+
+        Raises: NotFound; ReservationGone where the slot ran out, or was given back; ReservationNotOpen before it
+        begins.
+        """
+        if outcome is not None and outcome not in OUTCOMES:
+            raise checks.refuse("outcome", "is not known", f"Use one of: {', '.join(OUTCOMES)}.")
+        said = None if note is None else checks.text("note", note, checks.NOTE_LIMIT, lines=True)
+
+        async def work(tx: Transaction) -> str:
+            now, held = await self._held(tx, reservation_id)
+            state, interaction = held[3], held[13]
+            if state == ReservationState.CONFIRMED and interaction is not None:
+                return str(interaction)
+            made = now if at is None else ticked(checks.instant("at", at, now))
+            require_open(held, min(made, now), now)
+            identifier = interaction_id(reservation_id)
+            await tx.run(
+                cypher.CONFIRM,
+                {
+                    "id": reservation_id,
+                    "interactionId": identifier,
+                    "now": now,
+                    "properties": {"at": min(made, now), "outcome": outcome, "note": said},
+                    "offerStatus": "NO_ANSWER" if outcome == "NO_ANSWER" else "PRESENTED",
+                },
+            )
+            return identifier
+
+        return await self._database.write(work, idempotent=True)
+
+    async def release(self, reservation_id: str, reason: str) -> ReservationState:
+        """Give a slot back because the contact was not made; what it is then. Again and again is the same as once.
+
+        A slot that ran out or fell away stays what it is. Raises: NotFound; ReservationGone where the contact was
+        made.
+        """
+        said = checks.text("reason", reason)
+
+        async def work(tx: Transaction) -> ReservationState:
+            now, held = await self._held(tx, reservation_id)
+            state = ReservationState(held[3])
+            if state is ReservationState.CONFIRMED:
+                raise ReservationGone(
+                    "The contact was made; its slot can't be given back",
+                    hint="Record what the customer said as the outcome.",
+                    state=state.value,
+                )
+            if state is not ReservationState.HELD:
+                return state
+            await _end(tx, [reservation_id], ReservationState.RELEASED, said, now, due=None)
+            return ReservationState.RELEASED
+
+        return await self._database.write(work, idempotent=True)
+
+    async def expire(self, *, most: int | None = None) -> int:
+        """Mark slots whose time to live is over and let their offers wait for another; how many.
+
+        Nothing depends on it: a slot that ran out has stopped counting by itself. ``most`` bounds one call.
+        """
+        done = 0
+        while most is None or done < most:
+            size = BATCH if most is None else min(BATCH, most - done)
+            now = None if self._clock is None else ticked(self._clock())
+            rows = await self._database.read(cypher.RUN_OUT, {"now": now, "most": size})
+            ids = [row["id"] for row in rows]
+            if not ids:
+                return done
+            done += await self._database.write(lambda tx, ids=ids: self._expire(tx, ids), idempotent=True)  # type: ignore[misc]  # mypy can't infer a lambda with a default
+        return done
+
+    async def _expire(self, tx: Transaction, ids: Sequence[str]) -> int:
+        locked = await ledger.lock_reservations(tx, ids)
+        if locked is None:
+            return 0
+        now = self._after(locked)
+        return await _end(tx, ids, ReservationState.EXPIRED, "nobody confirmed it in time", now, due=now)
+
+    async def earliest(
+        self,
+        party_id: str,
+        channel: str,
+        *,
+        product_code: str | None = None,
+        action_class: str = ActionClass.PROMOTIONAL,
+        purpose: str | None = None,
+        point: str | None = None,
+    ) -> tuple[dt.datetime, Earliest]:
+        """When the bank may contact the customer first, and which rule says so, with the instant of the question.
+
+        Nothing is held: when the instant comes, another may have been quicker. Raises: NotFound, InvalidInput.
+        """
+        wanted = checked(
+            party_id,
+            channel,
+            action_class,
+            purpose,
+            product_code,
+            ContactDirection.OUTBOUND,
+            point,
+            None,
+            dt.timedelta(),
+            None,
+            None,
+        )
+        situation = await self._situation(self._database.read, wanted)
+        snapshot = await self._snapshot(self._database.read, party_id, situation.now)
+        ways = self._ways(snapshot, situation, wanted)
+        return situation.now, self._first(snapshot, ways, situation.overrides)
+
+    # What the answers are made of
+
+    async def _situation(self, read: snapshots.Reader, wanted: Wanted) -> _Situation:
+        parameters = {
+            "now": None if self._clock is None else ticked(self._clock()),
+            "key": wanted.key,
+            "product": wanted.product,
+            "offer": wanted.offer_id,
+        }
+        row = (await read(cypher.SITUATION, parameters))[0]
+        held = row["held"][0] if row["held"] else None
+        product = row["product"][0] if row["product"] else (wanted.product, None)
+        if wanted.product is not None and not row["product"]:
+            raise NotFound(
+                "productCode: there is no such product", hint="Use a code that products lists.", field="productCode"
+            )
+        if wanted.offer_id is not None and held is None:
+            require_open_offer(row["offer"], wanted)
+            product = row["offer"][0][2:]
+        return _Situation(
+            now=_EPOCH + dt.timedelta(milliseconds=row["now"]),
+            held=held,
+            product=product[0],
+            family=product[1],
+            overrides=overrides_of(row["overrides"]),
+        )
+
+    async def _snapshot(self, read: snapshots.Reader, party_id: str, now: dt.datetime) -> Snapshot:
+        policy = self._policy()
+        found = await snapshots.load(read, [party_id], now=now, needs=policy.needs, memory=memory_of(policy))
+        if not found:
+            raise no_party()
+        return found[0]
+
+    def _ways(self, snapshot: Snapshot, situation: _Situation, wanted: Wanted) -> list[Approach]:
+        """The ways to contact the customer that are tried, the best first."""
+        if wanted.at is not None:
+            require_soon(wanted.at, situation.now)
+        points: list[str | None]
+        if wanted.point is not None:
+            points = [wanted.point]
+            if wanted.point not in {one.key for one in points_for(snapshot, wanted.channel.value)}:
+                raise checks.refuse(
+                    "pointKey",
+                    f"is no {POINT_KIND.get(wanted.channel.value, 'contact point').lower()} of the customer in use",
+                    "Use the id of one of the customer's contact points, or leave it out.",
+                )
+        else:
+            points = [one.key for one in points_for(snapshot, wanted.channel.value)] or [None]
+        return [wanted.approach(situation.now, situation.product, situation.family, point) for point in points]
+
+    def _judge(self, snapshot: Snapshot, situation: _Situation, wanted: Wanted) -> _Judged:
+        policy = self._policy()
+        first: _Judged | None = None
+        for way in self._ways(snapshot, situation, wanted):
+            judged = _Judged(way, tuple(judge(snapshot, way, policy, situation.overrides)))
+            if not judged.refusals:
+                return judged
+            first = first or judged
+        assert first is not None  # noqa: S101 - there is always a way to try
+        return first
+
+    def _refused(self, snapshot: Snapshot, judged: _Judged, situation: _Situation) -> Refused:
+        way = judged.approach
+        ways = [replace(way, point=one.key) for one in points_for(snapshot, way.channel)] if way.point else [way]
+        return Refused(judged.refusals, self._first(snapshot, ways, situation.overrides), situation.now)
+
+    def _first(self, snapshot: Snapshot, ways: Sequence[Approach], overrides: Sequence[Override]) -> Earliest:
+        """The earliest of all ways; where none is foreseeable, what the first way says."""
+        policy = self._policy()
+        found = [earliest(snapshot, way, policy, overrides) for way in ways]
+        possible = [one for one in found if one.at is not None]
+        return min(possible, key=lambda one: one.at or dt.datetime.max.replace(tzinfo=dt.UTC)) if possible else found[0]
+
+    async def _held(self, tx: Transaction, reservation_id: str) -> tuple[dt.datetime, Sequence[Any]]:
+        """Lock a slot's ledgers and read it: the clock after the lock, and the slot."""
+        locked = await ledger.lock_reservations(tx, [reservation_id])
+        rows = await tx.run(cypher.RESERVATION, {"id": reservation_id}) if locked is not None else []
+        if locked is None or not rows:
+            raise NotFound("There is no such reservation", hint="Use the id that reserveContact answered.", field="id")
+        return self._after(locked), rows[0]["held"]
+
+    def _after(self, locked: Locked) -> dt.datetime:
+        """The clock after the locks were taken."""
+        return locked.now if self._clock is None else ticked(self._clock())
+
+
+def memory_of(policy: ContactPolicy) -> snapshots.Memory:
+    """What of the customers' past the contact policy must see."""
+    scopes = {limit.scope for limit in policy.limits}
+    return snapshots.Memory(
+        touches=policy.memory,
+        answers=policy.memory,
+        household="household" in scopes,
+        points="contact_point" in scopes,
+    )
+
+
+def keys_of(snapshot: Snapshot) -> tuple[str, ...]:
+    """The ledgers of a customer as the snapshot shows it."""
+    if snapshot.versions:
+        return tuple(sorted(snapshot.versions))
+    return ledger.keys(snapshot.id, households_of(snapshot), [one.key for one in snapshot.points])
+
+
+def households_of(snapshot: Snapshot) -> tuple[str, ...]:
+    """The households of a customer as the snapshot shows it."""
+    return () if snapshot.party.household is None else (snapshot.party.household,)
+
+
+def interaction_id(reservation_id: str) -> str:
+    """The interaction that a slot becomes; one slot, one contact, whatever is repeated."""
+    return "interaction:" + reservation_id.removeprefix("reservation:")
+
+
+async def _end(
+    tx: Transaction,
+    ids: Sequence[str],
+    state: ReservationState,
+    reason: str,
+    now: dt.datetime,
+    *,
+    due: dt.datetime | None,
+) -> int:
+    rows = await tx.run(
+        cypher.END,
+        {
+            "ids": list(ids),
+            "due": due,
+            "now": now,
+            "state": state.value,
+            "reason": reason,
+            "offerReason": f"SLOT_{state.value}",
+        },
+    )
+    return len(rows)
