@@ -133,6 +133,10 @@ class Settings(BaseSettings):
         description='Modes that overrule what the rules say, as JSON: {"RULE": "off" or "shadow" or "on"}.',
     )
 
+    contact_policy: Path | None = Field(
+        default=None, description="Your own contact policy, a TOML file; unset: the shipped one is in force."
+    )
+
     neo4j_uri: str | None = Field(
         default=None,
         description="Address of your own Neo4j (neo4j://, neo4j+s:// or bolt://); unset: the embedded one is used.",
@@ -234,7 +238,7 @@ class Settings(BaseSettings):
             sources.append(_Traced(settings_cls, TomlConfigSettingsSource(settings_cls, toml), f"file {toml}"))
         return tuple(sources)
 
-    @field_validator("data_dir", "cache_dir", "plugins_dir", "engine_source")
+    @field_validator("data_dir", "cache_dir", "plugins_dir", "contact_policy", "engine_source")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path is not None else None

@@ -18,6 +18,7 @@ COUNTED = ("contacts", "attempts")
 """Contacts: what reached somebody. Attempts: every try, a call that nobody answered included."""
 LONGEST_DAYS = 3_660
 MOST = 1_000
+_MILLISECONDS_A_DAY = 86_400_000
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _DIRECTIONS = ("OUTBOUND", None)
 
@@ -55,7 +56,7 @@ class ContactLimit:
                 f"Limit {self.name}: count must be a whole number from 1 to {MOST}, not {self.count!r}.",
                 hint="To forbid a contact altogether use a veto.",
             )
-        if not _number(self.days) or not 0 < self.days <= LONGEST_DAYS or not self.window:
+        if not _number(self.days) or not 0 < self.days <= LONGEST_DAYS:
             raise RuleError(
                 f"Limit {self.name}: days must be a number above 0, at most {LONGEST_DAYS}, not {self.days!r}.",
                 hint="For example 45, or 0.5 for twelve hours.",
@@ -79,7 +80,7 @@ class ContactLimit:
     @property
     def window(self) -> dt.timedelta:
         """The length of the window, in whole milliseconds."""
-        return dt.timedelta(milliseconds=math.ceil(self.days * 86_400_000))
+        return window(self.days)
 
     def covers(
         self, *, channel: str | None, direction: str | None, action_class: str | None, purpose: str | None
@@ -113,6 +114,11 @@ class ContactLimit:
         for one in given:
             one_of(f"Limit {self.name}: {name}", one, allowed)
         object.__setattr__(self, name, tuple(dict.fromkeys(given)))
+
+
+def window(days: float) -> dt.timedelta:
+    """So many days of 24 hours, rounded up to whole milliseconds."""
+    return dt.timedelta(milliseconds=math.ceil(days * _MILLISECONDS_A_DAY))
 
 
 def _whole(value: object) -> bool:
