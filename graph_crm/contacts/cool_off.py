@@ -37,7 +37,8 @@ def _refused(refusals: Sequence[Answer], approach: Approach, rest: CoolOff) -> I
         if _about(one, approach):
             yield from _rest(approach, one, rest.product_days, "PRODUCT_REFUSED", f"{_what(one)} was refused")
         elif _related(one, approach):
-            told = f"{_what(one)} of the same family was refused"
+            known = one.family is not None and approach.family is not None
+            told = f"{_what(one)}, {'of the same family' if known else 'whose family is not known'}, was refused"
             yield from _rest(approach, one, rest.family_days, "FAMILY_REFUSED", told)
 
 
@@ -105,7 +106,7 @@ def _rest(approach: Approach, answer: Answer, days: float, code: str, told: str)
 
 
 def _about(answer: Answer, approach: Approach) -> bool:
-    """Whether the answer was about the product of the approach; an answer about nobody knows what may have been."""
+    """Whether the answer was about the product of the approach; one about nobody knows what may have been."""
     return answer.product is None or answer.product == approach.product
 
 

@@ -59,7 +59,7 @@ def earliest(
     while True:
         against = [one for one in judge(snapshot, approach.moved(at), policy, overrides) if not one.allowed]
         for one in against:
-            if one.earliest is None or one.earliest > approach.at + HORIZON:
+            if one.earliest is None or not at < one.earliest <= approach.at + HORIZON:
                 return Earliest(None, one, tuple(dict.fromkeys(pushed)))
         if not against:
             return Earliest(at, because, tuple(dict.fromkeys(pushed)))

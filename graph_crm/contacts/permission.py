@@ -23,8 +23,10 @@ def permission(snapshot: Snapshot, approach: Approach, policy: ContactPolicy | N
     if approach.promotional and (objection := objection_to_profiling(snapshot)):
         return _no("PROFILING_OBJECTED", "the customer objects to profiling: no promotional proposals", objection.id)
     found = None
-    # Which of several points will be used is not known: every one of them must be allowed.
-    for point in meant_points(snapshot, approach) or (None,):
+    # Which of several points the bank will use is not known: every one of them must be allowed. A customer who came
+    # chose the point.
+    meant = (approach.point,) if approach.inbound else meant_points(snapshot, approach) or (None,)
+    for point in meant:
         found = _at_point(snapshot, approach, point)
         if not found.allowed:
             return found

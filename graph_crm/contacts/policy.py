@@ -37,6 +37,8 @@ Weekday = Literal["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
 WEEKDAYS: tuple[Weekday, ...] = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 RINGING = ("PHONE", "SMS")
 """Channels that wake people: a policy must say when they may be used."""
+LONGEST_CALL_BACK_DAYS = 365
+"""A day that a customer names for a call binds for so long after the answer."""
 COMPLAINT = "complaint"
 COMPLAINT_CLOSED = "complaint_closed"
 COLLECTIONS = "collections_contact"
@@ -137,7 +139,7 @@ class CoolOff(_Part):
 
     @property
     def memory(self) -> float:
-        """How many days back answers matter; a day that the customer named for a call lies at most there, too."""
+        """How many days back answers matter."""
         rest = self.refusals_within_days + self.rest_days if self.rest_days else 0
         return max(
             self.product_days, self.family_days, rest, self.later_days, self.no_answer_days, self.ignored_days,
@@ -160,10 +162,6 @@ class Suppression(_Part):
     def collections_memory(self) -> float:
         """How many days back contacts of collections matter."""
         return max(self.collections_days, self.collections_serious_days)
-
-
-LONGEST_CALL_BACK_DAYS = 365
-"""A day for a call that lies further away than this from the answer is not seen any more."""
 
 
 class ContactPolicy(_Part):
@@ -250,11 +248,20 @@ class ContactPolicy(_Part):
         return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
     @cached_property
+    def touches_memory(self) -> dt.timedelta:
+        """How far back contacts and reservations matter: to the longest window, and a day more."""
+        return max(one.window for one in self.limits) + dt.timedelta(days=1)
+
+    @cached_property
+    def answers_memory(self) -> dt.timedelta:
+        """How far back answers to offers matter: to the longest rest, and a day more."""
+        return dt.timedelta(days=self.cool_off.memory + 1)
+
+    @cached_property
     def memory(self) -> dt.timedelta:
-        """How far back contacts, reservations and answers matter."""
-        longest = max(one.window for one in self.limits)
-        kept = max(self.cool_off.memory, self.suppression.collections_memory)
-        return max(longest, dt.timedelta(days=kept)) + dt.timedelta(days=1)
+        """How far back anything matters."""
+        kept = dt.timedelta(days=self.suppression.collections_memory + 1)
+        return max(self.touches_memory, self.answers_memory, kept)
 
     @cached_property
     def needs(self) -> Needs:

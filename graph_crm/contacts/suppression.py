@@ -114,6 +114,11 @@ def _collections(snapshot: Snapshot, approach: Approach, policy: ContactPolicy) 
         if learned:
             rest = max(rest, policy.suppression.collections_serious_days)
         until = one.at + dt.timedelta(days=rest)
+        promised = _promised(one)
+        if promised is not None:
+            # Nothing is sold before the day is over; an event that is not remembered longer can't bind longer.
+            longest = one.at + dt.timedelta(days=policy.suppression.collections_memory)
+            until = max(until, min(promised + dt.timedelta(days=1), longest))
         if approach.at >= until:
             continue
         told = f", which told of {' and '.join(_WORDS[name] for name in learned)}" if learned else ""
@@ -121,7 +126,11 @@ def _collections(snapshot: Snapshot, approach: Approach, policy: ContactPolicy) 
             False,
             "COLLECTIONS",
             f"collections spoke with the customer on {one.at.date()}{told}",
-            {"days": rest, **{name: one.payload[name] for name in _KEPT if name in one.payload}},
+            {
+                "days": rest,
+                "until": until.isoformat(),
+                **{name: one.payload[name] for name in _KEPT if name in one.payload},
+            },
             (one.id,),
             until,
             gate=GATE,
@@ -131,6 +140,15 @@ def _collections(snapshot: Snapshot, approach: Approach, policy: ContactPolicy) 
 _WORDS = {"hardship": "hardship", "dispute": "a dispute", "vulnerable": "a need of special care"}
 _KEPT = (*SERIOUS, "promisedOn", "promisedAmount")
 """What of the payload is kept in the trace."""
+
+
+def _promised(event: EventFact) -> dt.datetime | None:
+    """The beginning of the day for which a payment was promised; None: none was, or it can't be read."""
+    try:
+        day = dt.date.fromisoformat(event.payload.get("promisedOn", ""))
+    except (TypeError, ValueError):
+        return None
+    return dt.datetime.combine(day, dt.time.min, dt.UTC)
 
 
 def _no(code: str, reason: str, *evidence: str) -> Finding:

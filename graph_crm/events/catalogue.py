@@ -143,6 +143,29 @@ class Complaint(Payload):
     product_code: Text | None = None
 
 
+class ComplaintClosed(Payload):
+    """A complaint was dealt with.
+
+    Without its identifier it closes the earlier complaints about the agreement of the event, or those about none.
+    """
+
+    complaint: Text | None = Field(default=None, description="Identifier of the event that recorded the complaint")
+    outcome: Annotated[str, Field(pattern=r"^(UPHELD|PARTLY_UPHELD|REJECTED|WITHDRAWN)$")] | None = None
+    text: LongText | None = None
+
+
+class CollectionsContact(Payload):
+    """Collections spoke with the customer: what was learned stops promotion for a while."""
+
+    promised_on: dt.date | None = Field(default=None, description="Day for which a payment was promised")
+    promised_amount: Money | None = None
+    currency: Currency | None = None
+    hardship: bool | None = Field(default=None, description="The customer can't pay: illness, no job, a death")
+    dispute: bool | None = Field(default=None, description="The customer denies the debt")
+    vulnerable: bool | None = Field(default=None, description="The customer seemed to need special care")
+    text: LongText | None = None
+
+
 class BranchVisit(Payload):
     """The customer came to a branch."""
 
@@ -239,6 +262,8 @@ def standard_catalogue() -> EventCatalogue:
             EventType("application_started", Application, "The customer began to apply for a product."),
             EventType("application_abandoned", Application, "The customer left an application unfinished."),
             EventType("complaint", Complaint, "The customer complained."),
+            EventType("complaint_closed", ComplaintClosed, "A complaint was dealt with."),
+            EventType("collections_contact", CollectionsContact, "Collections spoke with the customer."),
             EventType("branch_visit", BranchVisit, "The customer came to a branch."),
             EventType("call", Call, "The customer called or was called."),
             EventType("birthday", Nothing, "It is the customer's birthday."),

@@ -184,7 +184,7 @@ def test_the_catalogue_knows_the_banks_events():
     assert {one.name for one in standard_catalogue()} == {
         *("atm_balance_check", "card_payment", "card_withdrawal", "cash_withdrawal", "login", "page_view"),
         *("product_page_view", "application_started", "application_abandoned", "complaint", "branch_visit", "call"),
-        *("birthday", "life_event"),
+        *("birthday", "life_event", "complaint_closed", "collections_contact"),
     }
 
 
