@@ -5,21 +5,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from graph_crm.cli import rule_work
 from graph_crm.cli.console import AsJson, note, print_json, print_table, run, say
 
 if TYPE_CHECKING:
-    from graph_crm.decisions.activity import RuleActivity
+    from graph_crm.decisions.reports import RuleReport
     from graph_crm.decisions.service import Candidate
     from graph_crm.rules.manager import RuleBook
 
 app = typer.Typer(help="Rule plugins: list, check, begin and try them.", no_args_is_help=True)
+app.command()(rule_work.switch)
+app.command()(rule_work.history)
+app.command()(rule_work.report)
+
+COUNTED = ("evaluated", "passed", "unknown", "failed", "seconds", "proposed", "offers")
 
 
 @app.command("list")
@@ -30,19 +35,21 @@ def list_rules(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List every rule: its plugin and file, its mode, its counters; and what is wrong with a plugin."""
+    """List every rule: its plugin and file, its mode, its counters; and what is wrong with a plugin.
+
+    Without --counters the mode is the one of file and settings; with it, the one that it was switched to.
+    """
     from graph_crm import bootstrap
-    from graph_crm.decisions.activity import RuleActivity
     from graph_crm.settings import load
 
     settings = load()
     with _quiet("graph_crm.rules.manager"):
         book = bootstrap.rules(settings)
-    activity = run(_activity(book)) if counters else {}
+    reports = {one.rule: one for one in run(_reports(book))} if counters else {}
     rows = [
         {
             "rule": one.rule.id,
-            "mode": one.mode,
+            "mode": reports[one.rule.id].mode if counters else one.mode,
             "plugin": one.plugin.name,
             "state": one.plugin.state,
             "file": f"{one.rule.place.file}:{one.rule.place.line}" if one.rule.place.file else one.plugin.origin,
@@ -51,7 +58,7 @@ def list_rules(
             "priority": one.rule.priority,
             "version": one.rule.version,
             "title": one.rule.title,
-            **(asdict(activity[one.rule.id]) if counters else {}),
+            **(_counters(reports[one.rule.id]) if counters else {}),
         }
         for one in book.rules
     ]
@@ -59,13 +66,21 @@ def list_rules(
     if as_json:
         print_json({"rules": rows, "plugins": [_plugin(one) for one in book.plugins], "problems": book.problems})
     else:
-        counted = [field.name for field in fields(RuleActivity)] if counters else []
-        shown = ["rule", "mode", "offer", "on", "plugin", "state", "file", *counted]
+        shown = ["rule", "mode", "offer", "on", "plugin", "state", "file", *(COUNTED if counters else ())]
         print_table(shown, [[row[name] for name in shown] for row in rows])
         for one in imperative:
             say(f"Plugin {one.name} ({one.state}, {one.origin}): hooks {', '.join(one.hooks) or 'none'}")
-    for problem in book.problems:
+    elsewhere = {problem for one in reports.values() for problem in one.problems}
+    for problem in [
+        *book.problems,
+        *(f"Plugin {p.plugin} is {p.state} in {p.process}: {p.problem}" for p in elsewhere),
+    ]:
         note(f"Problem: {problem}")
+
+
+def _counters(report: RuleReport) -> dict[str, Any]:
+    """Over all modes; `graph-crm rules report` tells them apart."""
+    return {name: sum(getattr(mode, name) for mode in report.modes) for name in COUNTED}
 
 
 @contextmanager
@@ -80,13 +95,13 @@ def _quiet(logger: str) -> Iterator[None]:
         silenced.setLevel(before)
 
 
-async def _activity(book: RuleBook) -> dict[str, RuleActivity]:
+async def _reports(book: RuleBook) -> list[RuleReport]:
     from graph_crm import bootstrap
-    from graph_crm.decisions.activity import read_activity
+    from graph_crm.decisions.reports import RuleReports
     from graph_crm.settings import load
 
     async with bootstrap.connected(load()) as database:
-        return await read_activity(database, book)
+        return await RuleReports(database, book).read()
 
 
 def _plugin(plugin: Any) -> dict[str, Any]:

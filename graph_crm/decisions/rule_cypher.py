@@ -57,11 +57,12 @@ ORDER BY n.rule, n.mode
 BECAME = """
 UNWIND $rules AS rule
 RETURN rule,
-  COLLECT { MATCH (o:Offer {ruleId: rule}) RETURN [o.status, count(*)] ORDER BY o.status } AS offers,
+  COLLECT { MATCH (o:Offer {ruleId: rule})
+    WITH o.status AS status, count(*) AS offers ORDER BY status RETURN [status, offers] } AS offers,
   COUNT { MATCH (o:Offer {ruleId: rule}) WHERE EXISTS { (o)<-[:FOR_OFFER]-(:Reservation) } } AS reserved,
   COUNT { MATCH (o:Offer {ruleId: rule}) WHERE EXISTS { (o)-[:DELIVERED_AS]->(:Interaction) } } AS contacted,
   COLLECT { MATCH (o:Offer {ruleId: rule})-[:ANSWERED_BY]->(r:Response)
-    RETURN [r.outcome, count(DISTINCT r)] ORDER BY r.outcome } AS answers,
+    WITH r.outcome AS outcome, count(DISTINCT r) AS answers ORDER BY outcome RETURN [outcome, answers] } AS answers,
   COUNT { MATCH (o:Offer {ruleId: rule}) WHERE EXISTS { (o)-[:CONVERTED_TO]->(:Agreement) } } AS sales
 """
 """What became of the offers of each of these rules."""

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from graph_crm.decisions import service as decisions_service
-from graph_crm.decisions.activity import read_activity
+from graph_crm.decisions.reports import RuleReports
 from graph_crm.decisions.service import DecisionService
 from graph_crm.errors import RuleError
 from graph_crm.graph.database import Database
@@ -150,7 +150,8 @@ async def test_a_recorded_scan_stores_decisions_with_offers_once_a_day(bank: Dat
     died = next(row for row in rows if row["party"] == "p05")
     assert died["outcome"] == "NOTHING"
     assert json.loads(died["trace"])[0]["gates"][-1]["reasonCode"] == "DECEASED"
-    assert (await read_activity(bank, decisions.book))["loan_to_credit_card"].offers == len(EXPECTED)
+    (report,) = await RuleReports(bank, decisions.book).read("loan_to_credit_card")
+    assert report.offers == {"PROPOSED": len(EXPECTED)}
 
 
 async def test_a_rule_in_shadow_leaves_traces_and_no_offers(bank: Database):
