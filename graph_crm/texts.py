@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_time, format_timedelta
 from babel.lists import format_list
 from fluent.runtime import FluentBundle
 from fluent.syntax import FluentParser
@@ -26,6 +26,8 @@ from graph_crm.errors import ConfigurationError
 
 ENGLISH = "en"
 SHIPPED = Path(__file__).parent / "locale"
+_REGION = {"en": "en_GB"}
+"""English without a region is written as in Europe: the day before the month."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)\Z")
 _WORD = re.compile(r"[A-Z][A-Z0-9_]*\Z")
@@ -56,7 +58,7 @@ class Texts:
         language = file.stem
         if language not in self._bundles:
             try:
-                self._locales[language] = Locale.parse(language.replace("-", "_"))
+                self._locales[language] = Locale.parse(_REGION.get(language, language).replace("-", "_"))
             except (ValueError, UnknownLocaleError) as error:
                 raise ConfigurationError(
                     f"{file.name} names no language.", hint="Call it by its code, for example cs.ftl."
@@ -117,17 +119,12 @@ class Texts:
     def _told(self, name: str, value: Any, language: str, zone: str | None) -> Any:  # noqa: PLR0911 - a kind of value each
         """A value as the language writes it; numbers stay numbers, so that messages can choose the plural."""
         locale = self._locales[language]
-        if isinstance(value, str):
-            if _MOMENT.match(value):
-                value = dt.datetime.fromisoformat(value)
-            elif _DAY.match(value):
-                value = dt.date.fromisoformat(value)
-            else:
-                return self._word(name, value, language)
-        if isinstance(value, bool):
-            return self._word("is", str(value).upper(), language)
+        value = _read_time(value) if isinstance(value, str) else value
+        if isinstance(value, str | bool):
+            return self._word(name, str(value).upper() if isinstance(value, bool) else value, language)
         if isinstance(value, int | float | Decimal):
-            return value
+            # 180.0 would take the plural of a fraction
+            return int(value) if isinstance(value, float) and value.is_integer() else value
         if isinstance(value, dt.datetime):
             return _moment(value, locale, zone)
         if isinstance(value, dt.date):
@@ -145,12 +142,20 @@ class Texts:
         return self.message(f"{name}-{value.lower().replace('_', '-')}", {}, language) or value
 
 
+def _read_time(text: str) -> str | dt.date | dt.datetime:
+    """A day or an instant where the text is one: that is how verdicts are stored."""
+    if _MOMENT.match(text):
+        return dt.datetime.fromisoformat(text)
+    return dt.date.fromisoformat(text) if _DAY.match(text) else text
+
+
 def _moment(value: dt.datetime, locale: Locale, zone: str | None) -> str:
     try:
         place = ZoneInfo(zone) if zone else None
     except (ZoneInfoNotFoundError, ValueError):
         place = None
-    told = format_datetime(value.astimezone(place or dt.UTC), "d MMMM y, HH:mm", locale=locale)
+    there = value.astimezone(place or dt.UTC)
+    told = f"{format_date(there, 'long', locale=locale)}, {format_time(there, 'short', locale=locale)}"
     return told if place else f"{told} UTC"
 
 

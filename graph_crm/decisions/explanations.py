@@ -39,6 +39,17 @@ class Candidate:
     product_code: str = strawberry.field(description="The product that the rule offers.")
 
 
+@strawberry.type(description="A way by which the customer might have been approached.")
+class Way:
+    """A way by which the customer might have been approached."""
+
+    channel: str = strawberry.field(description="The channel.")
+    point: str | None = strawberry.field(description="The contact point; null: the channel needs none.")
+    at: dt.datetime | None = strawberry.field(description="When it could be used first; null: nobody could say.")
+    allowed: bool = strawberry.field(description="Whether it could be used at once, or as soon as the hours allowed.")
+    findings: list[GateVerdict] = strawberry.field(description="What each check of contact policy said about it.")
+
+
 @strawberry.type(description="What was thought about one candidate offer.")
 class TraceEntry:
     """What was thought about one candidate offer."""
@@ -47,10 +58,10 @@ class TraceEntry:
     rule: str = strawberry.field(description="The rule, as in candidate.")
     product_code: str = strawberry.field(description="The product, as in candidate.")
     rank: int | None = strawberry.field(description="Its place among the offers, 1 for the best; null: not offered.")
-    weight: float | None = strawberry.field(description="Its priority when the candidates were ranked.")
+    status: str | None = strawberry.field(description="Status that its offer got; null: not offered.")
     factors: JSON | None = strawberry.field(description="What the priority was made of, each factor with its reason.")
-    ways: JSON | None = strawberry.field(
-        description="The ways that were tried to reach the customer, with the findings."
+    ways: list[Way] = strawberry.field(
+        description="The ways to the customer that were looked at, the chosen one first."
     )
     gates: list[GateVerdict] = strawberry.field(description="The gates in order, up to the first that stopped it.")
 

@@ -6,6 +6,7 @@ instants as text, objects as dicts by GraphQL names.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -168,10 +169,32 @@ def _entry(stored: Mapping[str, Any], tell: Teller) -> Told:
         "rule": stored["rule"],
         "productCode": stored["productCode"],
         "rank": stored.get("rank"),
-        "weight": stored.get("weight"),
+        "status": stored.get("status"),
         "factors": stored.get("factors"),
-        "ways": stored.get("ways"),
+        "ways": [_way(each, tell) for each in stored.get("ways") or ()],
         "gates": [_gate(each, tell) for each in stored.get("gates") or ()],
+    }
+
+
+def _way(stored: Mapping[str, Any], tell: Teller) -> Told:
+    channel = stored["channel"]
+    findings = [
+        {
+            **one,
+            "name": one["gate"],
+            "verdict": PASS if one["allowed"] else HOLD if one.get("earliest") else DROP,
+            "passed": one["allowed"],
+            "reasonCode": one["code"],
+            "numbers": {**one["numbers"], "channel": channel},
+        }
+        for one in stored.get("findings") or ()
+    ]
+    return {
+        "channel": channel,
+        "point": stored.get("point"),
+        "at": _moment(stored.get("at")),
+        "allowed": stored["allowed"],
+        "findings": [_gate(one, tell) for one in findings],
     }
 
 
@@ -184,14 +207,14 @@ def _gate(stored: Mapping[str, Any], tell: Teller) -> Told:
         said = tell.sentence(stored["reasonCode"], numbers, stored["reason"])
     return {
         "name": stored["name"],
-        "verdict": stored.get("effect") or (PASS if stored["passed"] else DROP),
+        "verdict": stored.get("verdict") or (PASS if stored["passed"] else DROP),
         "passed": stored["passed"],
         "reasonCode": stored["reasonCode"],
         "reason": stored["reason"],
         "sentence": said,
         "numbers": numbers,
         "evidence": stored.get("evidence") or [],
-        "earliest": stored.get("earliest") or numbers.get("earliest"),
+        "earliest": _moment(stored.get("earliest")),
     }
 
 
@@ -330,6 +353,11 @@ def _refusal_in_words(found: Mapping[str, Any], told: Mapping[str, Any], tell: T
     if told["earliest"]:
         lines.append(tell.say("why-not-earliest", at=told["earliest"]))
     return lines
+
+
+def _moment(stored: str | None) -> str | None:
+    """An instant of the trace in the response's form."""
+    return None if stored is None else instant_to_show(round(dt.datetime.fromisoformat(stored).timestamp() * 1000))
 
 
 def _instant(milliseconds: int | None) -> str | None:

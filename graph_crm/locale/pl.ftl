@@ -1,0 +1,296 @@
+### Co platforma mówi, po polsku. Komunikat nazywa się jak kod powodu albo jak to, czemu służy.
+### Jego zmiennymi są liczby z werdyktu; przed zmianą warto przeczytać docs/why.md.
+
+## Słowa z zamkniętych list, tak jak stoją w zdaniu: zmienna-wartość
+
+channel-phone = telefonicznie
+channel-sms = SMS-em
+channel-email = e-mailem
+channel-atm = przy bankomacie
+channel-online = w bankowości internetowej
+channel-branch = w oddziale
+channel-letter = listownie
+channel-any = dowolnym kanałem
+purpose-marketing = marketing
+purpose-service = obsługę
+purpose-survey = ankiety
+purpose-partners = oferty partnerów
+purpose-profiling = profilowanie
+verdict-pass = tak
+verdict-hold = jeszcze nie
+verdict-drop = nie
+status-proposed = zaproponowana
+status-waiting = oczekująca
+status-reserved = zarezerwowana
+status-presented = przedstawiona
+status-clicked = otwarta
+status-accepted = przyjęta
+status-rejected = odrzucona
+status-ignored = zignorowana
+status-later = odłożona na później
+status-no-answer = bez odpowiedzi
+status-cancelled = anulowana
+status-expired = wygasła
+gate-rule = sama reguła
+gate-eligibility = czy bank może
+gate-applicability = czy to ma sens
+gate-suitability = czy to dobre dla klienta
+gate-control-group = grupa kontrolna
+gate-consent = zgoda
+gate-suppression = sytuacja klienta
+gate-cool-off = odpoczynek po wcześniejszych odpowiedziach
+gate-contact-limits = limity kontaktów
+gate-contact-times = pory dnia
+gate-arbitration = wybór spośród wszystkich ofert
+gate-treatment = droga do klienta
+gate-reservation = rezerwacja kontaktu
+
+## Sama reguła
+
+HOLDS =
+    Klient ma { $product } od { $since } ({ $days_held ->
+        [one] { $days_held } dzień
+        [few] { $days_held } dni
+        [many] { $days_held } dni
+       *[other] { $days_held } dnia
+    }).
+HOLDS_NOT = Klient nie ma niczego, co pasuje: { $what }.
+HOLDS_UNKNOWN = Klient może mieć { $what }: brakuje danych.
+what-anything = dowolny produkt
+IN_DEFAULT = Któraś umowa klienta jest w zaległości lub niespłacana.
+NOT_IN_DEFAULT = Żadna umowa klienta nie jest w zaległości ani niespłacana.
+DEFAULT_UNKNOWN = Nie wiadomo, czy klient ma zaległości.
+DID =
+    Zdarzenie { $event } wystąpiło { $events ->
+        [one] raz
+        [few] { $events } razy
+        [many] { $events } razy
+       *[other] { $events } raza
+    } w okresie, który się liczy.
+DID_NOT =
+    Zdarzenie { $event } wystąpiło zbyt rzadko: { $events ->
+        [one] raz
+        [few] { $events } razy
+        [many] { $events } razy
+       *[other] { $events } raza
+    } w okresie, który się liczy.
+CONTACTED =
+    Bank kontaktował się z klientem { $contacts ->
+        [one] raz
+        [few] { $contacts } razy
+        [many] { $contacts } razy
+       *[other] { $contacts } raza
+    } w okresie, który się liczy.
+CONTACTED_NOT =
+    Bank kontaktował się z klientem zbyt rzadko: { $contacts ->
+        [one] raz
+        [few] { $contacts } razy
+        [many] { $contacts } razy
+       *[other] { $contacts } raza
+    } w okresie, który się liczy.
+IS_PERSON = Klient jest osobą fizyczną.
+IS_ORGANIZATION = Klient jest organizacją.
+AGE =
+    Klient ma { $age ->
+        [one] { $age } rok
+        [few] { $age } lata
+        [many] { $age } lat
+       *[other] { $age } roku
+    }.
+AGE_UNKNOWN = Data urodzenia klienta nie jest znana.
+SEGMENT = Segment klienta to { $value }.
+SEGMENT_UNKNOWN = Segment klienta nie jest znany.
+COUNTRY = Kraj klienta to { $value }.
+COUNTRY_UNKNOWN = Kraj klienta nie jest znany.
+REGION = Region klienta to { $value }.
+REGION_UNKNOWN = Region klienta nie jest znany.
+RELATED = Klienta łączy więź z kimś, kto pasuje ({ $tie }).
+RELATED_NOT = Klienta nie łączy więź z nikim, kto pasuje ({ $tie }).
+RELATED_UNKNOWN = Nie wiadomo, czy klienta łączy więź z kimś, kto pasuje ({ $tie }).
+EVERYONE = Dotyczy każdego.
+NOBODY = Nie dotyczy nikogo.
+ALWAYS = Reguła niczego od klienta nie wymaga.
+
+## Czy bank może, czy to ma sens, czy to dobre dla klienta
+
+ELIGIBLE = Klientowi wolno to zaproponować.
+DECEASED = Klient zmarł.
+PARTY_ENDED = Bank nie prowadzi już relacji z klientem.
+PARTY_BLOCKED = Klient jest zablokowany.
+MINOR = Kredyt jest dla pełnoletnich, a klient jest niepełnoletni.
+APPLICABLE = Produkt jest w sprzedaży, a klient jeszcze go nie ma.
+PRODUCT_UNKNOWN = W katalogu nie ma produktu { $product }.
+PRODUCT_NOT_SOLD = Produkt { $product } nie jest już sprzedawany.
+OWNED_ALREADY = Klient ma { $product } od { $since }.
+OFFERED_ALREADY = Oferta produktu { $product } czeka na kontakt od { $since }.
+OFFERED_IN_EPISODE = Zaproponowano to już z tego samego powodu dnia { $on }.
+SUITABLE = Nic nie stoi na przeszkodzie: żadna umowa klienta nie jest w zaległości.
+NOT_PROMOTIONAL = To nie promocja: grupa kontrolna nie dostaje tylko promocji.
+IN_CONTROL_GROUP = Klient jest w grupie kontrolnej, która nie dostaje promocji.
+NOT_IN_CONTROL_GROUP = Klient nie jest w grupie kontrolnej.
+
+## Zgoda
+
+CONSENT_GRANTED = Klient zgodził się, by bank kontaktował się z nim { $channel }.
+CONSENT_DENIED = Klient odmówił zgody, by bank kontaktował się z nim { $channel }.
+CONSENT_WITHDRAWN = Klient wycofał zgodę, by bank kontaktował się z nim { $channel }.
+CONSENT_UNKNOWN = Klient nie zgodził się, by bank kontaktował się z nim { $channel }: brak zgody znaczy nie.
+CONSENT_NOT_NEEDED = Tego kontaktu wymaga prawo: o zgodę się nie pyta.
+CONTRACT = To własna sprawa klienta, a klient tego nie odmówił.
+PROFILING_OBJECTED = Klient sprzeciwił się profilowaniu: nie składa się mu ofert promocyjnych.
+POINT_STOPPED = Ktoś, kto używa tego numeru lub adresu, zatrzymał tam kontakty.
+
+## Sytuacja klienta
+
+NOT_SUPPRESSED = Nic w sytuacji klienta tego nie zabrania.
+MANDATORY = Tego kontaktu wymaga prawo: nic go nie wstrzymuje.
+NO_CONTACT_POINT = Z klientem nie można skontaktować się { $channel }: brak numeru lub adresu.
+POINT_UNKNOWN = Numer lub adres nie należy do klienta albo nie pasuje do kanału.
+POINT_BLOCKED = Numer lub adres jest zablokowany.
+VULNERABLE = Klient wymaga szczególnej troski: żadnych promocji.
+ARREARS = Umowa klienta jest w zaległości albo nie wiadomo, czy jest: żadnych promocji.
+COMPLAINT_OPEN = Reklamacja klienta jest w toku: żadnych promocji do jej rozpatrzenia.
+COLLECTIONS =
+    Windykacja rozmawiała niedawno z klientem: żadnych promocji przez { $days ->
+        [one] { $days } dzień
+        [few] { $days } dni
+        [many] { $days } dni
+       *[other] { $days } dnia
+    }.
+
+## Odpoczynek po wcześniejszych odpowiedziach
+
+NO_COOL_OFF = Żadna wcześniejsza odpowiedź klienta nie wymaga odpoczynku.
+PRODUCT_REFUSED =
+    Klient odmówił tego produktu: bank nie wraca do niego przez { $days ->
+        [one] { $days } dzień
+        [few] { $days } dni
+        [many] { $days } dni
+       *[other] { $days } dnia
+    }, do { $until }.
+FAMILY_REFUSED =
+    Klient odmówił podobnego produktu: bank nie wraca do niego przez { $days ->
+        [one] { $days } dzień
+        [few] { $days } dni
+        [many] { $days } dni
+       *[other] { $days } dnia
+    }, do { $until }.
+REFUSED_REPEATEDLY =
+    Klient odmówił { $refusals ->
+        [one] { $refusals } oferty
+        [few] { $refusals } ofert
+        [many] { $refusals } ofert
+       *[other] { $refusals } oferty
+    } w ciągu { $within_days ->
+        [one] { $within_days } dnia
+        [few] { $within_days } dni
+        [many] { $within_days } dni
+       *[other] { $within_days } dnia
+    }: żadnych promocji do { $until }.
+ASKED_LATER = Klient prosił, by zapytać później: nie przed { $until }.
+IGNORED =
+    Klient zignorował ofertę tego produktu: bank nie wraca do niego przez { $days ->
+        [one] { $days } dzień
+        [few] { $days } dni
+        [many] { $days } dni
+       *[other] { $days } dnia
+    }, do { $until }.
+NO_ANSWER =
+    Ostatnim razem nikt nie odpowiedział: bank nie próbuje przez { $days ->
+        [one] { $days } dzień
+        [few] { $days } dni
+        [many] { $days } dni
+       *[other] { $days } dnia
+    }, do { $until }.
+
+## Limity kontaktów i pory dnia
+
+LIMITS_SKIPPED = Limity kontaktów wiążą tylko promocję, którą zaczyna bank.
+WITHIN_LIMITS = W każdym limicie kontaktów jest miejsce.
+CONTACT_LIMIT =
+    Limit kontaktów { $limit } jest wyczerpany: { $used } z { $count ->
+        [one] { $count } kontaktu
+        [few] { $count } kontaktów
+        [many] { $count } kontaktów
+       *[other] { $count } kontaktu
+    } w ciągu { $days ->
+        [one] { $days } dnia
+        [few] { $days } dni
+        [many] { $days } dni
+       *[other] { $days } dnia
+    }.
+TIMES_SKIPPED = Godziny ciszy nie wiążą tego kontaktu.
+ANY_TIME = Z klientem można kontaktować się { $channel } o każdej porze.
+CONTACT_TIME = O tej porze można kontaktować się z klientem { $channel }.
+TIME_ZONE_UNKNOWN = Strefa czasowa klienta nie jest znana: u niego może być noc.
+HOLIDAYS_UNKNOWN = Dni świąteczne w miejscu zamieszkania klienta nie są znane.
+PUBLIC_HOLIDAY = W miejscu zamieszkania klienta jest dzień świąteczny.
+CLOSED_DAY = W tym dniu tygodnia bank nie kontaktuje się z klientami { $channel }.
+QUIET_HOURS = To poza godzinami, w których bank kontaktuje się z klientami { $channel }.
+LIMITS_UNKNOWN = Wtyczka { $plugin } nie podała swoich limitów kontaktów: z nikim się nie kontaktujemy.
+
+## Wybór, droga i rezerwacja
+
+RANKED = Zajmuje miejsce { $rank } wśród ofert.
+SHADOW = Reguła tylko obserwuje: działa w trybie cienia.
+SAME_PRODUCT = Lepsza propozycja oferuje ten sam produkt.
+TOO_MANY = Znaleziono dość lepszych ofert.
+CHANNEL_CHOSEN = Przekazanie: { $channel }.
+CUSTOMER_IS_HERE = Klient jest na miejscu: nie ma czego rezerwować.
+CUSTOMER_COMES = Klient zobaczy to, gdy sam przyjdzie: nie ma czego rezerwować.
+WAITS = Czeka, aż z klientem będzie można się skontaktować.
+BETTER_OFFER_FIRST = Kontakt przypadł lepszej ofercie.
+RESERVED = Kontakt jest zarezerwowany.
+
+## Dlaczego skontaktowano się z klientem
+
+why-outbound = Klient: { $customer }. Bank skontaktował się { $channel } dnia { $at }.
+why-outbound-about = Klient: { $customer }. Bank skontaktował się { $channel } dnia { $at } w sprawie: { $product }.
+why-inbound = Klient: { $customer }. Klient zgłosił się do banku { $channel } dnia { $at }.
+why-inbound-about = Klient: { $customer }. Klient zgłosił się do banku { $channel } dnia { $at }; rozmowa dotyczyła: { $product }.
+why-employee = Do tego kontaktu nie doprowadziła żadna decyzja platformy: ktoś zapisał go bez niej.
+why-source = Zapisane przez: { $source }.
+why-event = Zdecydowano o tym dnia { $at } z powodu zdarzenia { $event } z dnia { $happened }.
+why-asked = Zdecydowano o tym dnia { $at }, gdy klient był w kontakcie z bankiem.
+why-scan = Zdecydowano o tym dnia { $at }, gdy bank przeglądał swoich klientów.
+why-rule = Zaproponowała to reguła „{ $rule }” ({ $id }, wersja { $version }).
+why-reasons = Co należało powiedzieć: { $reasons }
+why-checks =
+    Przeszło { $checks ->
+        [one] { $checks } sprawdzenie
+        [few] { $checks } sprawdzenia
+        [many] { $checks } sprawdzeń
+       *[other] { $checks } sprawdzenia
+    }.
+why-held = Sprawdzenie „{ $gate }” kazało najpierw poczekać: { $sentence }
+why-consent-granted = Klient zgodził się na { $purpose } { $channel } dnia { $since } (zapis { $id }).
+why-consent-denied = Klient odmówił zgody na { $purpose } { $channel } dnia { $since } (zapis { $id }).
+why-consent-withdrawn = Klient wycofał zgodę na { $purpose } { $channel } dnia { $since } (zapis { $id }).
+why-override =
+    Limit { $limit } skrócono w tym przypadku do { $days ->
+        [one] { $days } dnia
+        [few] { $days } dni
+        [many] { $days } dni
+       *[other] { $days } dnia
+    }: wnioskodawca: { $asked }, zatwierdzenie: { $approved }. { $reason }
+why-policy = Obowiązywała polityka kontaktów w wersji { $version }.
+
+## Dlaczego nie zaproponowano
+
+why-not-unknown-product = W katalogu nie ma produktu { $code }.
+why-not-never = Produktu { $product } nigdy nie rozważano (klient: { $customer }): żadnej reguły, która go oferuje, nie zapytano o tego klienta.
+why-not-stopped = Produktu { $product } nie zaproponowano (klient: { $customer }): dnia { $at } zatrzymało go sprawdzenie „{ $gate }”. { $sentence }
+why-not-proposed = Produkt { $product } zaproponowano dnia { $at } (klient: { $customer }); oferta jest teraz { $status }.
+why-not-held = Z klientem nie wolno się jeszcze z tym kontaktować. { $sentence }
+why-not-open = Produkt { $product } rozważano dnia { $at } (klient: { $customer }); żadne sprawdzenie go nie zatrzymało, a nie został zaproponowany.
+why-not-rule = Oferuje go reguła „{ $rule }” ({ $id }).
+why-not-earliest = O ile było wtedy wiadomo, jest to możliwe od { $at }.
+
+## Cała decyzja
+
+decision-proposed = Zdecydowano dnia { $at }, powód: { $trigger }. Jest oferta.
+decision-nothing = Zdecydowano dnia { $at }, powód: { $trigger }. Nie ma oferty.
+decision-candidate-offered = Reguła { $rule }, produkt { $product }: w ofercie, miejsce { $rank }.
+decision-candidate-dropped = Reguła { $rule }, produkt { $product }: bez oferty.
+decision-gate = { $gate }: { $verdict }. { $sentence }
+decision-held = Z klientem nie wolno się jeszcze z tym kontaktować.
