@@ -160,3 +160,15 @@ class AlreadyDecided(CrmError):
     """What was asked for was decided before, or its time is over."""
 
     code = "ALREADY_DECIDED"
+
+
+class OfferAnswered(CrmError):
+    """The customer has given the opposite answer to this offer before."""
+
+    code = "OFFER_ANSWERED"
+
+
+class OfferEnded(CrmError):
+    """The offer had ended before this happened."""
+
+    code = "OFFER_ENDED"

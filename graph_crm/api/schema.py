@@ -14,15 +14,17 @@ from graph_crm.api.generated import GeneratedTypes
 from graph_crm.api.scalars import SCALARS
 from graph_crm.contacts import types as contacts
 from graph_crm.contacts.api import ContactMutations
+from graph_crm.decisions import response_types as responses
 from graph_crm.decisions import types as decisions
+from graph_crm.decisions.responses_api import ResponseMutations
 from graph_crm.events.api import EventMutations
 from graph_crm.graph.compiler import Limits
 from graph_crm.graph.mapping import Registry, graph
 from graph_crm.parties.api import PartyMutations
 from graph_crm.products.api import ProductMutations
 
-MUTATIONS = (PartyMutations, ProductMutations, ContactMutations, EventMutations)
-MAPPED = (contacts, decisions)
+MUTATIONS = (PartyMutations, ProductMutations, ContactMutations, EventMutations, ResponseMutations)
+MAPPED = (contacts, decisions, responses)
 """Imported for what they declare, and with them the slices that they build on."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,6 +150,24 @@ class AgreementService:
         Without a currency it takes the product's; where the product has none, amounts need one.
         """
         identifier = new_id("agreement") if id is None else checks.identifier("id", id)
+        command = {"id": id, "agreement": agreement}
+        work = self._opening(agreement, identifier)
+        return await write_once(self._database, "openAgreement", idempotency_key, command, work)
+
+    async def open_within(self, tx: Transaction, agreement: NewAgreement) -> Written:
+        """Open an agreement in the transaction of what led to it: an offer that was accepted."""
+        return await self._opening(agreement, new_id("agreement"))(tx)
+
+    async def lock_held(self, tx: Transaction, agreement_id: str, party_id: str, product_code: str) -> None:
+        """Lock an agreement on the product that the party holds; refuse any other."""
+        state = await self._lock(tx, agreement_id, None, "agreementId")
+        if all(each["party"] != party_id for each in state.holders):
+            raise checks.refuse("agreementId", "names an agreement of somebody else", "Read agreements of the party.")
+        if state.properties.get("productCode") != product_code:
+            raise checks.refuse("agreementId", "names an agreement on another product", "Name one on the same product.")
+
+    def _opening(self, agreement: NewAgreement, identifier: str) -> Callable[[Transaction], Awaitable[Written]]:
+        """What opens the agreement in a transaction; refuses at once what no graph could make right."""
         opened = self._today() if agreement.opened_on is None else checks.date("openedOn", agreement.opened_on)
         asked = {key: value for key, value in terms(agreement.details).items() if value is not None}
         check_opening(opened, self._today())
@@ -187,8 +205,7 @@ class AgreementService:
             await tx.run(cypher.ADD_HOLDERS, {"holders": holders})
             return Written(identifier, 1)
 
-        command = {"id": id, "agreement": agreement}
-        return await write_once(self._database, "openAgreement", idempotency_key, command, work)
+        return work
 
     async def _lock(self, tx: Transaction, agreement_id: str, version: int | None, field: str = "id") -> AgreementState:
         rows = await tx.run(cypher.LOCK_AGREEMENTS, {"ids": [agreement_id]})

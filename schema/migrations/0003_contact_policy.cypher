@@ -20,7 +20,6 @@ CREATE INDEX offer_status_not_before IF NOT EXISTS FOR (n:Offer) ON (n.status, n
 CREATE INDEX offer_status_valid_until IF NOT EXISTS FOR (n:Offer) ON (n.status, n.validUntil);
 CREATE INDEX offer_party IF NOT EXISTS FOR (n:Offer) ON (n.partyId);
 CREATE INDEX limit_override_status IF NOT EXISTS FOR (n:LimitOverride) ON (n.status);
-CREATE INDEX timer_due_at IF NOT EXISTS FOR (n:Timer) ON (n.dueAt);
 CREATE INDEX learned_count_model IF NOT EXISTS FOR (n:LearnedCount) ON (n.model);
 
 // Rules: which mode they were switched to, and what they did in each mode.
@@ -44,3 +43,5 @@ MATCH (p:Party)<-[:FOR]-(d:Decision)-[r:PROPOSED]->(o:Offer)
 WHERE NOT EXISTS { (o)-[:OFFERED_TO]->() }
 MERGE (o)-[:OFFERED_TO]->(p)
 SET o.partyId = p.id, o.decisionId = d.id, o.rank = r.rank, o.actionClass = 'PROMOTIONAL', o.statusAt = o.createdAt;
+CREATE INDEX response_at_id IF NOT EXISTS FOR (n:Response) ON (n.at, n.id);
+CREATE INDEX offer_created_at_id IF NOT EXISTS FOR (n:Offer) ON (n.createdAt, n.id);
