@@ -1,0 +1,90 @@
+"""Protecting customers by the bank's own hand: the vulnerability flag, and contact points that nobody may use."""
+
+from __future__ import annotations
+
+from graph_crm.consent import cypher
+from graph_crm.consent.pending import cancel
+from graph_crm.contacts import ledger
+from graph_crm.contacts.approach import Approach, Finding
+from graph_crm.errors import NotFound
+from graph_crm.graph.database import Database, Transaction
+from graph_crm.parties import checks
+from graph_crm.parties.writes import Written, write_once
+from graph_crm.rules.snapshot import Snapshot
+
+_CARE = Finding(False, "VULNERABLE", "the customer needs special care: no promotion")
+_BLOCKED = Finding(False, "POINT_BLOCKED", "the contact point is blocked")
+
+
+class ProtectionService:
+    """Flags and blocks. Every method is one transaction; what is pending and forbidden by it is cancelled there."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def flag_vulnerability(self, party_id: str, reason: str, *, idempotency_key: str | None = None) -> Written:
+        """The bank must treat the party with special care: from now on nothing is promoted to it.
+
+        ``reason`` is what the employee wrote. Flagged again, the first day stays and the reason is the new one.
+        """
+        stored = checks.text("reason", reason)
+        command = {"partyId": party_id, "reason": reason}
+        return await self._flag(party_id, stored, "flagVulnerability", command, idempotency_key)
+
+    async def clear_vulnerability(self, party_id: str, *, idempotency_key: str | None = None) -> Written:
+        """The party needs no special care any more."""
+        return await self._flag(party_id, None, "clearVulnerability", {"partyId": party_id}, idempotency_key)
+
+    async def _flag(self, party_id: str, reason: str | None, scope: str, command: object, key: str | None) -> Written:
+        async def work(tx: Transaction) -> Written:
+            locked = await ledger.lock(tx, ledger.keys(party_id))
+            asked = {"partyId": party_id, "vulnerable": reason is not None, "reason": reason, "now": locked.now}
+            rows = await tx.run(cypher.FLAG, asked)
+            if not rows:
+                raise NotFound(
+                    "partyId: there is no such party", hint="Look the party up with searchParties.", field="partyId"
+                )
+            if reason is not None:
+                await cancel(tx, _promotion, locked.now, party_id=party_id)
+            return Written(party_id, rows[0]["version"])
+
+        return await write_once(self._database, scope, key, command, work)
+
+    async def block_contact_point(self, point_key: str, reason: str, *, idempotency_key: str | None = None) -> Written:
+        """Nobody may be contacted here from now on, for example because somebody else answers the phone.
+
+        What the law demands is not cancelled.
+        """
+        stored = checks.text("reason", reason)
+        command = {"pointKey": point_key, "reason": reason}
+        return await self._block(point_key, stored, "blockContactPoint", command, idempotency_key)
+
+    async def unblock_contact_point(self, point_key: str, *, idempotency_key: str | None = None) -> Written:
+        """The contact point may be used again."""
+        return await self._block(point_key, None, "unblockContactPoint", {"pointKey": point_key}, idempotency_key)
+
+    async def _block(self, point_key: str, reason: str | None, scope: str, command: object, key: str | None) -> Written:
+        checks.text("pointKey", point_key)
+
+        async def work(tx: Transaction) -> Written:
+            locked = await ledger.lock(tx, [ledger.point_key(point_key)])
+            asked = {"point": point_key, "blocked": reason is not None, "reason": reason, "now": locked.now}
+            if not await tx.run(cypher.BLOCK, asked):
+                raise NotFound(
+                    "pointKey: there is no such contact point",
+                    hint="Use the id of one of a party's contactPoints.",
+                    field="pointKey",
+                )
+            if reason is not None:
+
+                def blocked(_customer: Snapshot, approach: Approach) -> Finding | None:
+                    return _BLOCKED if approach.point == point_key and not approach.mandatory else None
+
+                await cancel(tx, blocked, locked.now, points=[point_key])
+            return Written(point_key)
+
+        return await write_once(self._database, scope, key, command, work)
+
+
+def _promotion(_customer: Snapshot, approach: Approach) -> Finding | None:
+    return _CARE if approach.promotional else None
