@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
-from graph_crm import logs
+from graph_crm import logs, texts
 from graph_crm.api.platform import Platform
 from graph_crm.decisions.service import DecisionService
 from graph_crm.events.service import RECORDED
@@ -139,6 +139,7 @@ async def running(settings: Settings) -> AsyncIterator[Platform]:
     """The whole platform: database connected and migrated, rules loaded, token check ready."""
     check = verifier(settings)  # first: a missing secret is told before anything is started
     loaded = rules(settings)
+    texts.use(texts.Texts.load(settings.texts_dir))
     async with connected(settings) as database:
         yield Platform(settings=settings, database=database, verifier=check, rules=loaded)
 

@@ -39,6 +39,7 @@ SHORTEST_SECRET = 32
 _CHECKOUT = Path(__file__).parent.parent
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Megabytes = Annotated[int, Field(ge=64, le=1_048_576)]
 
 
@@ -135,6 +136,24 @@ class Settings(BaseSettings):
 
     contact_policy: Path | None = Field(
         default=None, description="Your own contact policy, a TOML file; unset: the shipped one is in force."
+    )
+    texts_dir: Path | None = Field(
+        default=None, description="A folder of your own texts (LANGUAGE.ftl), which win over the shipped ones."
+    )
+
+    exploration: Share = Field(
+        default=0.05,
+        description="Share of the decisions, 0 to 1, that try out what is not yet known well instead of the best.",
+    )
+    control_share: Share = Field(
+        default=0.0, description="Share of the households, 0 to 1, that nothing is promoted to, to measure by."
+    )
+    control_salt: str = Field(
+        default="graph-crm", min_length=1, description="What the control group is drawn with; another draws a new one."
+    )
+    levers: dict[str, Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]] = Field(
+        default_factory=dict,
+        description='What priorities are multiplied by, as JSON: {"PRODUCT": 1.5, "family:FAMILY": 0.5}.',
     )
 
     neo4j_uri: str | None = Field(
@@ -238,7 +257,7 @@ class Settings(BaseSettings):
             sources.append(_Traced(settings_cls, TomlConfigSettingsSource(settings_cls, toml), f"file {toml}"))
         return tuple(sources)
 
-    @field_validator("data_dir", "cache_dir", "plugins_dir", "contact_policy", "engine_source")
+    @field_validator("data_dir", "cache_dir", "plugins_dir", "contact_policy", "engine_source", "texts_dir")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path is not None else None
