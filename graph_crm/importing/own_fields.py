@@ -245,6 +245,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Field]]] = {
         "kind": Field(_text, "ACCOUNT, CREDIT, CARD or SERVICE"),
         "currency": Field(_currency, "ISO 4217"),
         "active": Field(_truth, "whether it is sold; true when left out"),
+        "value": Field(_positive_money, "expected margin of a year, in the bank's own currency"),
     },
     "membership": {
         "party": Field(_id, "id of the person", required=True),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from graph_crm.errors import ConfigurationError
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.products import cypher
+from graph_crm.products.money import hundredths
 from graph_crm.resources import folder
 
 
@@ -32,6 +34,7 @@ class _Product(_Entry):
     kind: str
     currency: str | None = None
     active: bool = True
+    value: Decimal | None = Field(default=None, ge=0, max_digits=17, decimal_places=2)
 
 
 class _LadderStep(_Entry):
@@ -60,7 +63,7 @@ class CatalogueLoad:
 def read_catalogue(path: Path) -> _Catalogue:
     """The checked content of a catalogue file; raises `ConfigurationError` with the place of the mistake."""
     try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
         for step in content.get("ladder", []):
             step["start"] = step.pop("from", "")
         catalogue = _Catalogue.model_validate(content)
@@ -84,9 +87,7 @@ def read_catalogue(path: Path) -> _Catalogue:
 async def load_catalogue(database: Database, path: Path | None = None) -> CatalogueLoad:
     """Load the catalogue (`seed/catalogue.toml` when no other is named) in one transaction; twice is once."""
     catalogue = read_catalogue(path or folder("seed") / "catalogue.toml")
-    products = [
-        {"familyCode": product.family, **product.model_dump(exclude={"family"})} for product in catalogue.products
-    ]
+    products = [_properties(product) for product in catalogue.products]
     ladder = [
         {"from": step.start, "to": step.to, "afterDays": step.after_days, "reason": step.reason}
         for step in catalogue.ladder
@@ -100,3 +101,8 @@ async def load_catalogue(database: Database, path: Path | None = None) -> Catalo
         return CatalogueLoad(len(families), len(products), len(ladder))
 
     return await database.write(work)
+
+
+def _properties(product: _Product) -> dict[str, Any]:
+    value = None if product.value is None else hundredths("value", product.value)
+    return {"familyCode": product.family, **product.model_dump(exclude={"family", "value"}), "value": value}

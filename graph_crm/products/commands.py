@@ -36,6 +36,7 @@ class ProductDetails:
     currency: str | None = UNSET
     active: bool | None = UNSET
     kind: str | None = UNSET
+    value: Decimal | None = UNSET
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +130,7 @@ _PRODUCT: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
     "currency": ("currency", currency),
     "active": ("active", lambda _field, value: bool(value)),
     "kind": ("kind", checks.code),
+    "value": ("value", hundredths),
 }
 
 

@@ -24,6 +24,9 @@ class ProductFields:
     currency: str | None = strawberry.field(default=UNSET, description="Currency of new agreements, ISO 4217.")
     active: bool | None = strawberry.field(default=UNSET, description="Whether it is sold now.")
     kind: str | None = strawberry.field(default=UNSET, description="ACCOUNT, CREDIT, CARD or SERVICE.")
+    value: Decimal | None = strawberry.field(
+        default=UNSET, description="Expected margin of a year, in the bank's own currency: what a sale is worth."
+    )
 
 
 def product_details(fields: ProductFields) -> ProductDetails:

@@ -72,6 +72,7 @@ class Product:
     kind: str | None = prop("Account, credit, card or service.")
     currency: str | None = prop("Currency, ISO 4217.")
     active: bool | None = prop("Whether the product is sold now.")
+    value: Decimal | None = prop("Expected margin of a year, in the bank's own currency.", order=True)
     family: ProductFamily | None = one("The family of the product.", "IN_FAMILY", ProductFamily)
 
 

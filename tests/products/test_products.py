@@ -39,6 +39,16 @@ from graph_crm.products.money import hundredths
 from graph_crm.products.service import ProductService
 
 DAY = dt.date(2020, 1, 1)
+ONE_PRODUCT = """
+families = [{code='F', name='F'}]
+ladder = []
+[[products]]
+code='A'
+name='A'
+family='F'
+description='d'
+kind='K'
+"""
 
 
 @pytest.fixture
@@ -102,6 +112,8 @@ async def test_the_catalogue_loads_and_loading_it_again_changes_nothing(empty_da
         "families = []\nladder = []\n[[products]]\ncode='A'\nname='A'\nfamily='B'\ndescription='d'\nkind='K'",
         "families = []\nproducts = []\n[[ladder]]\nfrom='A'\nto='B'\nafter_days=1\nreason='r'",
         "families = []\nproducts = []\nladder = []\nextra = 1",
+        f"{ONE_PRODUCT}\nvalue=1.001",
+        f"{ONE_PRODUCT}\nvalue=-1",
     ],
 )
 async def test_a_broken_catalogue_is_refused_and_nothing_is_loaded(
@@ -112,6 +124,19 @@ async def test_a_broken_catalogue_is_refused_and_nothing_is_loaded(
     with pytest.raises(ConfigurationError):
         await load_catalogue(empty_database, file)
     assert await empty_database.read("MATCH (p:Product) RETURN p") == []
+
+
+async def test_what_a_sale_is_worth_comes_from_the_catalogue_and_can_be_changed(empty_database: Database) -> None:
+    await load_catalogue(empty_database)
+    worth = "MATCH (p:Product {code: 'CREDIT_CARD'}) RETURN p.value AS value"
+    assert await empty_database.read(worth) == [{"value": 240_000}]
+    products = ProductService(empty_database)
+    await products.update("CREDIT_CARD", ProductDetails(value=Decimal("99.95")))
+    assert await empty_database.read(worth) == [{"value": 9_995}]
+    await products.update("CREDIT_CARD", ProductDetails(value=None))
+    assert await empty_database.read(worth) == [{"value": None}]
+    with pytest.raises(InvalidInput):
+        await products.update("CREDIT_CARD", ProductDetails(value=Decimal(-1)))
 
 
 async def test_products_are_made_changed_and_put_on_the_ladder(empty_database: Database) -> None:
