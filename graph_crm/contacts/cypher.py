@@ -74,8 +74,8 @@ WITH r, i
 CALL (r, i) {
   MATCH (r)-[:FOR_OFFER]->(o:Offer)
   CREATE (o)-[:DELIVERED_AS]->(i)
-  WITH o WHERE o.status = 'RESERVED'
-  SET o.status = $offerStatus, o.statusReason = 'CONTACT_MADE', o.statusAt = $now
+  WITH o, i WHERE o.status = 'RESERVED'
+  SET o.status = $offerStatus, o.statusReason = 'CONTACT_MADE', o.statusAt = i.at
 }
 RETURN i.id AS interaction
 """

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from graph_crm import snapshots
 from graph_crm.contacts import cypher, ledger
 from graph_crm.contacts.approach import POINT_KIND, Approach, Finding, Override, points_for
+from graph_crm.contacts.calendar import open_until
 from graph_crm.contacts.judging import Earliest, earliest, judge
 from graph_crm.contacts.kinds import ActionClass, ContactDirection, ReservationState
 from graph_crm.contacts.ledger import Locked
@@ -365,7 +366,8 @@ class ContactDesk:
     def _judge(self, snapshot: Snapshot, situation: _Situation, wanted: Wanted) -> _Judged:
         policy = self._policy()
         first: _Judged | None = None
-        for way in self._ways(snapshot, situation, wanted):
+        for whole in self._ways(snapshot, situation, wanted):
+            way = _within_hours(snapshot, whole, policy)
             judged = _Judged(way, tuple(judge(snapshot, way, policy, situation.overrides)))
             if not judged.refusals:
                 return judged
@@ -407,6 +409,12 @@ def memory_of(policy: ContactPolicy) -> snapshots.Memory:
         household="household" in scopes,
         points="contact_point" in scopes,
     )
+
+
+def _within_hours(snapshot: Snapshot, way: Approach, policy: ContactPolicy) -> Approach:
+    """The same way, ending where quiet hours begin: a slot does not reach into the night."""
+    closes = open_until(snapshot, way, policy)
+    return way if closes is None or not way.at < closes < way.end else replace(way, until=closes)
 
 
 def keys_of(snapshot: Snapshot) -> tuple[str, ...]:

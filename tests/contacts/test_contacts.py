@@ -12,7 +12,8 @@ from graph_crm.contacts.kinds import Channel, ContactDirection
 from graph_crm.contacts.service import ContactService, NewInteraction
 from graph_crm.errors import AlreadyExists, CrmError, IdempotencyKeyReused
 from graph_crm.graph.database import Database
-from graph_crm.parties.commands import PersonDetails
+from graph_crm.parties.commands import NewContactPoint, PersonDetails
+from graph_crm.parties.kinds import ContactPointKind
 from graph_crm.parties.service import PartyService
 from graph_crm.products.catalogue import load_catalogue
 
@@ -57,6 +58,44 @@ async def test_an_interaction_is_recorded_in_utc_with_its_words_in_capitals(
     }
 
 
+async def test_an_interaction_says_at_which_contact_point_in_which_class_and_when_to_call_again(
+    contacts: ContactService, database: Database
+) -> None:
+    phone = NewContactPoint(kind=ContactPointKind.PHONE, value="+420 602 123 456")
+    await PartyService(database).create_person(PersonDetails(given_name="Eva"), id="eva", contact_points=[phone])
+    back = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(days=3)
+    made = call(
+        party_id="eva", outcome="later", point="PHONE:+420602123456", action_class="TRANSACTIONAL", call_back_at=back
+    )
+    await contacts.record(made)
+    rows = await database.read(
+        "MATCH (i:Interaction) RETURN i {.pointKey, .actionClass, .outcome, back: i.callBackAt.epochMillis} AS i"
+    )
+    assert rows[0]["i"] == {
+        "pointKey": "PHONE:+420602123456",
+        "actionClass": "TRANSACTIONAL",
+        "outcome": "LATER",
+        "back": int(back.timestamp() * 1000),
+    }
+
+
+async def test_a_contact_recorded_by_a_fast_clock_is_not_in_the_future(
+    contacts: ContactService, database: Database
+) -> None:
+    await contacts.record(call(at=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=4)))
+    rows = await database.read("MATCH (i:Interaction) RETURN i.at <= datetime.realtime() AS past")
+    assert rows[0]["past"]
+
+
+async def test_a_contact_that_is_recorded_is_seen_by_whoever_judges_next(
+    contacts: ContactService, database: Database
+) -> None:
+    await contacts.record(call())
+    await contacts.record(call())
+    rows = await database.read("MATCH (l:ContactLedger) RETURN l.key AS key, l.version AS version")
+    assert [row.data() for row in rows] == [{"key": "party:jan", "version": 2}]
+
+
 @pytest.mark.parametrize(
     ("interaction", "field"),
     [
@@ -71,6 +110,13 @@ async def test_an_interaction_is_recorded_in_utc_with_its_words_in_capitals(
         (call(note="\x00"), "note"),
         (call(note="x" * 10_001), "note"),
         (call(product_code="NONE"), "productCode"),
+        (call(point="PHONE:+420602000000"), "pointKey"),
+        (call(point="EMAIL:jan@example.org"), "pointKey"),
+        (call(channel=Channel.BRANCH, point="PHONE:+420602123456"), "pointKey"),
+        (call(action_class="FUN"), "actionClass"),
+        (call(call_back_at=dt.datetime(2020, 1, 1, tzinfo=dt.UTC)), "callBackAt"),
+        (call(call_back_at=dt.datetime(2999, 1, 1, tzinfo=dt.UTC)), "callBackAt"),
+        (call(call_back_at=dt.datetime(2020, 1, 1)), "callBackAt"),  # noqa: DTZ001 - without a zone on purpose
     ],
 )
 async def test_what_is_no_interaction_is_refused_by_field(
