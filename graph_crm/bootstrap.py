@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from graph_crm import logs, texts
 from graph_crm.api.platform import Platform
+from graph_crm.consent.protection import ProtectionService
 from graph_crm.decisions.service import DecisionService
 from graph_crm.events.service import RECORDED
 from graph_crm.events.worker import Worker
@@ -26,6 +27,7 @@ from graph_crm.graph.engine.config import no_progress
 from graph_crm.graph.migrations import Migrator
 from graph_crm.graph.outbox import OutboxEntry
 from graph_crm.importing.demo_bank import seed_demo_bank
+from graph_crm.parties.writes import CLOSED
 from graph_crm.resources import folder
 from graph_crm.rules.manager import RuleBook
 from graph_crm.security.tokens import Verifier, signing_secret
@@ -151,7 +153,8 @@ def worker(platform: Platform) -> Worker:
     async def decide(tx: Transaction, entry: OutboxEntry) -> None:
         await decisions.decide_for_event(tx, entry)
 
-    return Worker(platform.database, {RECORDED: decide}, concurrency=platform.settings.worker_concurrency)
+    topics = {RECORDED: decide, CLOSED: ProtectionService(platform.database).close}
+    return Worker(platform.database, topics, concurrency=platform.settings.worker_concurrency)
 
 
 async def is_empty(database: Database) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -12,56 +13,87 @@ from strawberry.tools import merge_types
 
 from graph_crm.api.generated import GeneratedTypes
 from graph_crm.api.scalars import SCALARS
+from graph_crm.consent import types as consent
+from graph_crm.consent.api import ConsentMutations, ConsentQueries
 from graph_crm.contacts import types as contacts
-from graph_crm.contacts.api import ContactMutations
+from graph_crm.contacts.api import ContactMutations, ContactQueries
 from graph_crm.decisions import response_types as responses
+from graph_crm.decisions import rule_types as rules
 from graph_crm.decisions import types as decisions
+from graph_crm.decisions.api import DecisionMutations, DecisionQueries
 from graph_crm.decisions.responses_api import ResponseMutations
+from graph_crm.decisions.rule_api import RuleMutations, RuleQueries
 from graph_crm.events.api import EventMutations
 from graph_crm.graph.compiler import Limits
 from graph_crm.graph.mapping import Registry, graph
 from graph_crm.parties.api import PartyMutations
 from graph_crm.products.api import ProductMutations
 
-MUTATIONS = (PartyMutations, ProductMutations, ContactMutations, EventMutations, ResponseMutations)
-MAPPED = (contacts, decisions, responses)
+MUTATIONS = (
+    PartyMutations,
+    ProductMutations,
+    ContactMutations,
+    EventMutations,
+    ResponseMutations,
+    ConsentMutations,
+    DecisionMutations,
+    RuleMutations,
+)
+QUERIES = (ContactQueries, ConsentQueries, DecisionQueries, RuleQueries)
+"""Query fields that no mapping answers, but a service."""
+MAPPED = (contacts, decisions, responses, consent, rules)
 """Imported for what they declare, and with them the slices that they build on."""
 
 
 class MappedSchema:
     """A schema over a registry of mapped types, as Strawberry and graphql-core see it."""
 
-    def __init__(self, registry: Registry, mutations: tuple[type, ...] = (), *, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        mutations: tuple[type, ...] = (),
+        queries: tuple[type, ...] = (),
+        *,
+        limits: Limits | None = None,
+    ) -> None:
         self.registry = registry
         self.limits = limits or Limits()
         generated = GeneratedTypes(registry, self.limits)
         generated.complete()
         self.strawberry = strawberry.Schema(
-            query=generated.query(),
-            mutation=merge_types("Mutation", mutations) if mutations else None,
+            query=_merged("Query", (generated.query(), *queries)),
+            mutation=_merged("Mutation", mutations) if mutations else None,
             types=[node.cls for node in registry.nodes.values()],
             config=StrawberryConfig(scalar_map=SCALARS),
         )
         self.core: GraphQLSchema = self.strawberry._schema  # noqa: SLF001 - strawberry has no public name for it
         query = self.core.query_type
-        for name in registry.roots:
-            if query:
+        if query:
+            query.description = "Everything that can be read."
+            for name in registry.roots:
                 query.fields[name].resolve = _mapped
+            _nullable(query, [name for name in query.fields if name not in registry.roots])
         if self.core.mutation_type:
-            _complete(self.core.mutation_type)
+            self.core.mutation_type.description = (
+                "Everything that can be changed. Several in one request are made one after the other."
+            )
+            _nullable(self.core.mutation_type, self.core.mutation_type.fields)
 
     def sdl(self) -> str:
         """The schema in GraphQL's schema definition language."""
         return print_schema(self.core).rstrip() + "\n"
 
 
-def _complete(mutation: GraphQLObjectType) -> None:
-    """Say what can be changed, and of each argument what its input type says.
+def _merged(name: str, parts: tuple[type, ...]) -> type:
+    return merge_types(name, parts) if len(parts) > 1 else parts[0]
 
-    Every change is nullable: one that is refused must not hide from the caller that the one before it was made.
+
+def _nullable(root: GraphQLObjectType, names: Iterable[str]) -> None:
+    """Make root fields nullable, and say of each argument what its input type says.
+
+    One that fails must not take its neighbours' answers with it, nor hide that a change before it was made.
     """
-    mutation.description = "Everything that can be changed. Several in one request are made one after the other."
-    for field in mutation.fields.values():
+    for field in [root.fields[name] for name in names]:
         field.type = get_nullable_type(field.type)
         for argument in field.args.values():
             argument.description = argument.description or get_named_type(argument.type).description
@@ -79,7 +111,7 @@ def platform_schema(largest_page: int = 100, default_page: int = 20) -> MappedSc
 
 @cache
 def _built(largest_page: int, default_page: int) -> MappedSchema:
-    return MappedSchema(graph, MUTATIONS, limits=Limits(default_page=default_page, largest_page=largest_page))
+    return MappedSchema(graph, MUTATIONS, QUERIES, limits=Limits(default_page=default_page, largest_page=largest_page))
 
 
 def sdl() -> str:

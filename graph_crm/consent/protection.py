@@ -6,8 +6,10 @@ from graph_crm.consent import cypher
 from graph_crm.consent.pending import cancel
 from graph_crm.contacts import ledger
 from graph_crm.contacts.approach import Approach, Finding
+from graph_crm.contacts.suppression import closed
 from graph_crm.errors import NotFound
 from graph_crm.graph.database import Database, Transaction
+from graph_crm.graph.outbox import OutboxEntry
 from graph_crm.parties import checks
 from graph_crm.parties.writes import Written, write_once
 from graph_crm.rules.snapshot import Snapshot
@@ -49,6 +51,16 @@ class ProtectionService:
             return Written(party_id, rows[0]["version"])
 
         return await write_once(self._database, scope, key, command, work)
+
+    async def close(self, tx: Transaction, entry: OutboxEntry) -> None:
+        """Cancel what waits for a party that ended, died or was blocked, or at a contact point that it gave up.
+
+        That is recorded by a slice below this one: the outbox brings it here (topic `parties.writes.CLOSED`). Until
+        it arrives every gate that judges the party says no already.
+        """
+        party_id = entry.partition_key
+        locked = await ledger.lock(tx, ledger.keys(party_id))
+        await cancel(tx, closed, locked.now, party_id=party_id)
 
     async def block_contact_point(self, point_key: str, reason: str, *, idempotency_key: str | None = None) -> Written:
         """Nobody may be contacted here from now on, for example because somebody else answers the phone.

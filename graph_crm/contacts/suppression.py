@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from itertools import chain
 
 from graph_crm.contacts.approach import POINT_KIND, Approach, Finding, meant_points
 from graph_crm.contacts.policy import COLLECTIONS, COMPLAINT, COMPLAINT_CLOSED, ContactPolicy
@@ -32,6 +33,11 @@ def suppression(snapshot: Snapshot, approach: Approach, policy: ContactPolicy) -
         return Finding(True, "NOT_SUPPRESSED", "nothing in the customer's situation forbids it", gate=GATE)
     endless = [one for one in found if one.earliest is None]
     return endless[0] if endless else max(found, key=lambda one: one.earliest or approach.at)
+
+
+def closed(snapshot: Snapshot, approach: Approach) -> Finding | None:
+    """What stops everything but what the law demands: who the customer is by now, and the contact point."""
+    return None if approach.mandatory else next(chain(_party(snapshot), _point(snapshot, approach)), None)
 
 
 def _party(snapshot: Snapshot) -> Iterator[Finding]:

@@ -15,13 +15,14 @@ from graph_crm.parties.commands import (
     PartyState,
     changes,
     check_contact_points,
+    closes,
     index_text,
     kind_of,
     merged,
 )
 from graph_crm.parties.kinds import PartyKind
 from graph_crm.parties.service import CONTACT_POINTS_LIMIT, attach_contact_points, state_of
-from graph_crm.parties.writes import BATCH_LIMIT, BatchResult, RefusedRow
+from graph_crm.parties.writes import BATCH_LIMIT, BatchResult, RefusedRow, tell_closed
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,8 @@ class PartyBatch:
             state = states[identifier]
             added = [{"kind": point.value.kind, "value": point.value.value} for point in change.points]
             stored = {**state.properties, **change.properties}
+            if not change.new and closes(state.properties, stored):
+                await tell_closed(tx, identifier, state.version + 1)
             text = index_text(identifier, stored, [*state.contact_points, *added])
             rows.append(
                 {

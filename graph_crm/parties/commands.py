@@ -216,6 +216,11 @@ def merged(kind: PartyKind, old: Mapping[str, Any], asked: Mapping[str, Any]) ->
     return result
 
 
+def closes(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether the bank may no longer deal with the party, and could before: it ended, died, or was blocked."""
+    return any(new.get(name) and not old.get(name) for name in ("endedOn", "deceasedOn", "blocked"))
+
+
 def index_text(party_id: str, properties: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> str:
     """The text under which the party is searched, whoever writes it: the platform, an import, the demo bank.
 

@@ -21,6 +21,7 @@ from graph_crm.parties.commands import (
     changes,
     check_contact_point,
     check_contact_points,
+    closes,
     index_text,
     kind_of,
     merged,
@@ -29,7 +30,7 @@ from graph_crm.parties.commands import (
 from graph_crm.parties.contact_points import contact_value
 from graph_crm.parties.kinds import ContactPointKind, PartyKind, PartyStatus, TieKind
 from graph_crm.parties.ties import TIES, check_labels, check_tie
-from graph_crm.parties.writes import Written, expect_version, write_once
+from graph_crm.parties.writes import Written, expect_version, tell_closed, write_once
 
 CONTACT_POINTS_LIMIT = 50
 """Contact points in use of one party: more is a mistake, and would make its record slow."""
@@ -197,7 +198,10 @@ class PartyService:
         properties: Mapping[str, Any],
         points: Sequence[Mapping[str, Any]] | None = None,
     ) -> Written:
-        """Write properties under the lock, with the search text that follows from them and the contact points."""
+        """Write properties under the lock, with the search text that follows from them and the contact points.
+
+        Where the party or a contact point of it is closed by that, the work that follows is left in the outbox.
+        """
         stored = {**state.properties, **properties}
         text = index_text(state.id, stored, state.contact_points if points is None else points)
         version = state.version + 1
@@ -205,6 +209,8 @@ class PartyService:
             cypher.CHANGE_PARTY,
             {"id": state.id, "properties": {**properties, "searchText": text}, "version": version, "now": self._now()},
         )
+        if closes(state.properties, stored) or (points is not None and len(points) < len(state.contact_points)):
+            await tell_closed(tx, state.id, version)
         return Written(state.id, version)
 
     async def end_party(

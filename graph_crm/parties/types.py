@@ -81,6 +81,9 @@ class Party:
     time_zone: str | None = prop("IANA time zone of the party, for example Europe/Warsaw.")
     segment: str | None = prop("The bank's segment of the party.")
     blocked: bool | None = prop("Whether the party is blocked for all business.")
+    vulnerable: bool | None = prop("Whether the party needs special care: nothing is promoted to it.")
+    vulnerable_reason: str | None = prop("Why it needs special care, in words of the employee.", filter=False)
+    vulnerable_since: dt.datetime | None = prop("Since when it is known to need special care.")
     source: str | None = prop("The system that the party came from.")
     version: int = prop("Grows by one with each change; send it with an update.")
     created_at: dt.datetime | None = prop("When the party was stored first.", order=True)
@@ -132,6 +135,8 @@ class ContactPoint:
     kind: ContactPointKind = prop("Phone or e-mail.")
     value: str = prop("The normalised value: E.164 for a phone, lower case for an e-mail.")
     blocked: bool | None = prop("Whether it must not be used, for example after bounces.")
+    blocked_reason: str | None = prop("Why it must not be used.", filter=False)
+    blocked_at: dt.datetime | None = prop("Since when it must not be used.")
     created_at: dt.datetime | None = prop("When it was stored first.")
     parties: Party = many("Who can be reached here.", "REACHABLE_AT", Party, direction="in", edge=Reach, as_of=True)
 

@@ -10,12 +10,17 @@ from typing import Any
 import strawberry
 
 from graph_crm.errors import VersionConflict
+from graph_crm.graph import outbox
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.graph.idempotency import claim, remember
 from graph_crm.parties import checks
 
 BATCH_LIMIT = 1000
 """Rows of one batch upsert."""
+
+
+CLOSED = "party.closed"
+"""Topic of the outbox: a party, or a contact point of it, may not be reached any more; what waits for it has to go."""
 
 
 @dataclass(frozen=True)
@@ -106,3 +111,8 @@ def expect_version(found: int, expected: int | None, what: str) -> None:
             currentVersion=found,
             expectedVersion=expected,
         )
+
+
+async def tell_closed(tx: Transaction, party_id: str, version: int) -> None:
+    """Leave the work that follows when a party, or one of its contact points, may not be reached any more."""
+    await outbox.put(tx, CLOSED, party_id, {"partyId": party_id}, f"{CLOSED}:{party_id}:{version}")
