@@ -11,14 +11,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
 from graph_crm import logs, texts
 from graph_crm.api.platform import Platform
 from graph_crm.consent.protection import ProtectionService
+from graph_crm.contacts.desk import ContactDesk
+from graph_crm.contacts.overrides import OverrideService
+from graph_crm.contacts.policy import ContactPolicy
+from graph_crm.decisions.bank import Terms
+from graph_crm.decisions.gates import ControlGroup
+from graph_crm.decisions.learning import store as learning
+from graph_crm.decisions.reconsidering import OFFER_DUE, Reconsideration
+from graph_crm.decisions.reports import RuleReports
+from graph_crm.decisions.scanning import RuleScan
 from graph_crm.decisions.service import DecisionService
+from graph_crm.decisions.switching import RuleSwitching
 from graph_crm.events.service import RECORDED
 from graph_crm.events.worker import Worker
 from graph_crm.graph.database import Database, Transaction
@@ -125,6 +135,36 @@ def rules(settings: Settings) -> RuleBook:
     return RuleBook.load(settings.plugin_folders, modes=settings.rule_modes)
 
 
+def terms(settings: Settings, book: RuleBook) -> Terms:
+    """What the bank has settled in its files and settings; the contact limits of plugins are added to the policy's."""
+    return Terms(
+        policy=ContactPolicy.load(settings.contact_policy).with_limits(book.contact_limits),
+        exploration=settings.exploration,
+        levers=settings.levers,
+        control=ControlGroup(settings.control_share, settings.control_salt),
+        hold=timedelta(hours=settings.reservation_hours),
+        offer_life=timedelta(days=settings.offer_days),
+    )
+
+
+def wired(settings: Settings, database: Database, check: Verifier, book: RuleBook) -> Platform:
+    """The platform, with the services that need more than the database."""
+    platform = Platform(settings=settings, database=database, verifier=check, rules=book)
+    agreed = terms(settings, book)
+    desk = ContactDesk(database, lambda: agreed.policy)
+    for service in (
+        desk,
+        OverrideService(database, lambda: agreed.policy),
+        RuleSwitching(database, book),
+        RuleReports(database, book),
+        DecisionService(database, book, agreed, desk=desk),
+        RuleScan(database, book, agreed, desk=desk),
+        Reconsideration(database, book, agreed, desk=desk),
+    ):
+        platform.provide(service)
+    return platform
+
+
 def verifier(settings: Settings) -> Verifier:
     """Checks tokens as these settings say. Raises ConfigurationError without a secret."""
     return Verifier(secret(settings), issuer=settings.jwt_issuer, audience=settings.jwt_audience)
@@ -143,17 +183,26 @@ async def running(settings: Settings) -> AsyncIterator[Platform]:
     loaded = rules(settings)
     texts.use(texts.Texts.load(settings.texts_dir))
     async with connected(settings) as database:
-        yield Platform(settings=settings, database=database, verifier=check, rules=loaded)
+        yield wired(settings, database, check, loaded)
 
 
 def worker(platform: Platform) -> Worker:
     """The worker of this process: what each topic of the outbox leads to."""
-    decisions = DecisionService(platform.database, platform.rules)
+    decisions = platform.service(DecisionService)
+    waiting = platform.service(Reconsideration)
 
     async def decide(tx: Transaction, entry: OutboxEntry) -> None:
         await decisions.decide_for_event(tx, entry)
 
-    topics = {RECORDED: decide, CLOSED: ProtectionService(platform.database).close}
+    async def reconsider(tx: Transaction, entry: OutboxEntry) -> None:
+        await waiting.reconsider(tx, entry)
+
+    topics = {
+        RECORDED: decide,
+        OFFER_DUE: reconsider,
+        learning.TOPIC: learning.learn,
+        CLOSED: ProtectionService(platform.database).close,
+    }
     return Worker(platform.database, topics, concurrency=platform.settings.worker_concurrency)
 
 

@@ -174,6 +174,16 @@ class Settings(BaseSettings):
         default=1.0, description="Statements that take so many seconds are logged, without their parameters."
     )
 
+    reservation_hours: float = Field(
+        default=72.0, gt=0, le=168, description="Hours for which a contact is held for whoever is to make it."
+    )
+    offer_days: int = Field(
+        default=30, ge=1, le=365, description="Days for which an offer can be made to the customer."
+    )
+    scan_hours: float = Field(
+        default=24.0, gt=0, le=8760, description="Hours between two scans of the rules that wait for no event."
+    )
+
     engine_version: Literal["2026.04.0", "5.26.28"] = Field(
         default="2026.04.0", description="Version of the embedded Neo4j: the current one or the long-term one."
     )

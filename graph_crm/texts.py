@@ -28,6 +28,8 @@ ENGLISH = "en"
 SHIPPED = Path(__file__).parent / "locale"
 _REGION = {"en": "en_GB"}
 """English without a region is written as in Europe: the day before the month."""
+_LARGEST = 1e15
+"""A number from here on, and what is no number, is shown as it is: nobody counts so far."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)\Z")
 _WORD = re.compile(r"[A-Z][A-Z0-9_]*\Z")
@@ -123,6 +125,8 @@ class Texts:
         if isinstance(value, str | bool):
             return self._word(name, str(value).upper() if isinstance(value, bool) else value, language)
         if isinstance(value, int | float | Decimal):
+            if not abs(value) < _LARGEST:
+                return str(value)
             # 180.0 would take the plural of a fraction
             return int(value) if isinstance(value, float) and value.is_integer() else value
         if isinstance(value, dt.datetime):

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
 
-from graphql import FieldNode, GraphQLError, OperationType, execute, get_named_type
+from graphql import FieldNode, GraphQLError, GraphQLObjectType, OperationType, execute, get_named_type
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from graph_crm import logs
 from graph_crm.api.documents import Documents, Operation, Planned, Problem, shown
@@ -21,6 +22,7 @@ from graph_crm.graph.compiler.arguments import Value
 from graph_crm.graph.compiler.selection import Selections
 from graph_crm.graph.context import RequestContext
 from graph_crm.graph.database import Database
+from graph_crm.graph.mutation import PERMISSION
 from graph_crm.security import fields
 from graph_crm.security.roles import Caller, Permission
 
@@ -223,6 +225,23 @@ class Executor:
 
     # Mutations, introspection and what else has resolvers
 
+    @staticmethod
+    def _require(
+        operation: Operation, variables: dict[str, Any], caller: Caller, root: GraphQLObjectType | None
+    ) -> None:
+        """Raise Forbidden for a root field that the caller's role may not use, before anything is done."""
+        names = frozenset({root.name}) if root else frozenset()
+        selected = Selections(operation.fragments, variables).fields([operation.node.selection_set], names)
+        for nodes in selected.values():
+            field = root.fields.get(nodes[0].name.value) if root else None
+            if field is None:
+                caller.require(Permission.INTROSPECT)  # __schema and __type
+                continue
+            declared = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+            needed = declared.metadata.get(PERMISSION) if declared else None
+            if needed:  # a mapped field is judged by its own rules
+                caller.require(Permission(needed))
+
     def _check_answers(self, operation: Operation, variables: dict[str, Any], caller: Caller) -> None:
         """Refuse a mutation whose answer can't be read, before it changes anything."""
         mutation = self._schema.core.mutation_type
@@ -238,12 +257,12 @@ class Executor:
     async def _run(self, operation: Operation, variables: dict[str, Any], request: Request) -> dict[str, Any]:
         caller = request.caller
         if operation.kind is OperationType.MUTATION:
-            caller.require(Permission.MUTATE)
+            self._require(operation, variables, caller, self._schema.core.mutation_type)
             self._check_answers(operation, variables, caller)
         elif operation.kind is OperationType.SUBSCRIPTION:
             raise InvalidInput("Subscriptions are not answered over POST.", hint="Send a query or a mutation.")
         else:
-            caller.require(Permission.INTROSPECT)
+            self._require(operation, variables, caller, self._schema.core.query_type)
         explained: list[dict[str, Any]] | None = [] if request.explain else None
 
         async def fetch(type_name: str, key: str, info: Any) -> Shaped:

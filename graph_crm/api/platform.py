@@ -12,7 +12,7 @@ from graph_crm.settings import Settings
 
 
 class Service(Protocol):
-    """A use-case class of a slice: built from the database and nothing else."""
+    """A use-case class of a slice."""
 
     def __init__(self, database: Database) -> None: ...
 
@@ -30,8 +30,12 @@ class Platform:
     rules: RuleBook
     _services: dict[type[Any], Any] = field(default_factory=dict, repr=False)
 
+    def provide(self, service: object) -> None:
+        """Keep the one instance of a service that needs more than the database to be built."""
+        self._services[type(service)] = service
+
     def service(self, kind: type[S]) -> S:
-        """The one instance of the service ``kind`` in this process."""
+        """The one instance of the service ``kind`` in this process, built from the database where none was provided."""
         found: S | None = self._services.get(kind)
         if found is None:
             found = self._services[kind] = kind(self.database)

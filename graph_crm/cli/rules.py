@@ -16,7 +16,7 @@ from graph_crm.cli.console import AsJson, note, print_json, print_table, run, sa
 
 if TYPE_CHECKING:
     from graph_crm.decisions.reports import RuleReport
-    from graph_crm.decisions.service import Candidate
+    from graph_crm.decisions.scanning import Candidate
     from graph_crm.rules.manager import RuleBook
 
 app = typer.Typer(help="Rule plugins: list, check, begin and try them.", no_args_is_help=True)
@@ -204,14 +204,14 @@ async def _candidates(
     rule: str, as_of: datetime | None, *, record: bool
 ) -> tuple[list[Candidate], int, tuple[str, ...]]:
     from graph_crm import bootstrap
-    from graph_crm.decisions.service import DecisionService
+    from graph_crm.decisions.scanning import RuleScan
     from graph_crm.settings import load
 
     settings = load()
     book = bootstrap.rules(settings)
     events = book.rule(rule).rule.events  # an unknown rule is told before a database is started
     async with bootstrap.connected(settings) as database:
-        service = DecisionService(database, book)
+        service = RuleScan(database, book, bootstrap.terms(settings, book))
         day = as_of.date() if as_of else None
         found = [one async for one in service.candidates(rule, day)]
-        return found, await service.record_candidates(rule, day) if record else 0, events
+        return found, (await service.run([rule], day)).offers if record else 0, events

@@ -19,6 +19,8 @@ from graph_crm.parties.inputs import KEY
 from graph_crm.parties.types import ContactPoint, Party
 
 Request = Info[RequestContext, None]
+CONSENT = "consent"
+"""The permission of everything that is changed here."""
 AT = "When the customer said so; now when left out. A late statement takes its place by it."
 SAID_WHERE = "Where the customer said so, for example branch, app or letter."
 NOTE = "What the employee wrote down."
@@ -123,7 +125,8 @@ class ConsentMutations:
 
     @mutation(
         "Record what a customer said about being contacted, all of it or nothing. It is only ever added. A refusal is"
-        " in force at once: what is pending and forbidden by it is cancelled in the same transaction."
+        " in force at once: what is pending and forbidden by it is cancelled in the same transaction.",
+        permission=CONSENT,
     )
     async def record_consent(self, info: Request, input: RecordConsentInput) -> Party:  # noqa: A002 - the schema's word
         """Record statements and answer with the party."""
@@ -134,7 +137,8 @@ class ConsentMutations:
 
     @mutation(
         "Withdraw everything that a customer agreed to for a purpose, or for every purpose. What is pending and"
-        " forbidden by it is cancelled in the same transaction."
+        " forbidden by it is cancelled in the same transaction.",
+        permission=CONSENT,
     )
     async def withdraw_consent(self, info: Request, input: WithdrawConsentInput) -> Party:  # noqa: A002 - the schema's word
         """Withdraw and answer with the party."""
@@ -149,13 +153,14 @@ class ConsentMutations:
         return cast(Party, await info.context.fetch("Party", written.id, info))
 
     @mutation(
-        "Record that a customer objects to profiling: no offer is thought of any more, and open ones are cancelled."
+        "Record that a customer objects to profiling: no offer is thought of any more, and open ones are cancelled.",
+        permission=CONSENT,
     )
     async def object_to_profiling(self, info: Request, input: ProfilingObjectionInput) -> Party:  # noqa: A002 - the schema's word
         """Record the objection and answer with the party."""
         return await _objection(info, input, objects=True)
 
-    @mutation("Record that a customer takes the objection to profiling back.")
+    @mutation("Record that a customer takes the objection to profiling back.", permission=CONSENT)
     async def withdraw_profiling_objection(
         self,
         info: Request,
@@ -164,21 +169,27 @@ class ConsentMutations:
         """Take the objection back and answer with the party."""
         return await _objection(info, input, objects=False)
 
-    @mutation("Flag a party as vulnerable: nothing is promoted to it, and what is pending of that is cancelled.")
+    @mutation(
+        "Flag a party as vulnerable: nothing is promoted to it, and what is pending of that is cancelled.",
+        permission=CONSENT,
+    )
     async def flag_vulnerability(self, info: Request, input: FlagVulnerabilityInput) -> Party:  # noqa: A002 - the schema's word
         """Flag a party and answer with it."""
         service = info.context.service(ProtectionService)
         written = await service.flag_vulnerability(input.party_id, input.reason, idempotency_key=input.idempotency_key)
         return cast(Party, await info.context.fetch("Party", written.id, info))
 
-    @mutation("Say that a party needs no special care any more.")
+    @mutation("Say that a party needs no special care any more.", permission=CONSENT)
     async def clear_vulnerability(self, info: Request, input: ClearVulnerabilityInput) -> Party:  # noqa: A002 - the schema's word
         """Clear the flag and answer with the party."""
         service = info.context.service(ProtectionService)
         written = await service.clear_vulnerability(input.party_id, idempotency_key=input.idempotency_key)
         return cast(Party, await info.context.fetch("Party", written.id, info))
 
-    @mutation("Block a contact point for everybody; what is reserved there is cancelled, except what the law demands.")
+    @mutation(
+        "Block a contact point for everybody; what is reserved there is cancelled, except what the law demands.",
+        permission=CONSENT,
+    )
     async def block_contact_point(self, info: Request, input: BlockContactPointInput) -> ContactPoint:  # noqa: A002 - the schema's word
         """Block a contact point and answer with it."""
         service = info.context.service(ProtectionService)
@@ -187,7 +198,7 @@ class ConsentMutations:
         )
         return cast(ContactPoint, await info.context.fetch("ContactPoint", written.id, info))
 
-    @mutation("Say that a contact point may be used again.")
+    @mutation("Say that a contact point may be used again.", permission=CONSENT)
     async def unblock_contact_point(self, info: Request, input: UnblockContactPointInput) -> ContactPoint:  # noqa: A002 - the schema's word
         """Unblock a contact point and answer with it."""
         service = info.context.service(ProtectionService)

@@ -15,8 +15,9 @@ from graph_crm.decisions.control import draw
 from graph_crm.decisions.learning.bayes import Explained
 from graph_crm.rules.results import USUAL_PRIORITY
 
-Mode: TypeAlias = Literal["EVENT", "SCAN", "INBOUND"]
-"""What asks for a decision: something that just happened, a scan, or the customer who is here now."""
+Mode: TypeAlias = Literal["EVENT", "SCAN", "INBOUND", "TIMER"]
+"""What asks for a decision: something that just happened, a scan, the customer who is here now, or the time that an
+offer waited for."""
 
 FRESH_BONUS = 0.5
 """What just happened makes its offer half as good again; the bonus halves with every `FRESH_HOURS`."""

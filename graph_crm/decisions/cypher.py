@@ -1,46 +1,69 @@
-"""The statements of the decisions: reading customers as rules see them, and storing what was decided."""
+"""The statements of the decisions: what the bank sells, storing what was decided, what was decided before."""
 
 from __future__ import annotations
 
 CATALOGUE = """MATCH (x:Product)
-RETURN x.code AS code, x.familyCode AS family, x.name AS name, coalesce(x.active, true) AS active"""
+RETURN x.code AS code, x.familyCode AS family, x.name AS name, coalesce(x.active, true) AS active, x.value AS value"""
 """What is offered, as the bank sells it."""
 
-STORE = """MATCH (p:Party {id: $party})
+_STORE = """MATCH (p:Party {id: $party})
 MERGE (d:Decision {key: $key})
 ON CREATE SET d += $decision, d.asOf = $asOf, d.at = $at, d.isNew = true
 WITH p, d WHERE d.isNew
 REMOVE d.isNew
+SET p.controlUnit = coalesce(p.controlUnit, $controlUnit)
 CREATE (d)-[:FOR]->(p)
 WITH p, d
 OPTIONAL MATCH (e:Event {id: $event})
 FOREACH (cause IN CASE WHEN e IS NULL THEN [] ELSE [e] END | CREATE (d)-[:CAUSED_BY]->(cause))
 WITH p, d
+OPTIONAL MATCH (again:Offer {id: $reconsidered})
+FOREACH (one IN CASE WHEN again IS NULL THEN [] ELSE [again] END | CREATE (d)-[:RECONSIDERED]->(one))
+WITH p, d
+CALL (d) {
+  UNWIND $overrides AS override
+  MATCH (v:LimitOverride {id: override})
+  CREATE (d)-[:UNDER]->(v)
+}
+CALL (d) {
+  UNWIND $episodes AS episode
+  MERGE (n:Episode {key: episode.key})
+  SET n.rule = episode.rule, n.partyId = $party, n.mode = episode.mode, n.at = $at, n.decisionId = d.id
+}
 CALL (p, d) {
   UNWIND $offers AS offer
   MATCH (x:Product {code: offer.productCode})
   CREATE (d)-[:PROPOSED {rank: offer.rank}]->(o:Offer {id: offer.id})-[:ABOUT]->(x)
   CREATE (o)-[:OFFERED_TO]->(p)
-  SET o += offer.properties, o.familyCode = x.familyCode, o.createdAt = $at
+  SET o += offer.properties, o.familyCode = x.familyCode, o.createdAt = $at, o.statusAt = $at
   RETURN count(o) AS offers
 }
 RETURN d.id AS id, offers"""
+
+STORE = _STORE
 """Store a decision with its offers once: a second attempt under the same key changes nothing and returns no row."""
 
-ADD_ACTIVITY = """
-UNWIND $rows AS row
-MERGE (n:RuleActivity {rule: row.rule})
-SET n.evaluated = coalesce(n.evaluated, 0) + row.evaluated, n.passed = coalesce(n.passed, 0) + row.passed,
-  n.unknown = coalesce(n.unknown, 0) + row.unknown, n.failed = coalesce(n.failed, 0) + row.failed,
-  n.seconds = coalesce(n.seconds, 0.0) + row.seconds
-"""
-"""Add what rules did since the last time. Sums in one statement, so that workers don't lose each other's."""
+STORE_AS_SEEN = f"""UNWIND $ledgers AS seen
+MERGE (l:ContactLedger {{key: seen.key}})
+SET l.looked = coalesce(l.looked, 0) + 1
+WITH collect(coalesce(l.version, 0) = seen.version) AS same
+WHERE all(one IN same WHERE one)
+{_STORE}"""
+"""The same for a decision that was made without holding the ledgers (``ledgers``: key and version, sorted by key).
 
-ACTIVITY = """
-UNWIND $rules AS rule
-OPTIONAL MATCH (n:RuleActivity {rule: rule})
-RETURN rule, {evaluated: coalesce(n.evaluated, 0), passed: coalesce(n.passed, 0), unknown: coalesce(n.unknown, 0),
-  failed: coalesce(n.failed, 0), seconds: coalesce(n.seconds, 0.0),
-  offers: COUNT { MATCH (o:Offer) WHERE o.ruleId = rule }} AS activity
+No row: something that the contact policy looks at was changed since the customer was read, or the key is taken.
 """
-"""What each of these rules did, and the offers that it led to."""
+
+EPISODES = """MATCH (n:Episode) WHERE n.partyId IN $ids
+RETURN n.key AS key, n.at.epochMillis AS at"""
+"""What scans have acted upon, for these customers."""
+
+KNOWN_DECISIONS = "MATCH (d:Decision) WHERE d.key IN $keys RETURN d.key AS key"
+
+DUE_OFFER = """MATCH (o:Offer {id: $id})-[:OFFERED_TO]->(p:Party)
+RETURN p.id AS party, o.ruleId AS rule, o.productCode AS product, o.channels AS channels, o.reasons AS reasons,
+  o.actionClass AS actionClass, o.status AS status, o.notBefore.epochMillis AS notBefore,
+  o.validUntil.epochMillis AS validUntil"""
+
+MOVE_OFFER = """MATCH (o:Offer {id: $id}) WHERE o.status = 'WAITING'
+SET o += $properties"""

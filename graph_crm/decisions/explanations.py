@@ -118,6 +118,10 @@ class WhyContacted:
     )
     decision_id: strawberry.ID | None = strawberry.field(description="The decision.")
     decided_at: dt.datetime | None = strawberry.field(description="When it was decided.")
+    judged_again_id: strawberry.ID | None = strawberry.field(
+        description="The decision that judged the waiting offer again; null: it did not wait."
+    )
+    judged_again_at: dt.datetime | None = strawberry.field(description="When that was decided.")
     cause: WhyCause | None = strawberry.field(description="What started the decision.")
     candidate: Candidate | None = strawberry.field(description="The rule that proposed it, and what.")
     reasons: list[str] = strawberry.field(
@@ -136,7 +140,7 @@ class WhyOffer:
 
     id: strawberry.ID = strawberry.field(description="Identifier of the offer.")
     status: str = strawberry.field(description="Where it stands.")
-    status_reason: str | None = strawberry.field(description="Why it stands there.")
+    status_reason: str | None = strawberry.field(description="Code of the reason why it stands there.")
     not_before: dt.datetime | None = strawberry.field(description="The customer may not be contacted with it before.")
 
 

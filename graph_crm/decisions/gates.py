@@ -1,13 +1,23 @@
-"""The gates that every proposal passes: each a small pure function over one customer, with a verdict that is kept."""
+"""The gates that every proposal passes: each a small pure function over one customer, with a verdict that is kept.
+
+In order: rule, eligibility, applicability, suitability, control_group, consent, suppression, cool_off, contact_limits,
+contact_times, arbitration, treatment, reservation. Those of contact policy are `graph_crm.contacts`' own; this module
+asks them and keeps what they say.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from graph_crm.contacts.approach import Finding, Override
+from graph_crm.contacts.policy import ContactPolicy
+from graph_crm.decisions import arbitration, control
+from graph_crm.decisions.learning.bayes import Learner
 from graph_crm.rules.conditions import age_between, in_default
 from graph_crm.rules.results import Proposal, Veto
 from graph_crm.rules.snapshot import Snapshot
@@ -23,7 +33,7 @@ class Effect(StrEnum):
     DROP = "DROP"
     """The proposal goes no further."""
     HOLD = "HOLD"
-    """The offer is kept, but nobody may be contacted with it."""
+    """The offer is made, but the customer may not be contacted with it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +44,35 @@ class Sold:
     family: str | None
     name: str
     active: bool
+    value: int | None = None
+    """Expected margin of a year, in hundredths; None: not known."""
 
 
 Catalogue: TypeAlias = Mapping[str, Sold]
+
+
+@dataclass(frozen=True, slots=True)
+class ControlGroup:
+    """Which share of the customers is kept out, and the salt of the draw; see `graph_crm.decisions.control`."""
+
+    share: float = 0.0
+    salt: str = "graph-crm"
+
+
+@dataclass(frozen=True)
+class BankState:
+    """The bank's side of a decision at one moment: what it sells and allows, and what it has learned."""
+
+    catalogue: Catalogue
+    policy: ContactPolicy
+    overrides: tuple[Override, ...] = ()
+    learner: Learner = field(default_factory=Learner)
+    arbitration: arbitration.Policy = field(default_factory=arbitration.Policy)
+    control: ControlGroup = field(default_factory=ControlGroup)
+    hold: dt.timedelta = dt.timedelta(hours=72)
+    """How long a contact is reserved for whoever is to make it."""
+    offer_life: dt.timedelta = dt.timedelta(days=30)
+    """How long an offer can be made to the customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,34 +85,42 @@ class GateVerdict:
     reason: str
     numbers: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     evidence: tuple[str, ...] = ()
+    earliest: dt.datetime | None = None
+    """When the gate would let it pass; None: it does, or nobody can say."""
 
     @property
     def passed(self) -> bool:
-        """Whether the proposal goes on and may be acted on."""
+        """Whether the proposal goes on and may be acted on now."""
         return self.effect is Effect.PASS
 
     def as_json(self) -> dict[str, Any]:
         """As it is kept in a decision's trace."""
         return {
             "name": self.name,
+            "verdict": self.effect.value,
             "passed": self.passed,
-            "effect": self.effect.value,
             "reasonCode": self.reason_code,
             "reason": self.reason,
             "numbers": dict(self.numbers),
             "evidence": list(self.evidence),
+            "earliest": None if self.earliest is None else self.earliest.isoformat(),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a gate is asked: this proposal, for this customer, of this catalogue, against these vetoes."""
+    """What a gate is asked: this proposal, for this customer, of this bank, against these vetoes."""
 
     snapshot: Snapshot
     proposal: Proposal
-    catalogue: Catalogue
-    vetoes: Sequence[tuple[str, Veto]] = ()
-    """Name of the plugin and its veto, those that stop this proposal only."""
+    bank: BankState
+    vetoes: Mapping[str, Sequence[tuple[str, Veto]]] = field(default_factory=lambda: MappingProxyType({}))
+    """By hook: the plugin's name and its veto, those that stop this proposal only."""
+
+    @property
+    def sold(self) -> Sold | None:
+        """The product of the proposal, if the catalogue has it."""
+        return self.bank.catalogue.get(self.proposal.offer)
 
 
 Gate: TypeAlias = Callable[[Question], GateVerdict]
@@ -86,66 +130,90 @@ def eligibility(question: Question) -> GateVerdict:
     """May the bank offer it to this customer at all: a living, active, unblocked one, of age for credit."""
     party = question.snapshot.party
     if party.died is not None:
-        return _drop("eligibility", "DECEASED", f"the customer died on {party.died}", evidence=(party.id,))
+        return _drop(
+            "eligibility",
+            "DECEASED",
+            f"the customer died on {party.died}",
+            numbers={"on": party.died.isoformat()},
+            evidence=(party.id,),
+        )
     if party.status == "ENDED":
         return _drop("eligibility", "PARTY_ENDED", "the bank no longer deals with the customer", evidence=(party.id,))
     if party.blocked:
         return _drop("eligibility", "PARTY_BLOCKED", "the customer is blocked", evidence=(party.id,))
-    sold = question.catalogue.get(question.proposal.offer)
+    sold = question.sold
     if sold is not None and sold.family in CREDIT_FAMILIES and party.kind == "PERSON":
         of_age = age_between(ADULT).check(question.snapshot)
         if of_age.truth is False:
             return _drop("eligibility", "MINOR", "credit is for adults", numbers=of_age.numbers)
-    return _pass("eligibility", "ELIGIBLE", "an active customer")
+    return _vetoed("eligibility", question, "eligibility") or _pass("eligibility", "ELIGIBLE", "an active customer")
 
 
 def applicability(question: Question) -> GateVerdict:
-    """Does it make sense: the product is sold, and the customer does not own it already."""
+    """Does it make sense: the product is sold, the customer does not own it, and it is not on its way already."""
     offer = question.proposal.offer
-    sold = question.catalogue.get(offer)
+    sold = question.sold
     if sold is None:
-        return _drop("applicability", "PRODUCT_UNKNOWN", f"the catalogue has no product {offer}")
+        return _drop(
+            "applicability", "PRODUCT_UNKNOWN", f"the catalogue has no product {offer}", numbers={"product": offer}
+        )
     if not sold.active:
-        return _drop("applicability", "PRODUCT_NOT_SOLD", f"{offer} is no longer sold")
+        return _drop("applicability", "PRODUCT_NOT_SOLD", f"{offer} is no longer sold", numbers={"product": offer})
     owned = [one for one in question.snapshot.held() if one.product == offer and one.role == "OWNER"]
     if owned:
         return _drop(
             "applicability",
             "OWNED_ALREADY",
             f"the customer has {offer} since {owned[0].since}",
+            numbers={"product": offer, "since": owned[0].since.isoformat()},
             evidence=tuple(one.agreement_id for one in owned),
         )
-    return _pass("applicability", "APPLICABLE", f"{offer} is sold and not yet owned")
+    # To the customer who is here now an offer that waits for a call can be made at once.
+    on_its_way = [one for one in question.snapshot.open_offers if one.product == offer]
+    if on_its_way and question.snapshot.channel is None:
+        return _drop(
+            "applicability",
+            "OFFERED_ALREADY",
+            f"an offer of {offer} waits for its contact",
+            numbers={"product": offer, "since": on_its_way[0].made_at.isoformat()},
+            evidence=tuple(one.id for one in on_its_way),
+        )
+    return _pass("applicability", "APPLICABLE", f"{offer} is sold and not yet owned", numbers={"product": offer})
 
 
 def suitability(question: Question) -> GateVerdict:
     """Is it right for this customer: nothing in default, no veto of a plugin."""
-    for plugin, veto in question.vetoes:
-        return _drop("suitability", veto.code, f"{plugin}: {veto.reason}", numbers=veto.numbers, evidence=veto.evidence)
+    against = _vetoed("suitability", question, "suitability") or _vetoed("suitability", question, "veto")
+    if against is not None:
+        return against
     default = in_default().check(question.snapshot)
     if default.truth is not False:
         return _drop("suitability", default.code, default.reason, evidence=default.evidence)
     return _pass("suitability", "SUITABLE", default.reason)
 
 
-def consent(question: Question) -> GateVerdict:
-    """Did the customer agree to be contacted: unknown is no, and nobody has been asked yet."""
-    del question
-    return GateVerdict("consent", Effect.HOLD, "CONSENT_NOT_ASKED", "consent was not asked yet: contact nobody")
+def control_group(question: Question) -> GateVerdict:
+    """Is the customer kept out, to see what promotion is worth."""
+    if question.proposal.action_class != "PROMOTIONAL":
+        return _pass("control_group", "NOT_PROMOTIONAL", "the control group is kept from promotion only")
+    group = question.bank.control
+    found = control.membership(question.snapshot.party, share=group.share, salt=group.salt)
+    if found.inside:
+        return _drop(
+            "control_group",
+            "IN_CONTROL_GROUP",
+            "the customer's household is in the control group",
+            numbers=found.as_json(),
+        )
+    return _pass("control_group", "NOT_IN_CONTROL_GROUP", "not in the control group", numbers=found.as_json())
 
 
-def contact_policy(question: Question) -> GateVerdict:
-    """May the bank contact the customer now: without consent there is no contact whose limits could be counted."""
-    del question
-    return GateVerdict("contact_policy", Effect.HOLD, "NO_CONTACT_ALLOWED", "no contact is allowed without consent")
-
-
-GATES: tuple[Gate, ...] = (eligibility, applicability, suitability, consent, contact_policy)
-"""In the order in which they are asked; the first that drops a proposal ends the questions."""
+GATES: tuple[Gate, ...] = (eligibility, applicability, suitability, control_group)
+"""In the order in which they are asked, before the contact policy; the first that drops a proposal ends it."""
 
 
 def passed_through(question: Question) -> list[GateVerdict]:
-    """The verdicts of all gates in order, up to the first that drops the proposal."""
+    """The verdicts of `GATES` in order, up to the first that drops the proposal."""
     found = []
     for gate in GATES:
         verdict = gate(question)
@@ -155,8 +223,27 @@ def passed_through(question: Question) -> list[GateVerdict]:
     return found
 
 
-def _pass(name: str, code: str, reason: str) -> GateVerdict:
-    return GateVerdict(name, Effect.PASS, code, reason)
+def of_finding(finding: Finding, *, latest: dt.datetime, channel: str) -> GateVerdict:
+    """What a gate of contact policy said, as a verdict: it holds the offer back until ``latest`` at most."""
+    effect = Effect.PASS
+    if not finding.allowed:
+        effect = Effect.HOLD if finding.earliest is not None and finding.earliest <= latest else Effect.DROP
+    numbers = {**finding.numbers, "channel": channel}
+    if finding.overrides:
+        numbers["overrides"] = list(finding.overrides)
+    evidence = (*finding.evidence, *finding.overrides)
+    return GateVerdict(finding.gate, effect, finding.code, finding.reason, numbers, evidence, finding.earliest)
+
+
+def _vetoed(name: str, question: Question, hook: str) -> GateVerdict | None:
+    for plugin, veto in question.vetoes.get(hook, ()):
+        numbers = {**veto.numbers, "plugin": plugin}
+        return _drop(name, veto.code, f"{plugin}: {veto.reason}", numbers=numbers, evidence=veto.evidence)
+    return None
+
+
+def _pass(name: str, code: str, reason: str, *, numbers: Mapping[str, Any] | None = None) -> GateVerdict:
+    return GateVerdict(name, Effect.PASS, code, reason, numbers or MappingProxyType({}))
 
 
 def _drop(

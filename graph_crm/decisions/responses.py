@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -84,7 +84,6 @@ class _Told:
     at: dt.datetime
     now: dt.datetime
     by: str | None
-    note: str | None
 
     @property
     def status(self) -> OfferStatus:
@@ -127,9 +126,7 @@ class ResponseService:
         Raises: NotFound; InvalidInput; OfferAnswered where the customer has said the opposite before; OfferEnded where
         the offer had ended before it happened; IdempotencyKeyReused.
         """
-        _check(response)
-        note = response.note
-        said = None if note is None else checks.text("note", note, checks.NOTE_LIMIT, lines=True)
+        response = _checked(response)
 
         async def work(tx: Transaction) -> Written:
             rows = await tx.run(cypher.CUSTOMER, {"offer": response.offer_id})
@@ -141,7 +138,7 @@ class ResponseService:
             now = locked.now if self._clock is None else ticked(self._clock())
             # What is told ahead of the database's clock happened now: no limit may overlook it until then.
             at = now if response.at is None else min(ticked(checks.instant("at", response.at, now)), now)
-            return await self._record(tx, _Told(response, at, now, by, said))
+            return await self._record(tx, _Told(response, at, now, by))
 
         command = {"response": response}
         return await write_once(self._database, "recordResponse", idempotency_key, command, work)
@@ -176,7 +173,7 @@ class ResponseService:
             "at": told.at,
             "recordedAt": told.now,
             "channel": row["channel"],
-            "note": told.note,
+            "note": told.asked.note,
             "callBackAt": None if asked.call_back_at is None else ticked(asked.call_back_at),
             "by": told.by,
             "late": late,
@@ -225,7 +222,7 @@ class ResponseService:
             identifier, _, begins, _ = slot
             made = min(max(told.at, _EPOCH + dt.timedelta(milliseconds=begins)), told.now)
             confirm = {"id": identifier, "interactionId": interaction_id(identifier), "now": told.now}
-            properties = {"at": made, "outcome": asked.outcome.value, "note": told.note}
+            properties = {"at": made, "outcome": asked.outcome.value, "note": told.asked.note}
             await tx.run(contacts.CONFIRM, {**confirm, "properties": properties, "offerStatus": told.status.value})
             return _Contact(interaction_id(identifier))
         last = row["contact"]
@@ -272,8 +269,15 @@ async def tell(
     await put(tx, RECORDED, where, payload, f"{RECORDED}:{identifier}")
 
 
-def _check(response: NewResponse) -> None:
-    checks.one_of("outcome", response.outcome, ResponseOutcome)
+def _checked(response: NewResponse) -> NewResponse:
+    """The response with its words as members of their lists; refuses what no offer could make right."""
+    channel, note = response.channel, response.note
+    response = replace(
+        response,
+        outcome=checks.one_of("outcome", response.outcome, ResponseOutcome),
+        channel=None if channel is None else checks.one_of("channel", channel, Channel),
+        note=None if note is None else checks.text("note", note, checks.NOTE_LIMIT, lines=True),
+    )
     later, taken = response.call_back_at, response.acceptance
     if later is not None and response.outcome is not ResponseOutcome.LATER:
         raise checks.refuse("callBackAt", "fits the outcome LATER only", "Leave it out, or send LATER.")
@@ -285,6 +289,7 @@ def _check(response: NewResponse) -> None:
         raise checks.refuse(
             "acceptance", "names an agreement and gives terms", "Send agreementId, or the terms of a new agreement."
         )
+    return response
 
 
 def _check_fits(told: _Told, row: Row) -> None:
@@ -359,7 +364,7 @@ def _made(told: _Told, row: Row) -> dict[str, Any]:
         "pointKey": row["point"] if bank and channel == row["chosen"] else None,
         "offerId": told.asked.offer_id,
         "at": told.at,
-        "note": told.note,
+        "note": told.asked.note,
     }
 
 

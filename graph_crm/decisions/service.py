@@ -1,37 +1,44 @@
-"""The use cases of decisions: decide at an event, find whom a rule would approach."""
+"""The use cases of decisions: at an event, and for the customer who is here now."""
 
 from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import orjson
 import structlog
 
 from graph_crm import snapshots
+from graph_crm.contacts import ledger
+from graph_crm.contacts.desk import ContactDesk
 from graph_crm.decisions import cypher
-from graph_crm.decisions.gates import Catalogue, Sold
-from graph_crm.decisions.pipeline import Outcome, decide
-from graph_crm.errors import InvalidInput, RuleError
+from graph_crm.decisions.bank import Bank, Terms
+from graph_crm.decisions.gates import BankState
+from graph_crm.decisions.pipeline import MOST_OFFERS, Asked, Outcome, decide
+from graph_crm.decisions.storing import Told, parameters, store
+from graph_crm.errors import DatabaseBusy, InvalidInput, NotFound
 from graph_crm.graph.database import Database, Transaction
-from graph_crm.rules.conditions import any_did, scan
+from graph_crm.rules.conditions import Needs
 from graph_crm.rules.manager import BookedRule, RuleBook
 from graph_crm.rules.periods import days
-from graph_crm.rules.snapshot import EventFact, Snapshot, end_of
+from graph_crm.rules.snapshot import CHANNELS, EventFact, Snapshot, ticked
 
-BATCH = 500
-"""So many customers are read and judged at a time in a scan."""
-WRITE_BATCH = 50
-"""So many decisions of a scan are stored in one transaction."""
 JUST_NOW = days(1)
-"""A scan asks a rule with ``on_event`` about those who did such a thing so long ago at most."""
-SCAN_SECONDS = 300.0
+"""A rule with ``on_event`` speaks about what happened so long ago at most."""
 TOPIC = "event.recorded"
+ATTEMPTS = 5
+"""So often advice is thought over anew because the customer changed meanwhile."""
+LARGEST_LIMIT = 20
+LARGEST_CONTEXT = 4_000
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _log = structlog.stdlib.get_logger(__name__)
+
+Clock = Callable[[], dt.datetime]
 
 
 class Entry(Protocol):
@@ -44,24 +51,41 @@ class Entry(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A customer whom a rule would approach, and why."""
+class Wish:
+    """A question for advice: for whom, on which channel, what the front end knows, how many offers at most."""
 
-    party: str
-    rule: str
-    reasons: tuple[str, ...]
-    """Sentences that an agent can say, then the facts that they rest on."""
+    party_id: str
+    channel: str | None = None
+    """The channel that the customer is using; None: what the bank would do by itself."""
+    context: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    limit: int = MOST_OFFERS
+
+
+def utc_now() -> dt.datetime:
+    """The clock of this machine."""
+    return dt.datetime.now(dt.UTC)
 
 
 class DecisionService:
     """Decides what to offer to whom; every answer is kept with its reasons."""
 
     def __init__(
-        self, database: Database, book: RuleBook, *, clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
+        self,
+        database: Database,
+        book: RuleBook,
+        terms: Terms,
+        *,
+        desk: ContactDesk | None = None,
+        clock: Clock = utc_now,
     ) -> None:
         self._database = database
         self.book = book
+        self.terms = terms
+        self.bank = Bank(database, book, terms)
+        self._desk = desk or ContactDesk(database, lambda: terms.policy)
         self._clock = clock
+
+    # At an event
 
     async def decide_for_event(self, tx: Transaction, entry: Entry) -> str | None:
         """Decide about the event that ``entry`` names, in the transaction that completes the entry.
@@ -69,9 +93,7 @@ class DecisionService:
         Returns the decision's id; None when no rule cares about such events, or when it was decided before. The key of
         the decision is the event, so that however often an entry is delivered, there is one decision.
         """
-        event_id = entry.payload.get("eventId")
-        if not isinstance(event_id, str) or not event_id:
-            raise InvalidInput("An outbox entry of topic event.recorded names no event.", hint="Put eventId into it.")
+        event_id = named(entry, "eventId", TOPIC)
         found = await snapshots.load_event(tx.run, event_id)
         if found is None:
             # The event was removed (erasure) before its turn came: there is nothing left to decide about.
@@ -80,133 +102,119 @@ class DecisionService:
         party, event = found
         if not self.book.cares(event.type):
             return None
-        rules = self.book.caring_for(event.type)
-        now = max(self._clock(), event.at)
-        customers = await snapshots.load(tx.run, [party], now=now, needs=self.book.needs, triggers={party: event})
-        catalogue = await _catalogue(tx.run)
-        outcome = decide(self.book, rules, customers, catalogue, hooks=True)[0]
+        locked = await ledger.lock_parties(tx, [party])
+        now = max(ticked(self._clock()), event.at)
+        bank, book = await self.bank.now(tx.run, now)
+        customers = await self._customers(tx.run, [party], now=now, triggers={party: event})
+        if locked is None or not customers:
+            return None
+        asked = Asked("EVENT", hooks=True)
+        key = f"event:{event.id}"
+        outcome = decide(book, book.caring_for(event.type), customers, bank, asked=asked, keys={party: key})[0]
         if not outcome.considered:
             return None
-        key, trigger = f"event:{event.id}", f"event:{event.type}"
-        return await self._store(tx, outcome, key=key, trigger=trigger, event=event)
+        told = Told(outcome, f"event:{event.type}", event=event.id)
+        stored = await store(tx, [told], bank, asked, self._desk, now=now)
+        return stored[0] if stored else None
 
-    async def candidates(self, rule_id: str, as_of: dt.date | None = None) -> AsyncIterator[Candidate]:
-        """Whom the rule would approach as of the end of a day (now when not given), by customer id.
+    # For the customer who is here
 
-        The customers are found by the rule's Cypher, batch by batch judged again on their snapshots and led through
-        the gates: who is dropped there is not named. A rule that is off or in shadow is tried all the same. A rule
-        with ``on_event`` would approach only those who did such a thing in the last day, and is asked at the last one.
+    async def advise(self, wish: Wish) -> str:
+        """The best actions for a customer who is here now, stored as a decision; its id.
+
+        It holds no lock: what it saw of the customer is compared once more in the statement that stores it, and it is
+        thought over anew when something changed meanwhile. Raises: NotFound, InvalidInput, DatabaseBusy.
         """
-        booked = self.book.rule(rule_id)
-        trial = BookedRule(booked.rule, booked.plugin, "on", booked.counters)
-        async for outcomes in self._scan(trial, as_of):
-            for outcome in outcomes:
-                for one in outcome.offers:
-                    if one.proposal is not None:
-                        facts = tuple(fact.text for fact in one.proposal.facts)
-                        yield Candidate(outcome.snapshot.id, rule_id, (*one.proposal.reasons, *facts))
+        _check(wish)
+        if wish.channel is None:
+            raise InvalidInput(
+                "channel: say where the customer is", hint=f"One of {', '.join(CHANNELS)}.", field="channel"
+            )
+        key = f"advice:{uuid.uuid4().hex}"
+        for _ in range(ATTEMPTS):
+            outcome, bank, asked = await self._thought(wish, key)
+            told = Told(outcome, f"advice:{wish.channel}", event=_event_of(outcome))
+            ledgers = [{"key": key, "version": version} for key, version in sorted(outcome.snapshot.versions.items())]
+            sent = {**parameters(told, bank, asked), "ledgers": ledgers}
+            rows = await self._database.execute(cypher.STORE_AS_SEEN, sent)
+            if rows:
+                found: str = rows[0]["id"]
+                return found
+        raise DatabaseBusy("The customer's data change again and again", hint="Repeat the request")
 
-    async def record_candidates(self, rule_id: str, as_of: dt.date | None = None) -> int:
-        """Store the decisions of a scan, with offers and trace; how many customers got an offer that had none before.
+    async def preview(self, wish: Wish) -> Outcome:
+        """What would be decided now; nothing is written. Without a channel: what the bank would do by itself."""
+        _check(wish)
+        outcome, _, _ = await self._thought(wish, f"preview:{wish.party_id}")
+        return outcome
 
-        A rule asks about a customer once a day: the same scan again stores nothing. A rule in shadow leaves traces
-        without offers. Raises RuleError for a rule that is off.
-        """
-        booked = self.book.rule(rule_id)
-        if booked.mode == "off":
-            raise RuleError(f"Rule {rule_id} is off.", hint="Set its mode to on, or only list its candidates.")
-        recorded = 0
-        async for outcomes in self._scan(booked, as_of):
-            for start in range(0, len(outcomes), WRITE_BATCH):
-                recorded += await self._record(rule_id, outcomes[start : start + WRITE_BATCH])
-        return recorded
-
-    async def _record(self, rule_id: str, outcomes: Sequence[Outcome]) -> int:
-        async def work(tx: Transaction) -> int:
-            stored = 0
-            for outcome in outcomes:
-                key = f"scan:{rule_id}:{outcome.snapshot.as_of}:{outcome.snapshot.id}"
-                answer = await self._store(tx, outcome, key=key, trigger=f"scan:{rule_id}")
-                stored += bool(answer and outcome.offers)
-            return stored
-
-        return await self._database.write(work, idempotent=True)
-
-    async def _scan(self, booked: BookedRule, as_of: dt.date | None) -> AsyncIterator[list[Outcome]]:
-        now = self._clock() if as_of is None else end_of(as_of)
-        rule, needs, when = booked.rule, self.book.needs, booked.rule.when
-        if rule.events:
-            happened = any_did(rule.events, within=JUST_NOW)
-            when, needs = when & happened, needs | happened.needs()
-        fragment = scan(when, now)
-        rows = await self._database.read(fragment.text, fragment.parameters, timeout=SCAN_SECONDS)
-        ids = [row["id"] for row in rows]
-        del rows
-        catalogue = await _catalogue(self._database.read)
-        for start in range(0, len(ids), BATCH):
-            batch = ids[start : start + BATCH]
-            customers = await snapshots.load(self._database.read, batch, now=now, needs=needs)
-            customers = [replace(one, trigger=_last(one, rule.events)) for one in customers]
-            yield decide(self.book, [booked], customers, catalogue, hooks=False)
+    async def _thought(self, wish: Wish, key: str) -> tuple[Outcome, BankState, Asked]:
+        now = ticked(self._clock())
+        bank, book = await self.bank.lately(now)
+        rules = [one for one in book.rules if one.mode != "off"]
+        waiting = {event: JUST_NOW for one in rules for event in one.rule.events}
+        customers = await self._customers(
+            self._database.read, [wish.party_id], now=now, needs=Needs(events=MappingProxyType(waiting))
+        )
+        if not customers:
+            raise NotFound(
+                "partyId: there is no such party", hint="Look the party up with searchParties.", field="partyId"
+            )
+        customer = replace(customers[0], channel=wish.channel, context=MappingProxyType(dict(wish.context)))
+        asked = Asked("INBOUND", limit=wish.limit, hooks=True)
+        return self._advice(book, rules, customer, bank, asked, key), bank, asked
 
     @staticmethod
-    async def _store(
-        tx: Transaction, outcome: Outcome, *, key: str, trigger: str, event: EventFact | None = None
-    ) -> str | None:
-        now = outcome.snapshot.now
-        offers = outcome.offers
-        decision = {
-            "id": f"decision:{uuid.uuid4().hex}",
-            "trigger": trigger,
-            "partyId": outcome.snapshot.id,
-            "outcome": "PROPOSED" if offers else "NOTHING",
-            "trace": orjson.dumps([one.as_json() for one in outcome.considered]).decode(),
-            "ruleVersions": orjson.dumps({one.rule: one.version for one in outcome.considered}).decode(),
-        }
-        rows = await tx.run(
-            cypher.STORE,
-            {
-                "party": outcome.snapshot.id,
-                "key": key,
-                "event": event.id if event else None,
-                "asOf": now.date(),
-                "at": now,
-                "decision": decision,
-                "offers": _offers(outcome),
-            },
-        )
-        return rows[0]["id"] if rows else None
+    def _advice(
+        book: RuleBook, rules: Sequence[BookedRule], customer: Snapshot, bank: BankState, asked: Asked, key: str
+    ) -> Outcome:
+        """All rules together: those that wait for an event are asked only when it has just happened."""
+        fitting = [one for one in rules if not one.rule.events or _last(customer, one.rule.events)]
+        types = [event for one in fitting for event in one.rule.events]
+        customer = replace(customer, trigger=_last(customer, types))
+        return decide(book, fitting, [customer], bank, asked=asked, keys={customer.id: key})[0]
+
+    async def _customers(
+        self,
+        read: snapshots.Reader,
+        ids: Sequence[str],
+        *,
+        now: dt.datetime,
+        needs: Needs | None = None,
+        triggers: Mapping[str, EventFact] | None = None,
+    ) -> list[Snapshot]:
+        wanted = self.bank.needs if needs is None else self.bank.needs | needs
+        return await snapshots.load(read, ids, now=now, needs=wanted, triggers=triggers, memory=self.bank.memory)
+
+
+def named(entry: Entry, field: str, topic: str) -> str:
+    """The identifier that an outbox entry names in ``field``. Raises InvalidInput where it names none."""
+    found = entry.payload.get(field)
+    if not isinstance(found, str) or not found:
+        raise InvalidInput(f"An outbox entry of topic {topic} names no {field}.", hint=f"Put {field} into it.")
+    return found
+
+
+def _check(wish: Wish) -> None:
+    if wish.channel is not None and wish.channel not in CHANNELS:
+        raise InvalidInput("channel: there is no such channel", hint=f"One of {', '.join(CHANNELS)}.", field="channel")
+    if not 1 <= wish.limit <= LARGEST_LIMIT:
+        raise InvalidInput("limit: is out of range", hint=f"Ask for 1 to {LARGEST_LIMIT} offers.", field="limit")
+    try:
+        size = len(orjson.dumps(dict(wish.context)))
+    except (TypeError, ValueError) as error:
+        raise InvalidInput("context: is no JSON object", hint="Send names and values.", field="context") from error
+    if size > LARGEST_CONTEXT:
+        raise InvalidInput("context: is too long", hint=f"Send at most {LARGEST_CONTEXT} bytes.", field="context")
 
 
 def _last(snapshot: Snapshot, types: Sequence[str]) -> EventFact | None:
-    """The last event of one of these types; None: there is none, or the rule waits for none."""
-    return max((one for one in snapshot.events if one.type in types), key=lambda one: one.at, default=None)
+    """The last event of one of these types that has just happened; None: there is none."""
+    since = JUST_NOW.before(snapshot.now)
+    fitting = [one for one in snapshot.events if one.type in types and one.at >= since]
+    return max(fitting, key=lambda one: one.at, default=None)
 
 
-async def _catalogue(read: snapshots.Reader) -> Catalogue:
-    rows = await read(cypher.CATALOGUE)
-    return {row["code"]: Sold(row["code"], row["family"], row["name"], row["active"]) for row in rows}
-
-
-def _offers(outcome: Outcome) -> Sequence[dict[str, Any]]:
-    found = []
-    for one in outcome.offers:
-        if one.proposal is None:
-            continue
-        proposal = one.proposal
-        found.append(
-            {
-                "id": f"offer:{uuid.uuid4().hex}",
-                "rank": one.rank,
-                "productCode": proposal.offer,
-                "properties": {
-                    "ruleId": proposal.rule,
-                    "productCode": proposal.offer,
-                    "channels": list(proposal.channels),
-                    "status": "PROPOSED",
-                    "reasons": list(proposal.reasons),
-                    "reasonCodes": [fact.code for fact in proposal.facts],
-                },
-            }
-        )
-    return found
+def _event_of(outcome: Outcome) -> str | None:
+    trigger = outcome.snapshot.trigger
+    return trigger.id if trigger else None

@@ -64,6 +64,14 @@ class Decision:
     as_of: dt.date | None = prop("The day that the customer was looked at.", order=True)
     trigger: str = prop("What started it, for example event:atm_balance_check.")
     outcome: DecisionOutcome = prop("What it came to.")
+    mode: str | None = prop("EVENT, SCAN, INBOUND (the customer was here) or TIMER (a waiting offer's time had come).")
+    channel: Channel | None = prop("The channel that the customer was using; null: the customer was not here.")
+    context: JsonText | None = prop("What the front end knew about the moment.")
+    products: list[str] | None = prop("Codes of all products that were considered.")
+    control: bool | None = prop("Whether something was left out because the customer is in the control group.")
+    policy_version: str | None = prop("Digest of the contact policy that was in force.")
+    model_version: int | None = prop("How many answers the learner had learned from.")
+    snapshot_digest: str | None = prop("Digest of what was known of the customer.", filter=False)
     rule_versions: JsonText | None = prop("The versions of the rules that were asked.")
     trace: list[TraceEntry] | None = prop(
         "Every candidate with the verdict of every gate.",

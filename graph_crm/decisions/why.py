@@ -64,7 +64,8 @@ def contacted(found: Any, arguments: Mapping[str, Any]) -> Told | None:
         return None
     tell = teller(arguments.get("language"), found["zone"])
     decision = found["decision"]
-    overrides = _overrides([(decision or {}).get("overrides"), (found["reservation"] or {}).get("overrides")])
+    again = (decision or {}).get("again")
+    overrides = _overrides([(one or {}).get("overrides") for one in (decision, again, found["reservation"])])
     told: Told = {
         "interactionId": found["id"],
         "at": _instant(found["at"]),
@@ -81,18 +82,21 @@ def contacted(found: Any, arguments: Mapping[str, Any]) -> Told | None:
     }
     if decision is not None:
         offer = decision["offer"]
-        entry = _of_offer(decision, tell)
+        # An offer that waited is contacted with by leave of the decision that judged it again.
+        entry = _of_offer(again or decision, offer, tell) or _of_offer(decision, offer, tell)
         told |= {
             "productCode": offer["productCode"],
             "productName": decision["product"],
             "decisionId": decision["id"],
             "decidedAt": _instant(decision["at"]),
+            "judgedAgainId": again and again["id"],
+            "judgedAgainAt": again and _instant(again["at"]),
             "cause": _cause(decision),
             "candidate": entry["candidate"] if entry else None,
             "reasons": offer["reasons"] or [],
             "gates": entry["gates"] if entry else [],
             "consents": _consents(entry, found["consents"]),
-            "policyVersion": told["policyVersion"] or decision["policyVersion"],
+            "policyVersion": (again or decision)["policyVersion"] or told["policyVersion"],
         }
     told["text"] = " ".join(_contact_in_words(found, told, tell))
     return told
@@ -218,9 +222,8 @@ def _gate(stored: Mapping[str, Any], tell: Teller) -> Told:
     }
 
 
-def _of_offer(decision: Mapping[str, Any], tell: Teller) -> Told | None:
-    """The candidate that became the decision's offer: the one with a rank, of its rule and product."""
-    offer = decision["offer"]
+def _of_offer(decision: Mapping[str, Any], offer: Mapping[str, Any], tell: Teller) -> Told | None:
+    """The candidate of a decision that the offer is: the one with a rank, of its rule and product."""
     found = [
         one
         for one in _entries(decision, tell)
@@ -301,6 +304,8 @@ def _decision_in_words(decision: Mapping[str, Any], told: Mapping[str, Any], tel
     if candidate:
         name = candidate["title"] or candidate["rule"]
         lines.append(tell.say("why-rule", rule=name, id=candidate["rule"], version=candidate["version"] or "?"))
+    if told["judgedAgainAt"]:
+        lines.append(tell.say("why-again", at=told["judgedAgainAt"]))
     if told["reasons"]:
         lines.append(tell.say("why-reasons", reasons=" ".join(_whole(one) for one in told["reasons"])))
     passed = [one for one in told["gates"] if one["passed"]]
@@ -339,8 +344,11 @@ def _refusal_in_words(found: Mapping[str, Any], told: Mapping[str, Any], tell: T
     gate, at, offer = told["gate"], told["decidedAt"], told["offer"]
     if offer:
         lines.append(tell.say("why-not-proposed", **named, at=at, status=offer["status"]))
-        if offer["statusReason"]:
-            lines.append(_whole(offer["statusReason"]))
+        because = texts.current().sentence(
+            offer["statusReason"] or "", {"channel": offer["channel"] or "ANY"}, tell.language, zone=tell.zone
+        )
+        if because != (offer["statusReason"] or ""):
+            lines.append(because)
         if gate:
             lines.append(tell.say("why-not-held", sentence=gate["sentence"]))
     elif gate:

@@ -11,7 +11,7 @@ _DECISION = """id: wd.id, at: wd.at.epochMillis, trigger: wd.trigger, mode: wd.m
         RETURN {id: we.id, type: we.type, at: we.at.epochMillis} LIMIT 1 }[0]"""
 
 _OFFER = """{id: wo.id, ruleId: wo.ruleId, productCode: wo.productCode, reasons: wo.reasons, status: wo.status,
-        statusReason: wo.statusReason, notBefore: wo.notBefore.epochMillis, policyVersion: wo.policyVersion}"""
+        statusReason: wo.statusReason, channel: wo.channel, notBefore: wo.notBefore.epochMillis}"""
 
 CONTACTED = f"""COLLECT {{
   MATCH ({{n}})-[:HAD]->(wi:Interaction {{id: {{interactionId}}}})
@@ -21,6 +21,10 @@ CONTACTED = f"""COLLECT {{
       MATCH (wi)<-[:DELIVERED_AS]-(wo:Offer)<-[:PROPOSED]-(wd:Decision) WITH wo, wd ORDER BY wd.at, wd.id LIMIT 1
       RETURN {{{_DECISION},
         offer: {_OFFER},
+        again: COLLECT {{ MATCH (wo)<-[:RECONSIDERED]-(wa:Decision) WHERE wa.at <= wi.at
+          WITH wa ORDER BY wa.at DESC, wa.id DESC LIMIT 1
+          RETURN {{id: wa.id, at: wa.at.epochMillis, trace: wa.trace, policyVersion: wa.policyVersion,
+            overrides: COLLECT {{ MATCH (wa)-[:UNDER]->(wv:LimitOverride) RETURN {_OVERRIDE} }} }} }}[0],
         product: COLLECT {{ MATCH (wo)-[:ABOUT]->(wx:Product) RETURN wx.name LIMIT 1 }}[0],
         overrides: COLLECT {{ MATCH (wd)-[:UNDER]->(wv:LimitOverride) RETURN {_OVERRIDE} ORDER BY wv.id }}}}
     }}[0],
@@ -41,7 +45,7 @@ NOT_OFFERED = f"""{{product: COLLECT {{ MATCH (wx:Product {{code: {{productCode}
     MATCH ({{n}})<-[:FOR]-(wd:Decision) WHERE {{productCode}} IN wd.products
     WITH wd ORDER BY wd.at DESC, wd.id DESC LIMIT 1
     RETURN {{{_DECISION},
-      offer: COLLECT {{ MATCH (wd)-[:PROPOSED]->(wo:Offer) WHERE wo.productCode = {{productCode}}
+      offer: COLLECT {{ MATCH (wd)-[:PROPOSED|RECONSIDERED]->(wo:Offer) WHERE wo.productCode = {{productCode}}
         RETURN {_OFFER} ORDER BY wo.id LIMIT 1 }}[0]}}
   }}[0]}}"""
 """The newest decision about a product for the party; ``decision`` is null when there is none."""

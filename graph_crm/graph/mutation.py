@@ -10,11 +10,15 @@ import strawberry
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def mutation(description: str) -> Callable[[F], F]:
-    """Make a method a mutation field with this description in the schema."""
-    return cast(Callable[[F], F], strawberry.mutation(description=description))
+PERMISSION = "permission"
+"""Where a field keeps the permission that a caller needs for it (a value of `graph_crm.security.roles.Permission`)."""
 
 
-def query(description: str) -> Callable[[F], F]:
-    """Make a method a query field with a resolver of its own and this description in the schema."""
-    return cast(Callable[[F], F], strawberry.field(description=description))
+def mutation(description: str, *, permission: str = "mutate") -> Callable[[F], F]:
+    """Make a method a mutation field with this description in the schema, for callers with ``permission``."""
+    return cast(Callable[[F], F], strawberry.mutation(description=description, metadata={PERMISSION: permission}))
+
+
+def query(description: str, *, permission: str = "read_parties") -> Callable[[F], F]:
+    """Make a method a query field with a resolver of its own, for callers with ``permission``."""
+    return cast(Callable[[F], F], strawberry.field(description=description, metadata={PERMISSION: permission}))

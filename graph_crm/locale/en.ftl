@@ -212,6 +212,19 @@ WAITS = It waits until the customer may be contacted.
 BETTER_OFFER_FIRST = A better offer has the contact.
 RESERVED = The contact is reserved.
 
+## Where an offer stands
+
+SLOT_HELD = Its contact is reserved.
+SLOT_CANCELLED = The contact that was reserved for it was cancelled.
+SLOT_RELEASED = The contact that was reserved for it was given back.
+SLOT_EXPIRED = The contact that was reserved for it was not made in time.
+CONTACT_MADE = The contact was made.
+ANSWERED = The customer has answered.
+ANSWERED_LATE = The customer has answered after it had ended.
+NOT_ANSWERED_IN_TIME = It was not answered in time.
+VALIDITY_OVER = Its time is over.
+RULE_GONE = The rule that proposed it is no longer there, or no longer holds.
+
 ## Why was the customer contacted
 
 why-outbound = { $customer } was contacted { $channel } on { $at }.
@@ -224,6 +237,7 @@ why-event = It was decided on { $at }, because of the event { $event } of { $hap
 why-asked = It was decided on { $at }, when the customer was in touch with the bank.
 why-scan = It was decided on { $at }, when the bank looked through its customers.
 why-rule = The rule “{ $rule }” proposed it ({ $id }, version { $version }).
+why-again = The offer waited, and was judged again on { $at }.
 why-reasons = What was to be said: { $reasons }
 why-checks =
     It passed { $checks ->

@@ -242,6 +242,19 @@ WAITS = Czeka, aż z klientem będzie można się skontaktować.
 BETTER_OFFER_FIRST = Kontakt przypadł lepszej ofercie.
 RESERVED = Kontakt jest zarezerwowany.
 
+## Jak stoi oferta
+
+SLOT_HELD = Kontakt w jej sprawie jest zarezerwowany.
+SLOT_CANCELLED = Zarezerwowany dla niej kontakt anulowano.
+SLOT_RELEASED = Zarezerwowany dla niej kontakt zwolniono.
+SLOT_EXPIRED = Zarezerwowany dla niej kontakt nie odbył się w porę.
+CONTACT_MADE = Kontakt się odbył.
+ANSWERED = Klient odpowiedział.
+ANSWERED_LATE = Klient odpowiedział po jej zakończeniu.
+NOT_ANSWERED_IN_TIME = Nie odpowiedziano na nią w porę.
+VALIDITY_OVER = Jej czas minął.
+RULE_GONE = Reguły, która ją proponowała, już nie ma albo nie jest już spełniona.
+
 ## Dlaczego skontaktowano się z klientem
 
 why-outbound = Klient: { $customer }. Bank skontaktował się { $channel } dnia { $at }.
@@ -254,6 +267,7 @@ why-event = Zdecydowano o tym dnia { $at } z powodu zdarzenia { $event } z dnia 
 why-asked = Zdecydowano o tym dnia { $at }, gdy klient był w kontakcie z bankiem.
 why-scan = Zdecydowano o tym dnia { $at }, gdy bank przeglądał swoich klientów.
 why-rule = Zaproponowała to reguła „{ $rule }” ({ $id }, wersja { $version }).
+why-again = Oferta czekała; ponownie oceniono ją dnia { $at }.
 why-reasons = Co należało powiedzieć: { $reasons }
 why-checks =
     Przeszło { $checks ->

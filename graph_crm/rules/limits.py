@@ -118,7 +118,8 @@ class ContactLimit:
 
 def window(days: float) -> dt.timedelta:
     """So many days of 24 hours, rounded up to whole milliseconds."""
-    return dt.timedelta(milliseconds=math.ceil(days * _MILLISECONDS_A_DAY))
+    # 7 / 24 of a day are 25,200,000.000000004 milliseconds: what is that small is no part of a millisecond.
+    return dt.timedelta(milliseconds=math.ceil(round(days * _MILLISECONDS_A_DAY, 3)))
 
 
 def _whole(value: object) -> bool:

@@ -116,6 +116,8 @@ class RuleBook:
         self._needs = Needs()
         self.contact_limits: list[ContactLimit] = []
         """What the plugins add to the contact policy."""
+        self.limits_unknown: list[str] = []
+        """Plugins that have contact limits and could not say them: they may have wanted to forbid anything."""
         for one in found:
             self._add(one)
         for rule_id in sorted(set(self._modes) - set(self._booked)):
@@ -153,6 +155,8 @@ class RuleBook:
             self._book(plugin, rule)
         self._needs = self._needs | (self._answer(plugin, "needs", _needs, {}) or Needs())
         limits = self._answer(plugin, "contact_limits", _list_of(ContactLimit, "contact limits"), {})
+        if limits is None and "contact_limits" in plugin.hooks:
+            self.limits_unknown.append(plugin.name)
         for limit in limits or ():
             if any(limit.name == known.name for known in self.contact_limits):
                 self._say(plugin, f"contact limit {limit.name} is in another plugin already; this one is left out")

@@ -19,6 +19,8 @@ ACTION_CLASSES = ("PROMOTIONAL", "TRANSACTIONAL", "MANDATORY")
 PURPOSES = ("MARKETING", "SERVICE", "SURVEY", "PARTNERS", "PROFILING")
 """What a consent is given for; PROFILING refused is the objection to profiling."""
 CONSENT_STATUSES = ("GRANTED", "DENIED", "WITHDRAWN")
+OPEN_OFFERS = ("WAITING", "RESERVED")
+"""Statuses of an offer for which a contact is still to come."""
 OUTCOMES = ("PRESENTED", "CLICKED", "ACCEPTED", "REJECTED", "IGNORED", "LATER", "NO_ANSWER")
 """What became of an offer or a contact."""
 ROLES = ("OWNER", "AUTHORISED", "GUARANTOR", "CARDHOLDER")
@@ -176,6 +178,17 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenOffer:
+    """An offer that waits for a contact, or whose contact is being made."""
+
+    id: str
+    product: str
+    status: str
+    channel: str | None
+    made_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PartyFacts:
     """Who the customer is."""
 
@@ -243,6 +256,12 @@ class Snapshot:
     """Contacts and reservations that count for limits: the customer's, the household's, the contact points'."""
     answers: tuple[Answer, ...] = ()
     """What the customer said to offers, oldest first."""
+    open_offers: tuple[OpenOffer, ...] = ()
+    """Offers that wait for a contact, oldest first."""
+    channel: str | None = None
+    """The channel that the customer is using right now; None: the customer is not here."""
+    context: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """What the front end knows about this moment, as it sent it with `decide`."""
     versions: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), compare=False)
     """Version of each contact ledger that the customer belongs to, when the snapshot was read."""
 

@@ -39,22 +39,35 @@ class Permission(StrEnum):
     """Read any party, agreement, event and decision, and walk from one to the other."""
     MUTATE = "mutate"
     """Create, update and end records, and record events."""
+    DECIDE = "decide"
+    """Ask for the best actions for a customer who is here now."""
+    CONTACT = "contact"
+    """Reserve, confirm and release contacts, and record what customers say to offers."""
+    CONSENT = "consent"
+    """Record consents, special care and blocked contact points."""
+    ASK_OVERRIDE = "ask_override"
+    """Ask for a shorter contact limit."""
+    APPROVE_OVERRIDE = "approve_override"
+    """Approve, reject and revoke shorter contact limits that somebody else asked for."""
+    SWITCH_RULES = "switch_rules"
+    """Switch rules off, into shadow or on."""
     EXPLAIN = "explain"
     """See the statement that a query was compiled to."""
     INTROSPECT = "introspect"
     """Read the GraphQL schema through the API."""
 
 
+_SERVING: Final = frozenset({Permission.MUTATE, Permission.DECIDE, Permission.CONTACT, Permission.CONSENT})
 _STAFF: Final = frozenset({Permission.READ_PARTIES, Permission.INTROSPECT})
 
 _PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.CUSTOMER: frozenset(),
-    Role.AGENT: _STAFF | {Permission.MUTATE},
-    Role.RELATIONSHIP_MANAGER: _STAFF | {Permission.MUTATE},
-    Role.MARKETER: _STAFF,
+    Role.AGENT: _STAFF | _SERVING,
+    Role.RELATIONSHIP_MANAGER: _STAFF | _SERVING | {Permission.ASK_OVERRIDE},
+    Role.MARKETER: _STAFF | {Permission.ASK_OVERRIDE, Permission.SWITCH_RULES},
     Role.RULE_AUTHOR: _STAFF | {Permission.EXPLAIN},
     Role.ANALYST: _STAFF | {Permission.EXPLAIN},
-    Role.SERVICE: _STAFF | {Permission.MUTATE},
+    Role.SERVICE: _STAFF | _SERVING,
     Role.AUDITOR: _STAFF,
     Role.ADMINISTRATOR: frozenset(Permission),
 }

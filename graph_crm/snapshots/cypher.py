@@ -134,14 +134,21 @@ _ANSWERS = """COLLECT {
 }"""
 
 
+_OPEN_OFFERS = """COLLECT {
+  MATCH (o:Offer {partyId: p.id})
+  WHERE o.createdAt < $until AND (o.status IN $open OR o.statusAt >= $until)
+  RETURN [o.id, o.productCode, o.status, o.channel, o.createdAt.epochMillis] ORDER BY o.createdAt, o.id
+}"""
+
+
 def snapshots(
     ties: frozenset[str], *, events: bool, contacts: bool, memory: bool, household: bool, points: bool
 ) -> str:
     """One statement that reads a batch of customers as of one instant.
 
     Parameters: ``ids``, ``day``, ``until`` (the first instant too late to be seen), and where they are read ``types``,
-    ``eventsFrom``, ``contactsFrom``, ``touchesFrom``, ``answersFrom`` and ``outcomes``. The names of ``ties`` come from
-    the platform's own list.
+    ``eventsFrom``, ``contactsFrom``, ``touchesFrom``, ``answersFrom``, ``outcomes`` and ``open``. The names of ``ties``
+    come from the platform's own list.
     """
     none = "[]"
     tied = _TIED.format(
@@ -160,6 +167,7 @@ def snapshots(
             [_OWN, *([_OF_HOUSEHOLD] if household else []), *([_AT_POINTS] if points else [])] if memory else [none]
         ),
         "answers": _ANSWERS if memory else none,
+        "offers": _OPEN_OFFERS if memory else none,
     }
     returned = ",\n".join(f"{text} AS {name}" for name, text in parts.items())
     first = f"UNWIND $ids AS id\nMATCH (p:Party {{id: id}})\nWITH p, {_VERSIONS if memory else none} AS versions\n"

@@ -17,12 +17,14 @@ from graph_crm.rules.periods import Period
 from graph_crm.rules.snapshot import (
     CHANNELS,
     ONE_TICK,
+    OPEN_OFFERS,
     OUTCOMES,
     Answer,
     ConsentFact,
     Contact,
     EventFact,
     Holding,
+    OpenOffer,
     PartyFacts,
     PointFact,
     Related,
@@ -84,6 +86,7 @@ async def load(
         "touchesFrom": now - memory.touches if memory else now,
         "answersFrom": now - memory.answers if memory else now,
         "outcomes": list(OUTCOMES),
+        "open": list(OPEN_OFFERS),
     }
     statement = _statement(needs.ties, bool(needs.events), needs.contacts, memory)
     rows = await read(statement, parameters)
@@ -141,6 +144,7 @@ def _snapshot(row: Row, now: dt.datetime, trigger: EventFact | None) -> Snapshot
         points=points,
         touches=_touches(row["touches"], points),
         answers=tuple(sorted((_answer(one) for one in row["answers"]), key=lambda one: (one.at, one.id))),
+        open_offers=tuple(_open_offer(one) for one in row["offers"]),
         versions=MappingProxyType(dict(row["versions"])),
     )
 
@@ -231,6 +235,11 @@ def _touch(found: Sequence[Any], points: Sequence[PointFact]) -> Touch:
         reserved=found[13],
         offer_id=found[11],
     )
+
+
+def _open_offer(found: Sequence[Any]) -> OpenOffer:
+    offer, product, status, channel, made_at = found
+    return OpenOffer(id=offer, product=product, status=status, channel=channel, made_at=_instant(made_at))
 
 
 def _answer(found: Sequence[Any]) -> Answer:

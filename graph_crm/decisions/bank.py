@@ -1,0 +1,85 @@
+"""The bank's side of a decision, read when it is made: catalogue, approved overrides, switched rules, learner."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from dataclasses import dataclass, field
+
+from graph_crm import snapshots
+from graph_crm.contacts import overrides
+from graph_crm.contacts.desk import memory_of
+from graph_crm.contacts.policy import ContactPolicy
+from graph_crm.decisions import arbitration, cypher
+from graph_crm.decisions.gates import BankState, ControlGroup, Sold
+from graph_crm.decisions.learning.bayes import Learner
+from graph_crm.decisions.learning.store import LearnerStore
+from graph_crm.decisions.switching import switches
+from graph_crm.graph.database import Database
+from graph_crm.rules.conditions.base import Needs
+from graph_crm.rules.manager import RuleBook
+
+FRESH_SECONDS = 1.0
+"""For so long a decision for a customer who is here goes by what was read of the bank before."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the bank has settled in its files and settings."""
+
+    policy: ContactPolicy
+    exploration: float = 0.05
+    levers: dict[str, float] = field(default_factory=dict)
+    control: ControlGroup = field(default_factory=ControlGroup)
+    hold: dt.timedelta = dt.timedelta(hours=72)
+    offer_life: dt.timedelta = dt.timedelta(days=30)
+
+
+class Bank:
+    """Reads the bank's side. Safe to ask from many tasks at once."""
+
+    def __init__(self, database: Database, book: RuleBook, terms: Terms) -> None:
+        self._database = database
+        self._book = book
+        self._terms = terms
+        self._learner = LearnerStore(database)
+        self._last: tuple[float, BankState, RuleBook] | None = None
+        self.memory = memory_of(terms.policy)
+        """What of a customer's past the contact policy looks at."""
+
+    @property
+    def needs(self) -> Needs:
+        """What the snapshots must hold for all rules, hooks and the contact policy."""
+        return self._book.needs | self._terms.policy.needs
+
+    async def now(
+        self, read: snapshots.Reader, at: dt.datetime, *, learner: Learner | None = None
+    ) -> tuple[BankState, RuleBook]:
+        """The bank at ``at``, and the rule book with the modes that rules are switched to."""
+        catalogue = {
+            row["code"]: Sold(row["code"], row["family"], row["name"], row["active"], row["value"])
+            for row in await read(cypher.CATALOGUE)
+        }
+        terms = self._terms
+        state = BankState(
+            catalogue=catalogue,
+            policy=terms.policy,
+            overrides=await overrides.approved(read, at),
+            learner=learner or await self._learner.current(),
+            arbitration=arbitration.Policy(
+                exploration=terms.exploration,
+                levers=terms.levers,
+                typical_value=arbitration.typical_value(one.value for one in catalogue.values()),
+            ),
+            control=terms.control,
+            hold=terms.hold,
+            offer_life=terms.offer_life,
+        )
+        return state, self._book.switched(await switches(read))
+
+    async def lately(self, at: dt.datetime) -> tuple[BankState, RuleBook]:
+        """The bank as of a second ago at most: for advice, which no contact limit binds."""
+        if self._last is None or time.monotonic() - self._last[0] > FRESH_SECONDS:
+            started = time.monotonic()
+            self._last = (started, *await self.now(self._database.read, at))
+        return self._last[1], self._last[2]
