@@ -22,6 +22,12 @@ class Reason:
     """The numbers in it, JSON-safe."""
     evidence: tuple[str, ...] = ()
     """Identifiers of the agreements, events and parties that it rests on."""
+    words: Mapping[str, str] = field(default_factory=lambda: _NOTHING, compare=False)
+    """What else the text names (a product, a day), so that it can be said in another language."""
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is kept in a decision's trace."""
+        return {"code": self.code, "text": self.text, "numbers": {**self.numbers, **self.words}}
 
 
 @dataclass(frozen=True, slots=True)

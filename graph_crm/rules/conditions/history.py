@@ -41,7 +41,8 @@ class Did(Condition):
         text = f"{self.event} {_times(len(found))}{window}"
         evidence = tuple(one.id for one in found[-SHOWN:])
         passed = len(found) >= self.times
-        return Verdict(passed, (Reason("DID" if passed else "DID_NOT", text, {"events": len(found)}, evidence),))
+        code, words = "DID" if passed else "DID_NOT", {"event": self.event}
+        return Verdict(passed, (Reason(code, text, {"events": len(found)}, evidence, words),))
 
     def write(self, writer: CypherWriter, party: str) -> str:
         """EXISTS, or COUNT when it must have happened several times."""

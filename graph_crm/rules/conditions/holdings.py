@@ -52,12 +52,14 @@ class Holds(Condition):
             held = (snapshot.as_of - first.since).days
             text = f"holds {first.product} since {first.since} ({held} days)"
             numbers = {"days_held": held} | ({"amount": first.amount / CENTS} if first.amount is not None else {})
-            return Verdict(True, (Reason("HOLDS", text, numbers, (first.agreement_id,)),))
+            words = {"product": first.product, "since": first.since.isoformat()}
+            return Verdict(True, (Reason("HOLDS", text, numbers, (first.agreement_id,), words),))
+        words = {"what": self.product or self.family or "ANYTHING"}
         if fits[None]:
             unsure = tuple(one.agreement_id for one in fits[None])
             text = f"may hold {self._wanted()}: a fact is missing"
-            return Verdict(None, (Reason("HOLDS_UNKNOWN", text, {}, unsure),))
-        return Verdict(False, (Reason("HOLDS_NOT", f"holds no {self._wanted()}"),))
+            return Verdict(None, (Reason("HOLDS_UNKNOWN", text, {}, unsure, words),))
+        return Verdict(False, (Reason("HOLDS_NOT", f"holds no {self._wanted()}", words=words),))
 
     def _wanted(self) -> str:
         limits = [self.product or self.family or "product"]

@@ -108,7 +108,7 @@ class OneOf(Condition):
         code = self.fact.upper()
         if value is None:
             return Verdict(None, (Reason(f"{code}_UNKNOWN", f"the {self.fact} is not known"),))
-        return Verdict(value in self.values, (Reason(code, f"{self.fact} is {value}"),))
+        return Verdict(value in self.values, (Reason(code, f"{self.fact} is {value}", words={"value": value}),))
 
     def write(self, writer: CypherWriter, party: str) -> str:
         """IN a list; null without the fact."""
@@ -170,15 +170,15 @@ class RelatedTo(Condition):
             if one.kind == self.tie and one.held_on(day) and self.side in ("either", "from" if one.outgoing else "to"):
                 answers[one.party.id] = self.who.check(one.party)
         numbers = {"related": len(answers)}
+        tie = {"tie": self.tie}
         for truth, code, words in ((True, "RELATED", "is tied by"), (None, "RELATED_UNKNOWN", "may be tied by")):
             found = [(party, verdict) for party, verdict in answers.items() if verdict.truth is truth]
             if found:
                 party, verdict = found[0]
                 evidence = (party, *verdict.evidence)
-                return Verdict(
-                    truth, (Reason(code, f"{words} {self.tie} to one who: {verdict.reason}", numbers, evidence),)
-                )
-        return Verdict(False, (Reason("RELATED_NOT", f"is tied by {self.tie} to nobody who fits", numbers),))
+                text = f"{words} {self.tie} to one who: {verdict.reason}"
+                return Verdict(truth, (Reason(code, text, numbers, evidence, tie),))
+        return Verdict(False, (Reason("RELATED_NOT", f"is tied by {self.tie} to nobody who fits", numbers, (), tie),))
 
     def write(self, writer: CypherWriter, party: str) -> str:
         """One of the ties; null where it is open for one and certain for none."""
