@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graph_crm.cli import rule_work
+from graph_crm.cli import simulate as simulating
 from graph_crm.cli.console import AsJson, note, print_json, print_table, run, say
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from graph_crm.rules.manager import RuleBook
 
 app = typer.Typer(help="Rule plugins: list, check, begin and try them.", no_args_is_help=True)
+app.command()(simulating.simulate)
 app.command()(rule_work.switch)
 app.command()(rule_work.history)
 app.command()(rule_work.report)
