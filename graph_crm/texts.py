@@ -8,6 +8,7 @@ and add languages. Whatever has no text is said in English, the language in whic
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -28,7 +29,7 @@ ENGLISH = "en"
 SHIPPED = Path(__file__).parent / "locale"
 _REGION = {"en": "en_GB"}
 """English without a region is written as in Europe: the day before the month."""
-_LARGEST = 1e15
+_LARGEST = 10**15
 """A number from here on, and what is no number, is shown as it is: nobody counts so far."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)\Z")
@@ -125,7 +126,7 @@ class Texts:
         if isinstance(value, str | bool):
             return self._word(name, str(value).upper() if isinstance(value, bool) else value, language)
         if isinstance(value, int | float | Decimal):
-            if not abs(value) < _LARGEST:
+            if (not isinstance(value, int) and not math.isfinite(value)) or not -_LARGEST < value < _LARGEST:
                 return str(value)
             # 180.0 would take the plural of a fraction
             return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -98,6 +98,7 @@ RELATED_UNKNOWN = Whether the customer is tied to somebody who fits ({ $tie }) i
 EVERYONE = It holds for everyone.
 NOBODY = It holds for nobody.
 ALWAYS = The rule asks nothing of the customer.
+SENTENCE_UNKNOWN = Every reason that could be said names a number that is not known here.
 
 ## May the bank, does it make sense, is it right
 
@@ -126,6 +127,8 @@ CONSENT_UNKNOWN = The customer has not agreed to be contacted { $channel }: unkn
 CONSENT_NOT_NEEDED = The law demands this contact: consent is not asked.
 CONTRACT = It is the customer's own business, and the customer has not refused it.
 PROFILING_OBJECTED = The customer objects to profiling: no promotional offers are made.
+NO_OBJECTION = The customer does not object to profiling.
+NOTHING_AGAINST = Nothing speaks against it now.
 POINT_STOPPED = Somebody who uses this phone number or address has stopped contacts there.
 
 ## The customer's situation

@@ -110,6 +110,7 @@ RELATED_UNKNOWN = Nie wiadomo, czy klienta łączy więź z kimś, kto pasuje ({
 EVERYONE = Dotyczy każdego.
 NOBODY = Nie dotyczy nikogo.
 ALWAYS = Reguła niczego od klienta nie wymaga.
+SENTENCE_UNKNOWN = Każdy powód, który można by podać, wymienia liczbę, której tu nie znamy.
 
 ## Czy bank może, czy to ma sens, czy to dobre dla klienta
 
@@ -138,6 +139,8 @@ CONSENT_UNKNOWN = Klient nie zgodził się, by bank kontaktował się z nim { $c
 CONSENT_NOT_NEEDED = Tego kontaktu wymaga prawo: o zgodę się nie pyta.
 CONTRACT = To własna sprawa klienta, a klient tego nie odmówił.
 PROFILING_OBJECTED = Klient sprzeciwił się profilowaniu: nie składa się mu ofert promocyjnych.
+NO_OBJECTION = Klient nie sprzeciwia się profilowaniu.
+NOTHING_AGAINST = Teraz nic nie stoi na przeszkodzie.
 POINT_STOPPED = Ktoś, kto używa tego numeru lub adresu, zatrzymał tam kontakty.
 
 ## Sytuacja klienta
