@@ -25,7 +25,7 @@ RETURN EXISTS { MATCH (:Product {code: $code}) } AS product,
 _RESERVATION = """[p.id, r.id, r.key, r.state, r.channel, r.direction, r.actionClass, r.purpose, r.productCode,
     r.pointKey, r.at.epochMillis, r.until.epochMillis, r.offerId, r.interactionId, r.overrides]"""
 
-_APPROVED = """COLLECT {
+APPROVED = """COLLECT {
     MATCH (v:LimitOverride) WHERE v.status = 'APPROVED' AND v.until > now
     RETURN [v.id, v.limit, v.segment, v.days, v.from.epochMillis, v.until.epochMillis, v.reason] ORDER BY v.id
   }"""
@@ -36,7 +36,7 @@ RETURN now.epochMillis AS now,
   COLLECT {{ MATCH (p:Party)-[:RESERVED]->(r:Reservation {{key: $key}}) RETURN {_RESERVATION} }} AS held,
   COLLECT {{ MATCH (x:Product {{code: $product}}) RETURN [x.code, x.familyCode] }} AS product,
   COLLECT {{ MATCH (o:Offer {{id: $offer}}) RETURN [o.partyId, o.status, o.productCode, o.familyCode] }} AS offer,
-  {_APPROVED} AS overrides
+  {APPROVED} AS overrides
 """
 """What a question about a slot needs beside the customer: clock, slot of this key, product, offer, overrides."""
 
@@ -103,7 +103,7 @@ RETURN r.id AS id ORDER BY r.until LIMIT $most
 
 # Overrides of limits
 
-APPROVED_OVERRIDES = f"WITH $now AS now RETURN {_APPROVED} AS overrides"
+APPROVED_OVERRIDES = f"WITH $now AS now RETURN {APPROVED} AS overrides"
 
 ASK_OVERRIDE = """
 CREATE (v:LimitOverride {id: $id})
