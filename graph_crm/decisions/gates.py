@@ -21,6 +21,7 @@ from graph_crm.decisions.learning.bayes import Learner
 from graph_crm.rules.conditions import age_between, in_default
 from graph_crm.rules.results import Proposal, Veto
 from graph_crm.rules.snapshot import Snapshot
+from graph_crm.rules.verdicts import Reason
 
 ADULT = 18
 CREDIT_FAMILIES = ("LOAN", "MORTGAGE")
@@ -87,6 +88,8 @@ class GateVerdict:
     evidence: tuple[str, ...] = ()
     earliest: dt.datetime | None = None
     """When the gate would let it pass; None: it does, or nobody can say."""
+    facts: tuple[Reason, ...] = ()
+    """Where the reason is several: each by itself, so that it can be told in another language."""
 
     @property
     def passed(self) -> bool:
@@ -104,6 +107,7 @@ class GateVerdict:
             "numbers": dict(self.numbers),
             "evidence": list(self.evidence),
             "earliest": None if self.earliest is None else self.earliest.isoformat(),
+            **({"facts": [one.as_json() for one in self.facts]} if self.facts else {}),
         }
 
 

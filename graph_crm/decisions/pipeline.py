@@ -226,7 +226,8 @@ def _of_hook(plugin: str, proposal: Proposal) -> Considered:
 
 def _rule_gate(verdict: Verdict) -> GateVerdict:
     effect = Effect.PASS if verdict.passed else Effect.DROP
-    return GateVerdict("rule", effect, verdict.code, verdict.reason, verdict.numbers, verdict.evidence)
+    numbers, facts = verdict.numbers, verdict.reasons
+    return GateVerdict("rule", effect, verdict.code, verdict.reason, numbers, verdict.evidence, facts=facts)
 
 
 def episodes_of(one: Considered, party: str) -> tuple[str, ...]:
