@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from graph_crm.contacts.approach import Approach, Finding, Override, meant_points
 from graph_crm.contacts.policy import ContactPolicy
@@ -19,6 +19,7 @@ from graph_crm.rules.limits import ContactLimit, window
 from graph_crm.rules.snapshot import Snapshot, Touch
 
 GATE = "contact_limits"
+_Span: TypeAlias = tuple[dt.datetime, dt.datetime, Touch]
 _WHOSE: Mapping[str, str] = {
     "customer": "",
     "household": " for the household",
@@ -48,11 +49,9 @@ def limits(
             overrides=_helpers(counted, approach.at),
             gate=GATE,
         )
-    first, use = max(
-        ((one.first(approach.at), use) for one, use in zip(counted, uses, strict=True) if not use.allowed),
-        key=lambda one: one[0],
-    )
-    first = first_fit(counted, approach.at)
+    full = [(one.first(approach.at), use) for one, use in zip(counted, uses, strict=True) if not use.allowed]
+    binding, use = max(full, key=lambda one: one[0])
+    first = first_fit(counted, binding)
     return Finding(
         False,
         "CONTACT_LIMIT",
@@ -136,6 +135,8 @@ class Counted:
 
     def override(self, at: dt.datetime) -> Override | None:
         """The override in force for an approach begun at ``at``: the one with the shortest window."""
+        if not self.overrides:
+            return None
         found = [one for one in self.overrides if one.in_force(at, at + self.length)]
         return min(found, key=lambda one: (one.days, one.id), default=None)
 
@@ -151,17 +152,14 @@ class Counted:
     def use(self, at: dt.datetime) -> Use:
         """What is counted against an approach begun at ``at``."""
         days = self.days(at)
+        begin, end = at - window(days), at + self.length
         spans = [
-            (max(start, at - window(days)), end, touch)
-            for start, end, touch in self._spans(at)
-            if start < at + self.length and end > at - window(days)
+            (max(span[0], begin), span[1], span[2]) for span in self._spans(at) if span[0] < end and span[1] > begin
         ]
-        most, where = 0, at
-        for position, depth in _depths([(start, end) for start, end, _ in spans]):
-            if depth > most:
-                most, where = depth, position
-        covering = [touch for start, end, touch in spans if start <= where < end] if most else []
-        return Use(self.limit, days, tuple(one.id for one in covering))
+        if len(spans) > 1:
+            _, where = max((depth, position) for position, depth in _depths(spans))
+            spans = [span for span in spans if span[0] <= where < span[1]]
+        return Use(self.limit, days, tuple(one.id for _, _, one in spans))
 
     def first(self, at: dt.datetime) -> dt.datetime:
         """The first instant from ``at`` on at which the approach, as long as it is, has room.
@@ -169,14 +167,12 @@ class Counted:
         What is counted, and in which window, changes at known instants only; between two of them the approach must
         keep clear of every stretch that is covered as often as the limit allows.
         """
-        turns = [*self._turns(at), None]
-        begin = at
-        for turn in turns:
-            found = self._clear_of_full(begin)
-            if turn is None or found < turn:
+        for turn in self._turns(at):
+            found = self._clear_of_full(at)
+            if found < turn:
                 return found
-            begin = turn
-        raise AssertionError  # pragma: no cover - the last turn is None
+            at = turn
+        return self._clear_of_full(at)
 
     def _turns(self, at: dt.datetime) -> list[dt.datetime]:
         """When, after ``at``, the count or the window changes."""
@@ -185,7 +181,7 @@ class Counted:
             found |= {one.since, one.until - self.length}
         return sorted(one for one in found if one > at)
 
-    def _spans(self, at: dt.datetime) -> list[tuple[dt.datetime, dt.datetime, Touch]]:
+    def _spans(self, at: dt.datetime) -> list[_Span]:
         """What each contact covers, for an approach begun at ``at``: without its beginning, with its end.
 
         A customer who asked to be called again has no claim to rest from that day on: the contact is not counted.
@@ -194,13 +190,16 @@ class Counted:
         return [
             (one.at - width, max(one.at, one.until), one)
             for one in self.touches
-            if not (one.outcome == "LATER" and one.call_back_at is not None and one.call_back_at <= at)
+            if one.call_back_at is None or one.call_back_at > at or one.outcome != "LATER"
         ]
 
     def _clear_of_full(self, at: dt.datetime) -> dt.datetime:
+        spans = self._spans(at)
+        if len(spans) < self.limit.count:
+            return at
         width = window(self.days(at))
         full_since = None
-        for position, depth in _depths([(start, end) for start, end, _ in self._spans(at)]):
+        for position, depth in _depths(spans):
             if depth >= self.limit.count:
                 full_since = position if full_since is None else full_since
             elif full_since is not None:
@@ -231,10 +230,10 @@ def _counted(limit: ContactLimit, snapshot: Snapshot, approach: Approach, overri
     )
 
 
-def _depths(spans: Sequence[tuple[dt.datetime, dt.datetime]]) -> list[tuple[dt.datetime, int]]:
+def _depths(spans: Sequence[_Span]) -> list[tuple[dt.datetime, int]]:
     """How many spans cover the instants just after each end of one, in order of time."""
     changes: dict[dt.datetime, int] = {}
-    for start, end in spans:
+    for start, end, _ in spans:
         changes[start] = changes.get(start, 0) + 1
         changes[end] = changes.get(end, 0) - 1
     depth, found = 0, []
@@ -246,8 +245,8 @@ def _depths(spans: Sequence[tuple[dt.datetime, dt.datetime]]) -> list[tuple[dt.d
 
 def _helpers(counted: Sequence[Counted], at: dt.datetime) -> tuple[str, ...]:
     """The overrides without which their limit would have no room at ``at``."""
-    found = [one.override(at) for one in counted if not one.plain().use(at).allowed]
-    return _once(one.id for one in found if one is not None)
+    found = [(one, one.override(at)) for one in counted]
+    return _once(used.id for one, used in found if used is not None and not one.plain().use(at).allowed)
 
 
 def _once(items: Iterable[str]) -> tuple[str, ...]:

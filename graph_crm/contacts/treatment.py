@@ -9,7 +9,7 @@ from typing import Any
 
 from graph_crm.contacts.approach import POINT_KIND, Approach, Finding, Override, points_for
 from graph_crm.contacts.calendar import GATE as TIMES
-from graph_crm.contacts.judging import Earliest, earliest, judge
+from graph_crm.contacts.judging import Judge
 from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.rules.snapshot import Snapshot
 
@@ -91,15 +91,18 @@ def best_way(
     approach: Approach,
     policy: ContactPolicy,
     overrides: Sequence[Override] = (),
+    *,
+    judge: Judge | None = None,
 ) -> Way:
     """The first way by which ``approach`` may be made: its channel and point are replaced by each of the ways in turn.
 
     Ways are the channels in order, each with the customer's contact points, the preferred first. The first that is
     allowed now, or only has to wait for its hours, is taken; if there is none, the one that may be used first; if none
-    is foreseeable, the first. ``channels`` must not be empty.
+    is foreseeable, the first. ``channels`` must not be empty. ``judge``: that of the customer, where there is one.
     """
+    by = judge or Judge(snapshot, policy, overrides)
     tried = tuple(
-        _try(snapshot, replace(approach, channel=channel, point=point), policy, overrides)
+        _try(by, replace(approach, channel=channel, point=point))
         for channel in channels
         for point in _points(snapshot, channel, approach)
     )
@@ -116,10 +119,7 @@ def _points(snapshot: Snapshot, channel: str, approach: Approach) -> Sequence[st
     return [one.key for one in points_for(snapshot, channel)] or (None,)
 
 
-def _try(snapshot: Snapshot, approach: Approach, policy: ContactPolicy, overrides: Sequence[Override]) -> Try:
-    findings = tuple(judge(snapshot, approach, policy, overrides))
-    if all(one.allowed for one in findings):
-        first = Earliest(approach.at, findings[-1])
-    else:
-        first = earliest(snapshot, approach, policy, overrides)
+def _try(judge: Judge, approach: Approach) -> Try:
+    first = judge.earliest(approach)
+    findings = tuple(judge.judge(approach))
     return Try(approach.channel, approach.point, first.at, findings, first.because, first.pushed)

@@ -6,6 +6,7 @@ import datetime as dt
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from graph_crm.errors import RuleError
@@ -116,6 +117,7 @@ class ContactLimit:
         object.__setattr__(self, name, tuple(dict.fromkeys(given)))
 
 
+@lru_cache(maxsize=1_024)
 def window(days: float) -> dt.timedelta:
     """So many days of 24 hours, rounded up to whole milliseconds."""
     # 7 / 24 of a day are 25,200,000.000000004 milliseconds: what is that small is no part of a millisecond.
