@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dateutil.relativedelta import relativedelta
 
@@ -36,15 +37,19 @@ class Period:
 
     def after(self, day: dt.date) -> dt.date:
         """The day that lies this period after ``day``; a month's end is kept inside its month."""
-        return day + relativedelta(months=self.months) + dt.timedelta(days=self.days)
+        # Most periods are plain days, which need no calendar.
+        start = day + relativedelta(months=self.months) if self.months else day
+        return start + dt.timedelta(days=self.days)
 
     def before(self, moment: dt.datetime) -> dt.datetime:
         """The instant that lies this period before ``moment``, but not before the year 1."""
         try:
-            return moment - dt.timedelta(days=self.days) - relativedelta(months=self.months)
+            end = moment - dt.timedelta(days=self.days)
+            return end - relativedelta(months=self.months) if self.months else end
         except (OverflowError, ValueError):
             return dt.datetime.min.replace(tzinfo=moment.tzinfo)
 
+    @lru_cache(maxsize=4096)  # noqa: B019 - of value objects: nothing is kept alive that matters
     def latest_start(self, day: dt.date) -> dt.date:
         """The latest start whose `after` is not later than ``day``: ``after(s) <= day`` just when ``s`` is not later.
 

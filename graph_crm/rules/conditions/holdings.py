@@ -74,7 +74,7 @@ class Holds(Condition):
         day = snapshot.as_of
         if not one.held_on(day) or self.product not in (None, one.product) or self.family not in (None, one.family):
             return False
-        if self.role not in (None, one.role) or (self.for_at_least and self.for_at_least.after(one.since) > day):
+        if self.role not in (None, one.role) or (self.for_at_least and one.since > self.for_at_least.latest_start(day)):
             return False
         if self.status is None and one.closed_by(day):
             return False

@@ -60,9 +60,9 @@ class Age(Condition):
         if born is None:
             return Verdict(None, (Reason("AGE_UNKNOWN", "the birth date is not known"),))
         day = snapshot.as_of
-        passed = years(self.low).after(born) <= day < years(self.high + 1).after(born)
+        passed = years(self.high + 1).latest_start(day) < born <= years(self.low).latest_start(day)
         turning = max(0, day.year - born.year)
-        age = max(0, turning - (1 if years(turning).after(born) > day else 0))
+        age = max(0, turning - (1 if born > years(turning).latest_start(day) else 0))
         return Verdict(passed, (Reason("AGE", f"is {age} years old", {"age": age}),))
 
     def write(self, writer: CypherWriter, party: str) -> str:
