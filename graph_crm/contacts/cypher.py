@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from graph_crm.contacts.ledger import OF_PARTY
+
 RECORD_INTERACTION = """
 MATCH (p:Party {id: $partyId})
 MERGE (i:Interaction {id: $id})
@@ -30,15 +32,23 @@ APPROVED = """COLLECT {
     RETURN [v.id, v.limit, v.segment, v.days, v.from.epochMillis, v.until.epochMillis, v.reason] ORDER BY v.id
   }"""
 
+# The clock hangs on the versions, so that it is read after them.
 SITUATION = f"""
-WITH coalesce($now, datetime.realtime()) AS now
-RETURN now.epochMillis AS now,
+WITH COLLECT {{
+  MATCH (p:Party {{id: $party}})
+  UNWIND {OF_PARTY} AS key
+  OPTIONAL MATCH (l:ContactLedger {{key: key}})
+  RETURN [key, coalesce(l.version, 0)]
+}} AS versions
+WITH versions, CASE WHEN size(versions) >= 0 THEN coalesce($now, datetime.realtime()) END AS now
+RETURN versions, now.epochMillis AS now,
   COLLECT {{ MATCH (p:Party)-[:RESERVED]->(r:Reservation {{key: $key}}) RETURN {_RESERVATION} }} AS held,
   COLLECT {{ MATCH (x:Product {{code: $product}}) RETURN [x.code, x.familyCode] }} AS product,
   COLLECT {{ MATCH (o:Offer {{id: $offer}}) RETURN [o.partyId, o.status, o.productCode, o.familyCode] }} AS offer,
   {APPROVED} AS overrides
 """
-"""What a question about a slot needs beside the customer: clock, slot of this key, product, offer, overrides."""
+"""What a question about a slot needs beside the customer: versions of the ledgers, clock, slot of this key, product,
+offer, overrides."""
 
 HOLD = """
 UNWIND $rows AS row
@@ -47,7 +57,7 @@ CREATE (p)-[:RESERVED]->(r:Reservation {id: row.id})
 SET r += row.properties, r.state = 'HELD', r.partyId = row.partyId
 WITH r, row
 CALL (r, row) {
-  MATCH (o:Offer {id: row.offerId})
+  MATCH (o:Offer {id: row.offerId}) WHERE o.status IN ['PROPOSED', 'WAITING', 'RESERVED']
   CREATE (r)-[:FOR_OFFER]->(o)
   SET r.offerId = o.id, o.status = 'RESERVED', o.statusReason = 'SLOT_HELD', o.statusAt = r.createdAt,
     o.channel = r.channel, o.pointKey = r.pointKey
@@ -57,9 +67,9 @@ CALL (r) {
   MATCH (v:LimitOverride {id: override})
   CREATE (r)-[:UNDER]->(v)
 }
-RETURN count(r) AS held
+RETURN count(r) AS held, count(r.offerId) AS offers
 """
-"""Hold slots; the caller holds the ledgers and has judged."""
+"""Hold slots; the caller holds the ledgers and has judged. Fewer offers than sent: one fell away meanwhile."""
 
 RESERVATION = f"MATCH (p:Party)-[:RESERVED]->(r:Reservation {{id: $id}}) RETURN {_RESERVATION} AS held"
 

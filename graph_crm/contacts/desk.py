@@ -1,14 +1,16 @@
 """The contact desk: who wants to contact a customer holds a slot first, then says that it was used or not.
 
-Under the locks of all ledgers of the customer the desk reads what was contacted and held, judges by the contact
-policy and holds the slot, in one transaction. So a limit holds however many ask at once. A slot that nobody used or
-gave back frees itself when its time to live is over.
+The desk reads what was contacted and held, and judges by the contact policy; a no is final and costs no lock. For a yes
+it locks all ledgers of the customer and holds the slot only where nobody wrote under them since it read their versions;
+otherwise it begins again, and after some turns reads and judges under the lock. So a limit holds however many ask at
+once, and locks are held for two statements. A slot that nobody used or gave back frees itself when its time to live is
+over.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -36,7 +38,7 @@ from graph_crm.contacts.slots import (
     require_soon,
     same_slot,
 )
-from graph_crm.errors import AlreadyExists, DatabaseBusy, NotFound, ReservationGone
+from graph_crm.errors import AlreadyExists, DatabaseBusy, InvalidInput, NotFound, ReservationGone
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.parties import checks
 from graph_crm.parties.service import new_id
@@ -44,8 +46,10 @@ from graph_crm.rules.snapshot import OUTCOMES, Snapshot, ticked
 
 BATCH = 50
 """So many slots that ran out are given back in one transaction: it holds all their ledgers."""
-MOVES = 5
-"""So often a reservation is begun again because the customer's household or contact points changed meanwhile."""
+QUICK_TURNS = 3
+"""So often a customer is judged before the lock; when rivals were quicker each time, under the lock."""
+TURNS = QUICK_TURNS + 3
+"""Under the lock only a new household or contact point can be in the way; so often is never needed."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -57,6 +61,7 @@ Policy: TypeAlias = Callable[[], ContactPolicy]
 class _Situation:
     """What is known beside the customer when a slot is asked for."""
 
+    versions: Mapping[str, int]
     now: dt.datetime
     held: Sequence[Any] | None
     product: str | None
@@ -65,19 +70,17 @@ class _Situation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
-    """The way to contact the customer, or every gate's no to the first way."""
+class _Way:
+    """A way to contact the customer that every gate allows."""
 
+    situation: _Situation
     approach: Approach
-    findings: tuple[Finding, ...]
-
-    @property
-    def refusals(self) -> tuple[Finding, ...]:
-        return tuple(one for one in self.findings if not one.allowed)
+    households: tuple[str, ...]
+    overrides: tuple[str, ...]
 
 
 class _Moved(Exception):
-    """The customer joined a household or got a contact point while the locks were taken: begin again."""
+    """Somebody wrote under the customer's ledgers, or changed which there are: begin again."""
 
 
 class ContactDesk:
@@ -117,12 +120,9 @@ class ContactDesk:
         wanted = checked(
             party_id, channel, action_class, purpose, product_code, direction, point, at, ttl, key, offer_id
         )
-        refused = await self._look(wanted)
-        if refused is not None:
-            return refused
-        for _ in range(MOVES):
+        for turn in range(TURNS):
             try:
-                return await self._database.write(lambda tx: self._reserve(tx, wanted), idempotent=key is not None)
+                return await (self._quickly(wanted) if turn < QUICK_TURNS else self._surely(wanted))
             except _Moved:
                 continue
             except AlreadyExists as error:
@@ -132,53 +132,81 @@ class ContactDesk:
             "The customer's household or contact points change again and again", hint="Repeat the request"
         )
 
-    async def _look(self, wanted: Wanted) -> Reserved | Refused | None:
-        """A no, or the slot of the same key, from what is committed: without any lock, and final."""
-        situation = await self._situation(self._database.read, wanted)
-        if situation.held is not None:
-            return same_slot(situation.held, wanted)
-        snapshot = await self._snapshot(self._database.read, wanted.party_id, situation.now)
-        judged = self._judge(snapshot, situation, wanted)
-        return self._refused(snapshot, judged, situation) if judged.refusals else None
+    async def _quickly(self, wanted: Wanted) -> Reserved | Refused:
+        """Judge first, then lock."""
+        found = await self._look(self._database.read, wanted)
+        if not isinstance(found, _Way):
+            return found
 
-    async def _reserve(self, tx: Transaction, wanted: Wanted) -> Reserved | Refused:
-        locked = await ledger.lock_parties(tx, [wanted.party_id])
-        if locked is None:
-            raise no_party()
-        situation = await self._situation(tx.run, wanted)
+        async def take(tx: Transaction) -> Reserved:
+            locked = await ledger.lock_parties(tx, [wanted.party_id])
+            if locked is None or not locked.follow(found.situation.versions):
+                raise _Moved
+            return await self._hold_one(tx, wanted, found)
+
+        return await self._database.write(take, idempotent=wanted.key is not None)
+
+    async def _surely(self, wanted: Wanted) -> Reserved | Refused:
+        """Lock first, then judge."""
+
+        async def work(tx: Transaction) -> Reserved | Refused:
+            locked = await ledger.lock_parties(tx, [wanted.party_id])
+            found = await self._look(tx.run, wanted)
+            if not isinstance(found, _Way):
+                return found
+            if locked is None or locked.versions != found.situation.versions:
+                raise _Moved
+            return await self._hold_one(tx, wanted, found)
+
+        return await self._database.write(work, idempotent=wanted.key is not None)
+
+    async def _look(self, read: snapshots.Reader, wanted: Wanted) -> Reserved | Refused | _Way:
+        """Judge by what is committed: the slot of the same key, the reasons against one, or the way to take."""
+        situation = await self._situation(read, wanted)
         if situation.held is not None:
             return same_slot(situation.held, wanted)
-        snapshot = await self._snapshot(tx.run, wanted.party_id, situation.now)
-        if not locked.covers(keys_of(snapshot)):
-            raise _Moved
-        judged = self._judge(snapshot, situation, wanted)
-        if judged.refusals:
-            return self._refused(snapshot, judged, situation)
-        way = judged.approach
-        overrides = tuple(sorted({one for finding in judged.findings for one in finding.overrides}))
+        snapshot = await self._snapshot(read, wanted.party_id, situation.now)
+        policy = self._policy()
+        ways = self._ways(snapshot, situation, wanted)
+        refusals: tuple[Finding, ...] = ()
+        for whole in ways:
+            way = _within_hours(snapshot, whole, policy)
+            findings = judge(snapshot, way, policy, situation.overrides)
+            against = tuple(one for one in findings if not one.allowed)
+            if not against:
+                overrides = {one for finding in findings for one in finding.overrides}
+                return _Way(situation, way, households_of(snapshot), tuple(sorted(overrides)))
+            refusals = refusals or against
+        return Refused(refusals, self._first(snapshot, ways, situation.overrides), situation.now)
+
+    async def _hold_one(self, tx: Transaction, wanted: Wanted, way: _Way) -> Reserved:
+        approach = way.approach
         slot = Slot(
             party_id=wanted.party_id,
-            channel=way.channel,
-            at=way.at,
-            until=way.end,
-            action_class=way.action_class,
+            channel=approach.channel,
+            at=approach.at,
+            until=approach.end,
+            action_class=approach.action_class,
             purpose=wanted.purpose.value,
-            direction=way.direction,
-            product=way.product,
-            point=way.point,
-            households=households_of(snapshot),
+            direction=approach.direction,
+            product=approach.product,
+            point=approach.point,
+            households=way.households,
             offer_id=wanted.offer_id,
             key=wanted.key,
-            overrides=overrides,
+            overrides=way.overrides,
         )
-        (identifier,) = await self.hold(tx, [slot], now=situation.now)
-        return Reserved(identifier, wanted.party_id, way.at, way.end, way.point, ReservationState.HELD, overrides)
+        (identifier,) = await self.hold(tx, [slot], now=way.situation.now)
+        return Reserved(
+            identifier, wanted.party_id, slot.at, slot.until, slot.point, ReservationState.HELD, way.overrides
+        )
 
     async def hold(self, tx: Transaction, slots: Sequence[Slot], *, now: dt.datetime) -> list[str]:
         """Hold slots in the caller's transaction; their ids, in order.
 
-        The caller holds the ledgers of all these customers (`ledger.lock_parties`) and has judged under them at
-        ``now``, the clock after the lock. Raises AlreadyExists where a key is taken.
+        The caller holds the ledgers of all these customers and has judged at ``now``, in one of the two orders that
+        `graph_crm.contacts.ledger` allows. Raises AlreadyExists where a key is taken, NotFound, InvalidInput where an
+        offer can't be delivered any more.
         """
         version = self._policy().version
         ids = [new_id("reservation") for _ in slots]
@@ -194,6 +222,8 @@ class ContactDesk:
         found = await tx.run(cypher.HOLD, {"rows": rows})
         if found[0]["held"] != len(rows):
             raise no_party()
+        if found[0]["offers"] != sum(slot.offer_id is not None for slot in slots):
+            raise InvalidInput("offerId: the offer fell away meanwhile", hint="Read it again.", field="offerId")
         return ids
 
     async def confirm(
@@ -316,12 +346,17 @@ class ContactDesk:
 
     async def _situation(self, read: snapshots.Reader, wanted: Wanted) -> _Situation:
         parameters = {
+            "party": wanted.party_id,
             "now": None if self._clock is None else ticked(self._clock()),
             "key": wanted.key,
             "product": wanted.product,
             "offer": wanted.offer_id,
         }
         row = (await read(cypher.SITUATION, parameters))[0]
+        if not row["versions"]:
+            raise no_party()
+        # As in the statement: the clock comes after the versions.
+        now = _EPOCH + dt.timedelta(milliseconds=row["now"]) if self._clock is None else ticked(self._clock())
         held = row["held"][0] if row["held"] else None
         product = row["product"][0] if row["product"] else (wanted.product, None)
         if wanted.product is not None and not row["product"]:
@@ -332,7 +367,8 @@ class ContactDesk:
             require_open_offer(row["offer"], wanted)
             product = row["offer"][0][2:]
         return _Situation(
-            now=_EPOCH + dt.timedelta(milliseconds=row["now"]),
+            versions=dict(row["versions"]),
+            now=now,
             held=held,
             product=product[0],
             family=product[1],
@@ -362,23 +398,6 @@ class ContactDesk:
         else:
             points = [one.key for one in points_for(snapshot, wanted.channel.value)] or [None]
         return [wanted.approach(situation.now, situation.product, situation.family, point) for point in points]
-
-    def _judge(self, snapshot: Snapshot, situation: _Situation, wanted: Wanted) -> _Judged:
-        policy = self._policy()
-        first: _Judged | None = None
-        for whole in self._ways(snapshot, situation, wanted):
-            way = _within_hours(snapshot, whole, policy)
-            judged = _Judged(way, tuple(judge(snapshot, way, policy, situation.overrides)))
-            if not judged.refusals:
-                return judged
-            first = first or judged
-        assert first is not None  # noqa: S101 - there is always a way to try
-        return first
-
-    def _refused(self, snapshot: Snapshot, judged: _Judged, situation: _Situation) -> Refused:
-        way = judged.approach
-        ways = [replace(way, point=one.key) for one in points_for(snapshot, way.channel)] if way.point else [way]
-        return Refused(judged.refusals, self._first(snapshot, ways, situation.overrides), situation.now)
 
     def _first(self, snapshot: Snapshot, ways: Sequence[Approach], overrides: Sequence[Override]) -> Earliest:
         """The earliest of all ways; where none is foreseeable, what the first way says."""
@@ -415,13 +434,6 @@ def _within_hours(snapshot: Snapshot, way: Approach, policy: ContactPolicy) -> A
     """The same way, ending where quiet hours begin: a slot does not reach into the night."""
     closes = open_until(snapshot, way, policy)
     return way if closes is None or not way.at < closes < way.end else replace(way, until=closes)
-
-
-def keys_of(snapshot: Snapshot) -> tuple[str, ...]:
-    """The ledgers of a customer as the snapshot shows it."""
-    if snapshot.versions:
-        return tuple(sorted(snapshot.versions))
-    return ledger.keys(snapshot.id, households_of(snapshot), [one.key for one in snapshot.points])
 
 
 def households_of(snapshot: Snapshot) -> tuple[str, ...]:

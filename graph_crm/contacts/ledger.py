@@ -4,7 +4,10 @@ A ledger is a node of its own with nothing attached to it, so that a lock on it 
 takes. There is one for each party, each household and each contact point. All that belong to a customer are locked in
 one statement in sorted order, whatever the order in which they were named: two transactions never wait for each other.
 
-What is read before the lock may be stale when the lock is held. So the order is always: lock, read, judge, write.
+What is read before the lock may be stale when the lock is held. So the order is either: lock, take the clock, read,
+judge, write. Or: read the versions, take the clock, read, judge, then lock and write only where the versions that the
+lock found follow the ones that were read (`Locked.follow`). The clock comes after the versions in any case: facts later
+than the clock are not seen, and there must be none.
 """
 
 from __future__ import annotations
@@ -24,21 +27,22 @@ RETURN key, l.version AS version, datetime.realtime().epochMillis AS now
 LOCK = f"UNWIND $keys AS key\n{_TAKE}"
 
 # Those that were left long ago are locked too: a lock too many costs little, a lock too few a limit.
-_OF_PARTY = """['party:' + p.id]
+OF_PARTY = """['party:' + p.id]
   + COLLECT { MATCH (p)-[:MEMBER_OF]->(h:Household) RETURN 'household:' + h.id }
   + COLLECT { MATCH (p)-[:REACHABLE_AT]->(c:ContactPoint) RETURN 'point:' + c.valueKey }"""
+"""The keys of the ledgers of the party ``p``."""
 
 LOCK_PARTIES = f"""
 UNWIND $parties AS id
 MATCH (p:Party {{id: id}})
-UNWIND {_OF_PARTY} AS key
+UNWIND {OF_PARTY} AS key
 WITH DISTINCT key ORDER BY key
 {_TAKE}"""
 
 LOCK_RESERVATIONS = f"""
 UNWIND $reservations AS id
 MATCH (p:Party)-[:RESERVED]->(r:Reservation {{id: id}})
-UNWIND {_OF_PARTY}
+UNWIND {OF_PARTY}
   + [household IN coalesce(r.householdIds, []) | 'household:' + household]
   + CASE WHEN r.pointKey IS NULL THEN [] ELSE ['point:' + r.pointKey] END AS key
 WITH DISTINCT key ORDER BY key
@@ -55,9 +59,9 @@ class Locked:
     now: dt.datetime
     """In UTC, whole milliseconds. Nothing that another transaction wrote under these ledgers is later."""
 
-    def covers(self, wanted: Iterable[str]) -> bool:
-        """Whether all of ``wanted`` are held."""
-        return all(key in self.versions for key in wanted)
+    def follow(self, seen: Mapping[str, int]) -> bool:
+        """Whether nobody wrote under these ledgers since their versions were ``seen``, and no ledger came or went."""
+        return self.versions == {key: version + 1 for key, version in seen.items()}
 
 
 def party_key(party_id: str) -> str:

@@ -9,6 +9,8 @@ from collections import Counter
 import pytest
 from street import DAY, MINUTE, NOON, TICK, Desk, build, person, policy
 
+from graph_crm.contacts import ledger
+from graph_crm.contacts.desk import QUICK_TURNS, ContactDesk
 from graph_crm.contacts.kinds import Channel, ContactDirection, ReservationState
 from graph_crm.contacts.service import ContactService, NewInteraction
 from graph_crm.contacts.slots import Refused, Reserved
@@ -168,6 +170,7 @@ async def test_who_joins_a_household_while_locks_are_taken_is_judged_as_a_member
 
     async def look_and_join(*asked: object) -> object:
         answer = await look(*asked)  # type: ignore[arg-type]
+        monkeypatch.setattr(desk, "_look", look)
         await empty_database.execute(
             "MATCH (p:Party {id: 'b'}), (h:Household {id: 'h'}) MERGE (p)-[m:MEMBER_OF {id: 'late'}]->(h)"
             " SET m.since = date('2026-01-01')"
@@ -402,10 +405,10 @@ async def test_tasks_cancelled_in_the_middle_hold_up_nobody(desk: Desk, database
 # Cost, and what is refused before anything is read
 
 
-async def test_a_refusal_takes_two_reads_and_a_slot_four_statements_more(desk: Desk, database: Database) -> None:
+async def test_a_refusal_takes_two_reads_and_a_slot_two_statements_more(desk: Desk, database: Database) -> None:
     with database.counting() as counted:
         held = await desk.held("ada")
-    assert len(counted) == 2 + 4
+    assert len(counted) == 2 + 2
     with database.counting() as counted:
         await desk.refused("ada")
     assert len(counted) == 2
@@ -415,6 +418,24 @@ async def test_a_refusal_takes_two_reads_and_a_slot_four_statements_more(desk: D
     with database.counting() as counted:
         await desk.earliest("ada", "PHONE")
     assert len(counted) == 2
+
+
+async def test_when_rivals_are_quicker_each_time_the_customer_is_judged_under_the_lock(
+    desk: Desk, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, turns = desk._look, 0
+
+    async def overtaken(read: object, wanted: object) -> object:
+        nonlocal turns
+        turns += 1
+        answer = await look(read, wanted)  # type: ignore[arg-type]
+        if read == database.read:
+            await database.write(lambda tx: ledger.lock_parties(tx, ["ada"]))
+        return answer
+
+    monkeypatch.setattr(desk, "_look", overtaken)
+    await desk.held("ada")
+    assert turns == QUICK_TURNS + 1
 
 
 async def test_a_refusal_changes_nothing(desk: Desk, database: Database) -> None:
@@ -454,8 +475,6 @@ async def test_what_can_not_be_reserved_is_refused_by_field(
 
 
 async def test_without_a_clock_of_its_own_the_desk_uses_the_database_s(desk: Desk, database: Database) -> None:
-    from graph_crm.contacts.desk import ContactDesk  # noqa: PLC0415 - the plain one, for once
-
     plain = ContactDesk(database, lambda: desk.used)
     before = (await database.read("RETURN datetime.realtime().epochMillis AS now"))[0]["now"]
     held = await plain.reserve("ada", "PHONE")
