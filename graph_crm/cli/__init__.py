@@ -18,7 +18,20 @@ import typer
 from typer.core import TyperGroup
 
 from graph_crm import __version__
-from graph_crm.cli import console, data, demo, doctor, engine, importing, rules, schema, serve, settings, tokens
+from graph_crm.cli import (
+    console,
+    data,
+    decisions,
+    demo,
+    doctor,
+    engine,
+    importing,
+    rules,
+    schema,
+    serve,
+    settings,
+    tokens,
+)
 from graph_crm.errors import CrmError
 
 
@@ -66,6 +79,7 @@ app.command(rich_help_panel=DATA)(data.migrate)
 app.command(rich_help_panel=DATA)(importing.seed)
 app.add_typer(importing.app, name="import", rich_help_panel=DATA)
 app.add_typer(rules.app, name="rules", rich_help_panel=RULES)
+app.add_typer(decisions.app, name="decisions", rich_help_panel=RULES)
 app.command(rich_help_panel=LOOK)(doctor.doctor)
 app.command(rich_help_panel=LOOK)(settings.settings)
 app.add_typer(schema.app, name="schema", rich_help_panel=LOOK)

@@ -74,7 +74,7 @@ class Reconsideration:
             customers[0], open_offers=tuple(one for one in customers[0].open_offers if one.id != offer_id)
         )
         asked = Asked("TIMER", limit=1)
-        outcome = _again(book, customer, offer, key=f"offer:{offer_id}:{now.isoformat()}")(bank, asked)
+        outcome = judge_again(book, customer, offer, key=f"offer:{offer_id}:{now.isoformat()}")(bank, asked)
         told = Told(outcome, "offer.due", reconsidered=offer_id)
         stored = await store(tx, [told], bank, asked, self._desk, now=now)
         best = outcome.offers[0] if outcome.offers else None
@@ -95,7 +95,7 @@ class Reconsideration:
         await tx.run(cypher.MOVE_OFFER, {"id": offer_id, "properties": {**properties, "statusAt": now}})
 
 
-def _again(book: RuleBook, customer: Snapshot, offer: Row, *, key: str) -> Callable[[BankState, Asked], Outcome]:
+def judge_again(book: RuleBook, customer: Snapshot, offer: Row, *, key: str) -> Callable[[BankState, Asked], Outcome]:
     """How the offer is judged again: by its rule as it is now, or as it was proposed when a hook proposed it."""
     keys = {customer.id: key}
     booked = [one for one in book.rules if one.rule.id == offer["rule"]]

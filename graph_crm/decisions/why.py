@@ -134,25 +134,34 @@ def not_offered(found: Any, arguments: Mapping[str, Any]) -> Told:
     return told
 
 
-def told_decision(trigger: str, outcome: str, at: str, stored: Sequence[Mapping[str, Any]], tell: Teller) -> list[str]:
-    """A whole decision in words, a line each: what started it, then every candidate with what became of it."""
-    lines = [tell.say(f"decision-{outcome.lower()}", at=at, trigger=trigger)]
-    for each in stored:
-        entry = _entry(each, tell)
-        rank, gate = entry["rank"], _stopped_by(entry)
+def decided(stored: Mapping[str, Any], tell: Teller) -> Told:
+    """A whole decision: its trace, and ``text`` with a line for what started it and for each verdict of each candidate.
+
+    ``stored``: at (milliseconds), party, trigger, outcome and trace (JSON text).
+    """
+    at, entries = instant_to_show(stored["at"]), _entries(stored, tell)
+    opening = f"decision-{'proposed' if stored['outcome'] == 'PROPOSED' else 'nothing'}"
+    lines = [tell.say(opening, at=at, trigger=stored["trigger"], party=stored["party"])]
+    for entry in entries:
         candidate = {"rule": entry["rule"], "product": entry["productCode"]}
-        if rank:
-            lines.append(tell.say("decision-candidate-offered", **candidate, rank=rank))
+        if entry["rank"]:
+            lines.append(tell.say("decision-candidate-offered", **candidate, rank=entry["rank"]))
         else:
             lines.append(tell.say("decision-candidate-dropped", **candidate))
         for one in entry["gates"]:
-            shown = tell.say(
-                "decision-gate", gate=one["name"].upper(), verdict=one["verdict"], sentence=one["sentence"]
-            )
-            lines.append(f"  {shown}")
-        if rank and gate:
+            said = {"gate": one["name"].upper(), "verdict": one["verdict"], "sentence": one["sentence"]}
+            lines.append(f"  {tell.say('decision-gate', **said)}")
+        if entry["rank"] and _stopped_by(entry):
             lines.append(f"  {tell.say('decision-held')}")
-    return lines
+    return {
+        "party": stored["party"],
+        "at": at,
+        "trigger": stored["trigger"],
+        "outcome": stored["outcome"],
+        "policyVersion": stored["policyVersion"],
+        "trace": entries,
+        "text": lines,
+    }
 
 
 def _entries(decision: Mapping[str, Any], tell: Teller) -> list[Told]:

@@ -271,8 +271,8 @@ why-not-earliest = As far as was known then, it is possible from { $at } on.
 
 ## A whole decision
 
-decision-proposed = Decided on { $at }, because of { $trigger }: something is offered.
-decision-nothing = Decided on { $at }, because of { $trigger }: nothing is offered.
+decision-proposed = Decided for { $party } on { $at }, because of { $trigger }: something is offered.
+decision-nothing = Decided for { $party } on { $at }, because of { $trigger }: nothing is offered.
 decision-candidate-offered = Rule { $rule }, product { $product }: offered, place { $rank }.
 decision-candidate-dropped = Rule { $rule }, product { $product }: not offered.
 decision-gate = { $gate }: { $verdict }. { $sentence }

@@ -305,8 +305,8 @@ why-not-earliest = O ile było wtedy wiadomo, jest to możliwe od { $at }.
 
 ## Cała decyzja
 
-decision-proposed = Zdecydowano dnia { $at }, powód: { $trigger }. Jest oferta.
-decision-nothing = Zdecydowano dnia { $at }, powód: { $trigger }. Nie ma oferty.
+decision-proposed = Zdecydowano (klient: { $party }) dnia { $at }, powód: { $trigger }. Jest oferta.
+decision-nothing = Zdecydowano (klient: { $party }) dnia { $at }, powód: { $trigger }. Nie ma oferty.
 decision-candidate-offered = Reguła { $rule }, produkt { $product }: w ofercie, miejsce { $rank }.
 decision-candidate-dropped = Reguła { $rule }, produkt { $product }: bez oferty.
 decision-gate = { $gate }: { $verdict }. { $sentence }

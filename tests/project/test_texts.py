@@ -6,6 +6,7 @@ import ast
 import datetime as dt
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,7 @@ def _codes(node: ast.AST) -> Iterator[str]:
         yield from _codes(node.orelse)
 
 
+@cache
 def known_codes() -> dict[str, str]:
     found = {}
     for room in ROOMS:
