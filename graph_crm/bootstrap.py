@@ -24,7 +24,8 @@ from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.decisions.bank import Terms
 from graph_crm.decisions.gates import ControlGroup
 from graph_crm.decisions.learning import store as learning
-from graph_crm.decisions.reconsidering import OFFER_DUE, Reconsideration
+from graph_crm.decisions.offers import DUE, OfferKeeper
+from graph_crm.decisions.reconsidering import Reconsideration
 from graph_crm.decisions.reports import RuleReports
 from graph_crm.decisions.scanning import RuleScan
 from graph_crm.decisions.service import DecisionService
@@ -36,6 +37,7 @@ from graph_crm.graph.engine import Address, Engine, EngineConfig, Progress
 from graph_crm.graph.engine.config import no_progress
 from graph_crm.graph.migrations import Migrator
 from graph_crm.graph.outbox import OutboxEntry
+from graph_crm.graph.timers import Timers
 from graph_crm.importing.demo_bank import seed_demo_bank
 from graph_crm.parties.writes import CLOSED
 from graph_crm.resources import folder
@@ -44,6 +46,8 @@ from graph_crm.security.tokens import Verifier, signing_secret
 from graph_crm.settings import Settings
 
 BULK_SLOW_SECONDS = 20.0
+EXPIRE_SECONDS = 30.0
+"""Between two looks for reserved contacts whose time is over."""
 
 log = logs.get(__name__)
 
@@ -199,11 +203,25 @@ def worker(platform: Platform) -> Worker:
 
     topics = {
         RECORDED: decide,
-        OFFER_DUE: reconsider,
+        DUE: reconsider,
         learning.TOPIC: learning.learn,
         CLOSED: ProtectionService(platform.database).close,
     }
     return Worker(platform.database, topics, concurrency=platform.settings.worker_concurrency)
+
+
+def timers(platform: Platform) -> Timers:
+    """What comes back by the clock: of all worker processes one does it when it is due."""
+    scan = platform.service(RuleScan)
+    expiring = platform.service(ContactDesk)
+    return Timers(
+        platform.database,
+        {
+            "rules.scan": (platform.settings.scan_hours * 3600, scan.run),
+            "reservations.expire": (EXPIRE_SECONDS, expiring.expire),
+            **platform.service(OfferKeeper).timers(),
+        },
+    )
 
 
 async def is_empty(database: Database) -> bool:

@@ -65,12 +65,12 @@ def serve(
 
 
 def worker(*, with_parent: WithParent = False) -> None:
-    """Work through the outbox until it is stopped: evaluate rules, record decisions. Several may run at once."""
+    """Work through the outbox and the timers until it is stopped: decide, learn, scan. Several may run at once."""
     import asyncio
 
     from graph_crm import logs
     from graph_crm.api.metrics import PlatformCollector, serve
-    from graph_crm.bootstrap import running
+    from graph_crm.bootstrap import running, timers
     from graph_crm.bootstrap import worker as make_worker
     from graph_crm.decisions.activity import ActivityLog
     from graph_crm.graph.housekeeping import Housekeeping
@@ -102,6 +102,7 @@ def worker(*, with_parent: WithParent = False) -> None:
             beside = [
                 asyncio.create_task(ActivityLog(platform.database, platform.rules).keep()),
                 asyncio.create_task(Housekeeping(platform.database, days=settings.worker_keep_days).keep()),
+                asyncio.create_task(timers(platform).keep(asyncio.Event())),
             ]
             try:
                 await busy.run()

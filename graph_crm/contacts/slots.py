@@ -21,7 +21,7 @@ FURTHEST_AHEAD = dt.timedelta(days=90)
 """No slot begins later than so long from now."""
 LATE_BY = dt.timedelta(minutes=5)
 """A slot asked for so long ago begins now: clocks differ, and requests take time."""
-_OPEN_OFFERS = ("PROPOSED", "WAITING")
+_OPEN_OFFERS = ("PROPOSED", "WAITING", "LATER", "NO_ANSWER")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _PURPOSE: Mapping[ActionClass, ContactPurpose] = {
     ActionClass.PROMOTIONAL: ContactPurpose.MARKETING,

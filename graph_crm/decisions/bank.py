@@ -7,17 +7,18 @@ import time
 from dataclasses import dataclass, field
 
 from graph_crm import snapshots
-from graph_crm.contacts import overrides
 from graph_crm.contacts.desk import memory_of
+from graph_crm.contacts.overrides import overrides_of
 from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.decisions import arbitration, cypher
 from graph_crm.decisions.gates import BankState, ControlGroup, Sold
 from graph_crm.decisions.learning.bayes import Learner
 from graph_crm.decisions.learning.store import LearnerStore
-from graph_crm.decisions.switching import switches
+from graph_crm.decisions.switching import modes_of
 from graph_crm.graph.database import Database
 from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.manager import RuleBook
+from graph_crm.rules.snapshot import ticked
 
 FRESH_SECONDS = 1.0
 """For so long a decision for a customer who is here goes by what was read of the bank before."""
@@ -56,15 +57,13 @@ class Bank:
         self, read: snapshots.Reader, at: dt.datetime, *, learner: Learner | None = None
     ) -> tuple[BankState, RuleBook]:
         """The bank at ``at``, and the rule book with the modes that rules are switched to."""
-        catalogue = {
-            row["code"]: Sold(row["code"], row["family"], row["name"], row["active"], row["value"])
-            for row in await read(cypher.CATALOGUE)
-        }
+        (row,) = await read(cypher.BANK, {"now": ticked(at)})
+        catalogue = {one[0]: Sold(*one) for one in row["products"]}
         terms = self._terms
         state = BankState(
             catalogue=catalogue,
             policy=terms.policy,
-            overrides=await overrides.approved(read, at),
+            overrides=overrides_of(row["overrides"]),
             learner=learner or await self._learner.current(),
             arbitration=arbitration.Policy(
                 exploration=terms.exploration,
@@ -75,7 +74,7 @@ class Bank:
             hold=terms.hold,
             offer_life=terms.offer_life,
         )
-        return state, self._book.switched(await switches(read))
+        return state, self._book.switched(modes_of(row["modes"]))
 
     async def lately(self, at: dt.datetime) -> tuple[BankState, RuleBook]:
         """The bank as of a second ago at most: for advice, which no contact limit binds."""

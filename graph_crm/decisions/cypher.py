@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-CATALOGUE = """MATCH (x:Product)
-RETURN x.code AS code, x.familyCode AS family, x.name AS name, coalesce(x.active, true) AS active, x.value AS value"""
-"""What is offered, as the bank sells it."""
+from graph_crm.contacts.cypher import APPROVED
+
+BANK = f"""WITH $now AS now
+RETURN {APPROVED} AS overrides,
+  COLLECT {{ MATCH (x:Product) RETURN [x.code, x.familyCode, x.name, coalesce(x.active, true), x.value] }} AS products,
+  COLLECT {{ MATCH (m:RuleMode) RETURN [m.rule, m.mode] }} AS modes"""
+"""What the bank sells, which overrides of limits are approved, which rules were switched."""
 
 _STORE = """MATCH (p:Party {id: $party})
 MERGE (d:Decision {key: $key})
@@ -65,5 +69,5 @@ RETURN p.id AS party, o.ruleId AS rule, o.productCode AS product, o.channels AS 
   o.actionClass AS actionClass, o.status AS status, o.notBefore.epochMillis AS notBefore,
   o.validUntil.epochMillis AS validUntil"""
 
-MOVE_OFFER = """MATCH (o:Offer {id: $id}) WHERE o.status = 'WAITING'
+MOVE_OFFER = """MATCH (o:Offer {id: $id}) WHERE o.status IN $statuses
 SET o += $properties"""

@@ -13,6 +13,8 @@ from graph_crm.contacts.desk import ContactDesk
 from graph_crm.decisions import cypher
 from graph_crm.decisions.bank import Bank, Terms
 from graph_crm.decisions.gates import BankState
+from graph_crm.decisions.offer_states import AGAIN
+from graph_crm.decisions.offers import DUE
 from graph_crm.decisions.pipeline import Asked, Outcome, decide, decide_proposals
 from graph_crm.decisions.service import Clock, Entry, named, utc_now
 from graph_crm.decisions.storing import Told, slot, store
@@ -21,8 +23,6 @@ from graph_crm.rules.manager import RuleBook
 from graph_crm.rules.results import Proposal
 from graph_crm.rules.snapshot import Snapshot, ticked
 
-OFFER_DUE = "offer.due"
-"""The outbox topic of an offer whose time to be judged again has come; its payload is ``{offerId}``."""
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -48,7 +48,7 @@ class Reconsideration:
         It is reserved, waits on, or ends: because its rule no longer holds or a gate forbids it (CANCELLED), or because
         its time is over (EXPIRED). Returns the new decision's id; None: the offer no longer waits.
         """
-        offer_id = named(entry, "offerId", OFFER_DUE)
+        offer_id = named(entry, "offerId", DUE)
         rows = await tx.run(cypher.DUE_OFFER, {"id": offer_id})
         locked = await ledger.lock_parties(tx, [rows[0]["party"]]) if rows else None
         if locked is None:
@@ -56,7 +56,7 @@ class Reconsideration:
         # Under the lock it is read once more: an answer or a withdrawal may have come in between.
         offer = (await tx.run(cypher.DUE_OFFER, {"id": offer_id}))[0]
         now = ticked(self._clock())
-        if offer["status"] != "WAITING":
+        if offer["status"] not in AGAIN:
             return None
         if now >= _instant(offer["validUntil"]):
             await self._move(tx, offer_id, now, status="EXPIRED", statusReason="NOT_ANSWERED_IN_TIME")
@@ -85,14 +85,17 @@ class Reconsideration:
             await self._desk.hold(tx, [slot(outcome, best, offer_id, bank.hold)], now=now)
         elif best.status == "WAITING" and best.way is not None:
             reason = best.last.reason_code
-            await self._move(tx, offer_id, now, notBefore=best.way.at, statusReason=reason)
+            await self._move(tx, offer_id, now, status="WAITING", notBefore=best.way.at, statusReason=reason)
         else:
             await self._move(tx, offer_id, now, status="PROPOSED", statusReason=best.gates[-1].reason_code)
         return stored[0] if stored else None
 
     @staticmethod
     async def _move(tx: Transaction, offer_id: str, now: dt.datetime, **properties: Any) -> None:
-        await tx.run(cypher.MOVE_OFFER, {"id": offer_id, "properties": {**properties, "statusAt": now}})
+        await tx.run(
+            cypher.MOVE_OFFER,
+            {"id": offer_id, "statuses": sorted(AGAIN), "properties": {**properties, "statusAt": now}},
+        )
 
 
 def judge_again(book: RuleBook, customer: Snapshot, offer: Row, *, key: str) -> Callable[[BankState, Asked], Outcome]:

@@ -198,7 +198,7 @@ def _estimates(trace: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str | None
 
 
 def _fired(trace: Sequence[Mapping[str, Any]]) -> dict[str, dt.datetime]:
-    """Episodes that were acted upon before, as the gate noted them: in the graph newer ones may stand in their place."""
+    """Episodes that were acted upon before, as the gate noted them: the graph may know newer ones only."""
     found: dict[str, dt.datetime] = {}
     for one in trace:
         for gate in one["gates"]:

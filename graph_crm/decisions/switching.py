@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from graph_crm.decisions import rule_cypher as cypher
@@ -41,7 +42,12 @@ async def switches(read: Reader) -> dict[str, Mode]:
     A word that is no mode (written past the platform) counts as off: what nobody understands must not contact anybody.
     """
     rows = await read(cypher.SWITCHED)
-    return {row["rule"]: _mode(row["mode"]) for row in rows}
+    return modes_of([(row["rule"], row["mode"]) for row in rows])
+
+
+def modes_of(found: Iterable[Sequence[str]]) -> dict[str, Mode]:
+    """The modes by rule, from pairs of rule and stored word."""
+    return {rule: _mode(stored) for rule, stored in found}
 
 
 def _mode(stored: str) -> Mode:

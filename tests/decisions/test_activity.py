@@ -43,9 +43,16 @@ def proposed(rule: str, mode: str, *gates: GateVerdict) -> Outcome:
     """A decision about one proposal that met these gates."""
     proposal = Proposal(party="anna", rule=rule, offer="CREDIT_CARD", channels=["PHONE"], reasons="r", mode=mode)
     considered = Considered(
-        rule=rule, plugin="p", product="CREDIT_CARD", mode=mode, version="1", gates=list(gates), proposal=proposal
+        rule=rule,
+        plugin="p",
+        product="CREDIT_CARD",
+        mode=mode,
+        version="1",
+        title="a test",
+        gates=list(gates),
+        proposal=proposal,
     )
-    return Outcome(ANNA, [considered])
+    return Outcome(ANNA, [considered], "a key")
 
 
 def gate(name: str, effect: Effect, code: str) -> GateVerdict:

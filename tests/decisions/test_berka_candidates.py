@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from dateutil.relativedelta import relativedelta
 
-from graph_crm.decisions.service import DecisionService
+from graph_crm.contacts.policy import ContactPolicy
+from graph_crm.decisions.bank import Terms
+from graph_crm.decisions.scanning import RuleScan
 from graph_crm.graph.database import Database
 from graph_crm.importing.berka import import_berka
 from graph_crm.resources import folder
@@ -54,7 +56,7 @@ def test_the_raw_files_hold_280_borrowers_without_a_card(shared_data: Path):
 
 
 async def test_the_shipped_rule_finds_the_same_280_as_the_raw_files(berka: Database, shared_data: Path):
-    service = DecisionService(berka, RuleBook.load([folder("plugins")], installed=False))
+    service = RuleScan(berka, RuleBook.load([folder("plugins")], installed=False), Terms(ContactPolicy.load()))
     found = [one async for one in service.candidates("loan_to_credit_card", AS_OF)]
     clients = {one.party.removeprefix("berka:client:") for one in found}
     assert clients == borrowers_without_a_card(shared_data / "berka")

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from graph_crm.contacts.policy import ContactPolicy
+from graph_crm.decisions.bank import Terms
 from graph_crm.decisions.service import DecisionService
 from graph_crm.errors import InvalidInput
 from graph_crm.graph.database import Database
@@ -32,7 +34,12 @@ async def bank(empty_database: Database) -> Database:
         """
         CREATE (:Product {code: 'SMALL_LOAN', name: 'Small loan', familyCode: 'LOAN', active: true})
         CREATE (:Product {code: 'CREDIT_CARD', name: 'Credit card', familyCode: 'CARD', active: true})
-        CREATE (p:Party:Person {id: 'anna', displayName: 'Anna', status: 'ACTIVE', birthDate: date('1980-05-17')})
+        CREATE (p:Party:Person {id: 'anna', displayName: 'Anna', status: 'ACTIVE', birthDate: date('1980-05-17'),
+          country: 'CZ', timeZone: 'Europe/Prague'})
+        CREATE (p)-[:REACHABLE_AT {since: date('2020-01-01'), preferred: true}]->(:ContactPoint {kind: 'PHONE',
+          id: 'PHONE:+420602123456', valueKey: 'PHONE:+420602123456', value: '+420602123456', blocked: false})
+        CREATE (p)-[:GAVE]->(:Consent {id: 'consent:1', partyId: 'anna', purpose: 'MARKETING', status: 'GRANTED',
+          at: datetime('2026-01-01T00:00:00Z'), recordedAt: datetime('2026-01-01T00:00:00Z')})
         CREATE (p)-[:HOLDS {role: 'OWNER', since: date('2020-01-01')}]->(:Agreement {id: 'acc', status: 'ACTIVE',
           productCode: 'CURRENT_ACCOUNT', familyCode: 'CURRENT_ACCOUNT', openedOn: date('2020-01-01'),
           statusDates: [date('2020-01-01')], statusValues: ['ACTIVE']})
@@ -49,7 +56,7 @@ def service(database: Database, *plugins: type) -> DecisionService:
         book = RuleBook([Found(f"plugin{number}", "a test", one()) for number, one in enumerate(plugins)])
     else:
         book = RuleBook.load([folder("plugins")], installed=False)
-    return DecisionService(database, book, clock=lambda: NOW)
+    return DecisionService(database, book, Terms(ContactPolicy.load(), exploration=0.0), clock=lambda: NOW)
 
 
 async def decide(decisions: DecisionService, database: Database, event: str) -> str | None:
@@ -82,12 +89,12 @@ async def test_a_balance_check_leads_to_the_offer_of_a_small_loan(bank: Database
     assert offer["ruleId"] == "atm_balance_loan"
     assert (offer["productCode"], offer["about"], offer["familyCode"]) == ("SMALL_LOAN", "SMALL_LOAN", "LOAN")
     assert offer["channels"] == ["ATM", "PHONE"]
-    assert (offer["status"], offer["rank"]) == ("PROPOSED", 1)
+    assert (offer["status"], offer["rank"]) == ("RESERVED", 1)
     assert "ATM" in offer["reasons"][0]
     assert offer["reasonCodes"] == ["IS_PERSON", "HOLDS", "HOLDS_NOT", "NOT_IN_DEFAULT"]
 
 
-async def test_the_trace_shows_every_gate_and_that_nobody_may_be_contacted_yet(bank: Database):
+async def test_the_trace_shows_every_gate(bank: Database):
     await decide(service(bank), bank, "e1")
     (considered,) = json.loads((await stored(bank))[0]["trace"])
     gates = {gate["name"]: gate for gate in considered["gates"]}
@@ -96,14 +103,19 @@ async def test_the_trace_shows_every_gate_and_that_nobody_may_be_contacted_yet(b
         "eligibility",
         "applicability",
         "suitability",
+        "control_group",
         "consent",
-        "contact_policy",
+        "suppression",
+        "cool_off",
+        "contact_limits",
+        "contact_times",
         "arbitration",
+        "treatment",
+        "reservation",
     ]
-    assert set(gates["rule"]) == {"name", "passed", "effect", "reasonCode", "reason", "numbers", "evidence"}
+    assert all(gate["verdict"] == "PASS" for gate in gates.values())
     assert gates["rule"]["evidence"] == ["acc"]
-    assert gates["consent"]["effect"] == "HOLD"
-    assert not gates["consent"]["passed"]
+    assert gates["consent"]["evidence"] == ["consent:1"]
     assert considered["rule"] == "atm_balance_loan"
     assert considered["productCode"] == "SMALL_LOAN"
 
@@ -252,8 +264,11 @@ async def test_offers_are_ranked_by_priority_each_product_once_shadow_rules_only
     await decide(service(bank, Several), bank, "e1")
     (decision,) = await stored(bank)
     assert [offer["ruleId"] for offer in decision["offers"]] == ["first", "second"]
-    last = {one["rule"]: one["gates"][-1]["reasonCode"] for one in json.loads(decision["trace"])}
-    assert last == {"first": "RANKED", "second": "RANKED", "same_product": "SAME_PRODUCT", "watching": "SHADOW"}
+    found = {
+        one["rule"]: next(gate["reasonCode"] for gate in one["gates"] if gate["name"] == "arbitration")
+        for one in json.loads(decision["trace"])
+    }
+    assert found == {"first": "RANKED", "second": "RANKED", "same_product": "SAME_PRODUCT", "watching": "SHADOW"}
 
 
 async def test_a_plugin_may_weigh_the_proposals(bank: Database):
@@ -261,14 +276,15 @@ async def test_a_plugin_may_weigh_the_proposals(bank: Database):
     (decision,) = await stored(bank)
     assert [offer["ruleId"] for offer in decision["offers"]] == ["second", "first"]
     weighed = next(one for one in json.loads(decision["trace"]) if one["rule"] == "second")
-    assert (weighed["weight"], weighed["factors"]) == (200.0, {"plugin1": 20.0})
+    assert weighed["factors"]["context"]["numbers"]["plugin plugin1"] == 20.0
 
 
 async def test_a_batch_of_customers_is_read_in_one_statement(bank: Database):
     decisions = service(bank)
+    await decisions.bank.lately(NOW)  # what the learner has learned is read every few seconds, not each time
     with bank.counting() as sent:
         await decide(decisions, bank, "e1")
-    assert len(sent) == 4  # the event, the customer, the catalogue, the decision
+    assert len(sent) == 6  # the event, the ledgers, the bank, the customer, the decision, the reserved contact
 
 
 async def test_an_entry_that_names_no_event_is_refused(bank: Database):

@@ -8,6 +8,8 @@ import pytest
 
 from graph_crm.api.execution import Executor, Request
 from graph_crm.api.schema import platform_schema
+from graph_crm.contacts.policy import ContactPolicy
+from graph_crm.decisions.bank import Terms
 from graph_crm.decisions.service import DecisionService
 from graph_crm.events.service import RECORDED
 from graph_crm.events.worker import Worker
@@ -36,7 +38,10 @@ async def bank(empty_database: Database) -> Database:
     await load_catalogue(empty_database)
     await empty_database.execute(
         """
-        CREATE (p:Party:Person {id: 'anna', displayName: 'Anna', status: 'ACTIVE', version: 1})
+        CREATE (p:Party:Person {id: 'anna', displayName: 'Anna', status: 'ACTIVE', version: 1,
+          country: 'CZ', timeZone: 'Europe/Prague'})
+        CREATE (p)-[:GAVE]->(:Consent {id: 'consent:1', partyId: 'anna', purpose: 'MARKETING', status: 'GRANTED',
+          at: datetime('2026-01-01T00:00:00Z'), recordedAt: datetime('2026-01-01T00:00:00Z')})
         CREATE (p)-[:HOLDS {role: 'OWNER', since: date('2020-01-01')}]->(:Agreement {id: 'account', status: 'ACTIVE',
           productCode: 'CURRENT_ACCOUNT', familyCode: 'CURRENT_ACCOUNT', openedOn: date('2020-01-01')})
         """
@@ -53,7 +58,7 @@ async def asked(database: Database, query: str, **variables: Any) -> Any:
 
 
 async def test_a_balance_check_is_answered_by_an_offer_with_its_reasons(bank: Database):
-    decisions = DecisionService(bank, RuleBook.load([folder("plugins")], installed=False))
+    decisions = DecisionService(bank, RuleBook.load([folder("plugins")], installed=False), Terms(ContactPolicy.load()))
 
     async def decide(tx: Transaction, entry: OutboxEntry) -> None:
         await decisions.decide_for_event(tx, entry)
@@ -74,5 +79,5 @@ async def test_a_balance_check_is_answered_by_an_offer_with_its_reasons(bank: Da
     gates = {gate["name"]: gate for gate in considered["gates"]}
     assert gates["rule"]["passed"] is True
     assert gates["rule"]["evidence"] == ["account"]
-    assert gates["consent"]["passed"] is False
-    assert gates["consent"]["reasonCode"] == "CONSENT_NOT_ASKED"
+    assert gates["consent"]["evidence"] == ["consent:1"]
+    assert gates["consent"]["reasonCode"] == "CONSENT_GRANTED"

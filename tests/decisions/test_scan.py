@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import json
 
 import pytest
 
-from graph_crm.decisions import service as decisions_service
-from graph_crm.decisions.reports import RuleReports
-from graph_crm.decisions.service import DecisionService
+from graph_crm.contacts.policy import ContactPolicy
+from graph_crm.decisions import scanning
+from graph_crm.decisions.bank import Terms
+from graph_crm.decisions.scanning import RuleScan
 from graph_crm.errors import RuleError
 from graph_crm.graph.database import Database
 from graph_crm.resources import folder
@@ -18,6 +20,7 @@ from graph_crm.rules.loader import Found, find
 from graph_crm.rules.manager import RuleBook
 
 DAY = dt.date(2026, 6, 1)
+TERMS = Terms(ContactPolicy.load(), exploration=0.0)
 SHIPPED = find([folder("plugins")], installed=False)
 
 
@@ -29,7 +32,12 @@ async def bank(empty_database: Database) -> Database:
         CREATE (:Product {code: 'CREDIT_CARD', name: 'Credit card', familyCode: 'CARD', active: true})
         WITH 1 AS _
         UNWIND range(0, 11) AS n
-        CREATE (p:Party:Person {id: 'p' + right('0' + n, 2), status: 'ACTIVE', displayName: 'P' + n})
+        CREATE (p:Party:Person {id: 'p' + right('0' + n, 2), status: 'ACTIVE', displayName: 'P' + n, country: 'CZ',
+          timeZone: 'Europe/Prague'})
+        CREATE (p)-[:REACHABLE_AT {since: date('2020-01-01')}]->(:ContactPoint {kind: 'PHONE', id: 'PHONE:' + n,
+          valueKey: 'PHONE:' + n, value: toString(n), blocked: false})
+        CREATE (p)-[:GAVE]->(:Consent {id: 'consent:' + n, partyId: p.id, purpose: 'MARKETING', status: 'GRANTED',
+          at: datetime('2026-01-01T00:00:00Z'), recordedAt: datetime('2026-01-01T00:00:00Z')})
         CREATE (p)-[:HOLDS {role: 'OWNER', since: date('2020-01-01')}]->(:Agreement {id: 'account' + n,
           productCode: 'CURRENT_ACCOUNT', familyCode: 'CURRENT_ACCOUNT', status: 'ACTIVE'})
         CREATE (p)-[:HOLDS {role: 'OWNER', since: CASE WHEN n = 6 THEN date('2026-05-01') ELSE date('2026-01-01') END}]
@@ -44,12 +52,12 @@ async def bank(empty_database: Database) -> Database:
     return empty_database
 
 
-def service(database: Database, *plugins: object, **modes: str) -> DecisionService:
+def service(database: Database, *plugins: object, **modes: str) -> RuleScan:
     mine = [Found(f"mine{number}", "a test", one) for number, one in enumerate(plugins)]
-    return DecisionService(database, RuleBook([*SHIPPED, *mine], modes=modes))
+    return RuleScan(database, RuleBook([*SHIPPED, *mine], modes=modes), TERMS)
 
 
-async def parties(decisions: DecisionService, rule: str = "loan_to_credit_card") -> list[str]:
+async def parties(decisions: RuleScan, rule: str = "loan_to_credit_card") -> list[str]:
     return [one.party async for one in decisions.candidates(rule, DAY)]
 
 
@@ -92,7 +100,7 @@ async def test_a_rule_with_an_event_lists_only_those_who_did_it_on_that_day(at_t
 
 async def test_without_a_day_the_last_24_hours_count(at_the_atm: Database):
     now = dt.datetime(2026, 6, 1, 9, 30, tzinfo=dt.UTC)
-    decisions = DecisionService(at_the_atm, RuleBook(SHIPPED), clock=lambda: now)
+    decisions = RuleScan(at_the_atm, RuleBook(SHIPPED), TERMS, clock=lambda: now)
     assert [one.party async for one in decisions.candidates("atm_balance_loan")] == ["p00", "p01"]
 
 
@@ -107,7 +115,7 @@ async def test_such_a_rule_is_asked_at_the_last_event(at_the_atm: Database):
 
     assert await parties(service(at_the_atm, Plugin()), "atm_balance_loan") == ["p00"]
     assert seen == {"p00": "at 2026-06-01T10:00:00Z"}
-    assert await service(at_the_atm).record_candidates("atm_balance_loan", DAY) == 1
+    assert (await service(at_the_atm).run(["atm_balance_loan"], DAY)).offers == 1
 
 
 async def test_a_veto_of_another_plugin_counts_in_a_scan(bank: Database):
@@ -123,21 +131,25 @@ async def test_a_rule_that_is_off_can_be_tried_but_not_recorded(bank: Database):
     decisions = service(bank, loan_to_credit_card="off")
     assert await parties(decisions) == EXPECTED
     with pytest.raises(RuleError, match="is off"):
-        await decisions.record_candidates("loan_to_credit_card", DAY)
+        await decisions.run(["loan_to_credit_card"], DAY)
 
 
 async def test_batches_do_not_change_what_is_found(bank: Database, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(decisions_service, "BATCH", 3)
+    monkeypatch.setattr(scanning, "BATCH", 3)
     with bank.counting() as sent:
         assert await parties(service(bank)) == EXPECTED
-    # The search, the catalogue, and one statement for each three of the nine whom the search found.
-    assert len(sent) == 2 + 3
+    # The bank, the learner's totals, the search, and one statement for each three of the nine whom the search found.
+    assert len(sent) == 3 + 3
 
 
-async def test_a_recorded_scan_stores_decisions_with_offers_once_a_day(bank: Database):
+async def test_a_scan_stores_decisions_with_offers_once_an_episode(bank: Database):
     decisions = service(bank)
-    assert await decisions.record_candidates("loan_to_credit_card", DAY) == len(EXPECTED)
-    assert await decisions.record_candidates("loan_to_credit_card", DAY) == 0
+    first = await decisions.run(["loan_to_credit_card"], DAY)
+    assert (first.found, first.decisions, first.offers) == (9, 9, len(EXPECTED))
+    again = await decisions.run(["loan_to_credit_card"], DAY)
+    assert (again.found, again.decisions, again.offers) == (9, 0, 0)
+    next_day = await decisions.run(["loan_to_credit_card"], DAY + dt.timedelta(days=1))
+    assert (next_day.decisions, next_day.offers) == (0, 0)
     rows = await bank.read(
         """
         MATCH (d:Decision)-[:FOR]->(p:Party) OPTIONAL MATCH (d)-[:PROPOSED]->(o:Offer)-[:ABOUT]->(x:Product)
@@ -146,16 +158,68 @@ async def test_a_recorded_scan_stores_decisions_with_offers_once_a_day(bank: Dat
         """
     )
     assert [row["party"] for row in rows if row["product"] == "CREDIT_CARD"] == EXPECTED
-    assert {(row["trigger"], row["asOf"]) for row in rows} == {("scan:loan_to_credit_card", "2026-06-01")}
+    assert {(row["trigger"], row["asOf"]) for row in rows} == {("scan", "2026-06-01")}
     died = next(row for row in rows if row["party"] == "p05")
     assert died["outcome"] == "NOTHING"
     assert json.loads(died["trace"])[0]["gates"][-1]["reasonCode"] == "DECEASED"
-    (report,) = await RuleReports(bank, decisions.book).read("loan_to_credit_card")
-    assert report.offers == {"PROPOSED": len(EXPECTED)}
+
+
+async def test_another_loan_is_another_episode_once_the_first_offer_is_over(bank: Database):
+    decisions = service(bank)
+    await decisions.run(["loan_to_credit_card"], DAY)
+    await bank.execute(
+        """
+        MATCH (p:Party {id: 'p01'})-[h:HOLDS]->(:Agreement {id: 'loan1'}) SET h.until = date('2026-06-05')
+        CREATE (p)-[:HOLDS {role: 'OWNER', since: date('2026-02-01')}]->(:Agreement {id: 'second loan',
+          productCode: 'CASH_LOAN', familyCode: 'LOAN', status: 'ACTIVE', maturesOn: date('2028-01-01')})
+        """
+    )
+    later = DAY + dt.timedelta(days=20)
+    assert (await decisions.run(["loan_to_credit_card"], later)).offers == 0  # the first one waits for its contact
+    await bank.execute(
+        """
+        MATCH (o:Offer {partyId: 'p01'}) SET o.status = 'EXPIRED'
+        WITH o MATCH (r:Reservation {partyId: 'p01'}) SET r.state = 'EXPIRED', r.endedAt = r.until
+        """
+    )
+    assert (await decisions.run(["loan_to_credit_card"], later)).offers == 1
+
+
+async def test_scans_that_run_at_the_same_time_make_one_offer_each(bank: Database):
+    reports = await asyncio.gather(*(service(bank).run(["loan_to_credit_card"], DAY) for _ in range(4)))
+    assert sum(report.offers for report in reports) == len(EXPECTED)
+    (row,) = await bank.read("MATCH (o:Offer) RETURN count(o) AS offers, COUNT { (:Reservation) } AS held")
+    assert (row["offers"], row["held"]) == (len(EXPECTED), len(EXPECTED))
+
+
+async def test_without_consent_nobody_is_reserved_for_and_the_decision_says_so_once(bank: Database):
+    await bank.execute("MATCH (c:Consent) DETACH DELETE c")
+    decisions = service(bank)
+    report = await decisions.run(["loan_to_credit_card"], DAY)
+    assert (report.decisions, report.offers) == (9, 0)
+    assert (await decisions.run(["loan_to_credit_card"], DAY + dt.timedelta(days=1))).decisions == 0
+    await bank.execute(
+        """
+        MATCH (p:Party {id: 'p01'}) CREATE (p)-[:GAVE]->(:Consent {id: 'now', partyId: p.id, purpose: 'MARKETING',
+          status: 'GRANTED', at: datetime('2026-06-03T00:00:00Z'), recordedAt: datetime('2026-06-03T00:00:00Z')})
+        """
+    )
+    # The episode was not used up: consent given later leads to the offer.
+    assert (await decisions.run(["loan_to_credit_card"], DAY + dt.timedelta(days=4))).offers == 1
+
+
+async def test_all_rules_that_find_a_customer_are_weighed_in_one_decision(bank: Database):
+    await bank.execute("CREATE (:Product {code: 'SMS_INFO', name: 'SMS', familyCode: 'SERVICE', active: true})")
+    report = await service(bank).run(as_of=DAY)
+    (row,) = await bank.read("MATCH (d:Decision) RETURN count(d) AS decisions, count(DISTINCT d.partyId) AS parties")
+    assert row["decisions"] == row["parties"] == report.decisions
 
 
 async def test_a_rule_in_shadow_leaves_traces_and_no_offers(bank: Database):
     decisions = service(bank, loan_to_credit_card="shadow")
-    assert await decisions.record_candidates("loan_to_credit_card", DAY) == 0
+    report = await decisions.run(["loan_to_credit_card"], DAY)
+    assert (report.decisions, report.offers) == (9, 0)
     (row,) = await bank.read("MATCH (d:Decision) RETURN count(d) AS all, COUNT { (:Offer) } AS offers")
     assert (row["all"], row["offers"]) == (9, 0)
+    # What it would have done takes nothing away from the day on which it is switched on.
+    assert (await service(bank).run(["loan_to_credit_card"], DAY)).offers == len(EXPECTED)
