@@ -70,7 +70,9 @@ _POINTS = f"""COLLECT {{
       MATCH (s:Consent {{pointKey: c.valueKey}})
       WHERE s.at < $until AND s.recordedAt < $until
         AND EXISTS {{ MATCH (:Party {{id: s.partyId}})-[t:REACHABLE_AT]->(c) WHERE {_ON.format("t")} }}
-      RETURN [s.partyId, s.purpose, s.channel, s.status, s.id] ORDER BY s.at, s.recordedAt, s.id
+      // The last decides: of one instant the refusal.
+      RETURN [s.partyId, s.purpose, s.channel, s.status, s.id]
+      ORDER BY s.at, s.status <> 'GRANTED', s.recordedAt, s.id
     }}] ORDER BY coalesce(r.preferred, false) DESC, r.since DESC, c.valueKey
 }}"""
 
