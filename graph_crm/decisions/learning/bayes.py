@@ -108,6 +108,8 @@ class Explained:
         It is drawn from Beta(p k, (1 - p) k), p the probability and k the strength: with few answers far from p, with
         many close to it. (W. R. Thompson, Biometrika 25, 1933; Chapelle and Li, NIPS 2011.)
         """
+        if not 0 < self.probability < 1:
+            return self.probability
         chance = random.Random(seed)  # noqa: S311 - an experiment to repeat, not a secret
         return chance.betavariate(self.probability * self.strength, (1 - self.probability) * self.strength)
 
