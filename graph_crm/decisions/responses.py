@@ -14,7 +14,6 @@ from typing import Any
 
 import orjson
 
-from graph_crm.contacts import cypher as contacts
 from graph_crm.contacts import ledger
 from graph_crm.contacts.desk import interaction_id
 from graph_crm.contacts.kinds import ActionClass, Channel, ContactDirection, ContactPurpose, ReservationState
@@ -37,7 +36,7 @@ RECORDED = learning.TOPIC
 SAME_CONTACT = dt.timedelta(hours=1)
 """What is shown again within it on the same channel is the same talk, or the same look at the screen."""
 EARLY_BY = dt.timedelta(minutes=5)
-"""Clocks differ: an answer may be so much earlier than the offer or the slot."""
+"""Clocks differ: an answer may be so much earlier than the offer, the slot or the contact."""
 FURTHEST_CALL_BACK = dt.timedelta(days=366)
 CALL_BACK_VALID = dt.timedelta(days=1)
 """An offer stays valid for so long after the call that the customer asked for."""
@@ -106,6 +105,8 @@ class _Contact:
 
     id: str
     made: Mapping[str, Any] | None = None
+    slot: str | None = None
+    """The slot that was held for it."""
 
 
 class ResponseService:
@@ -154,6 +155,7 @@ class ResponseService:
                 "key": told.key,
                 "at": told.at,
                 "sameContactFrom": told.at - SAME_CONTACT,
+                "contactUntil": told.at + EARLY_BY,
             },
         )
         _check_fits(told, row)
@@ -164,7 +166,7 @@ class ResponseService:
         _refuse(move, told, row)
         if move is Step.KNOWN and row["known"]:
             return Written(row["known"])
-        contact = await self._contact(tx, told, row)
+        contact = _contact(told, row)
         agreement = await self._agreement(tx, told, row) if told.status is OfferStatus.ACCEPTED else None
         identifier = new_id("response")
         late = standing.status in FINAL and told.final
@@ -192,45 +194,13 @@ class ResponseService:
                 "response": response,
                 "contacts": [] if contact.made is None else [{"id": contact.id, "properties": contact.made}],
                 "interaction": contact.id,
+                "used": contact.slot,
+                "slots": _slots(told, row, contact.slot),
                 "agreement": agreement,
             },
         )
         await tell(tx, identifier, row["features"], row["chosen"], response)
         return Written(identifier, related=(asked.offer_id,))
-
-    @staticmethod
-    async def _contact(tx: Transaction, told: _Told, row: Row) -> _Contact:
-        """The contact at which it was said: the one that the caller names, the one a slot was held for, the last one.
-
-        Slots of the offer that are not needed any more are given back.
-        """
-        asked, channel = told.asked, row["channel"]
-        slot = None if row["named"] else next((one for one in row["slots"] if _used(one, told, channel)), None)
-        needless = [
-            one[0]
-            for one in row["slots"]
-            if one is not slot
-            and (told.final or told.status is OfferStatus.LATER or (row["named"] and one[1] == channel))
-        ]
-        if needless:
-            state = ReservationState.CANCELLED.value
-            end = {"ids": needless, "due": None, "now": told.now, "state": state, "reason": f"ANSWERED_{told.status}"}
-            await tx.run(contacts.END, {**end, "offerReason": f"SLOT_{state}"})
-        if asked.interaction_id is not None:
-            return _Contact(asked.interaction_id)
-        if slot is not None:
-            identifier, _, begins, _ = slot
-            made = min(max(told.at, _EPOCH + dt.timedelta(milliseconds=begins)), told.now)
-            confirm = {"id": identifier, "interactionId": interaction_id(identifier), "now": told.now}
-            properties = {"at": made, "outcome": asked.outcome.value, "note": told.asked.note}
-            await tx.run(contacts.CONFIRM, {**confirm, "properties": properties, "offerStatus": told.status.value})
-            return _Contact(interaction_id(identifier))
-        last = row["contact"]
-        if last is not None and asked.outcome is not ResponseOutcome.NO_ANSWER:
-            since = told.at - (_EPOCH + dt.timedelta(milliseconds=last[1]))
-            if asked.outcome is not ResponseOutcome.PRESENTED or since <= SAME_CONTACT:
-                return _Contact(last[0])
-        return _Contact(new_id("interaction"), _made(told, row))
 
     async def _agreement(self, tx: Transaction, told: _Told, row: Row) -> str:
         """The agreement that the yes leads to: named and held by the customer, or opened on the day of the yes."""
@@ -341,10 +311,49 @@ def _refuse(move: Step, told: _Told, row: Row) -> None:
         )
 
 
+def _contact(told: _Told, row: Row) -> _Contact:
+    """The contact at which it was said: the one named, the one a slot is held for, the last one, or a new one."""
+    asked = told.asked
+    if asked.interaction_id is not None:
+        return _Contact(asked.interaction_id)
+    slot = next((one for one in row["slots"] if _used(one, told, row["channel"])), None)
+    if slot is not None:
+        identifier, begins = slot[0], _EPOCH + dt.timedelta(milliseconds=slot[2])
+        made = {"at": min(max(told.at, begins), told.now), "note": asked.note}
+        return _Contact(interaction_id(identifier), made, identifier)
+    if row["contact"] is not None and _said_there(row["contact"], told):
+        return _Contact(row["contact"][0])
+    return _Contact(new_id("interaction"), _made(told, row))
+
+
+def _slots(told: _Told, row: Row, used: str | None) -> list[dict[str, str]]:
+    """What becomes of the slots that are held for the offer: used, not needed any more, or not named here."""
+    changed = []
+    for identifier, channel, _, _ in row["slots"]:
+        elsewhere = told.asked.interaction_id is not None and channel == row["channel"]
+        if identifier == used:
+            changed.append({"id": identifier, "state": ReservationState.CONFIRMED.value, "reason": "CONTACT_MADE"})
+        elif told.final or told.status is OfferStatus.LATER or elsewhere:
+            reason = f"ANSWERED_{told.status.value}"
+            changed.append({"id": identifier, "state": ReservationState.CANCELLED.value, "reason": reason})
+    return changed
+
+
 def _used(slot: list[Any], told: _Told, channel: str) -> bool:
     """Whether the contact was made in this slot."""
     begins, ends = (_EPOCH + dt.timedelta(milliseconds=one) for one in slot[2:4])
     return slot[1] == channel and begins <= told.now < ends and told.at >= begins - EARLY_BY
+
+
+def _said_there(contact: list[Any], told: _Told) -> bool:
+    """Whether it was said at the last contact on the channel, and not at one of its own."""
+    _, made, untold = contact
+    if untold:
+        return True
+    if told.asked.outcome is ResponseOutcome.NO_ANSWER:
+        return False
+    since = told.at - (_EPOCH + dt.timedelta(milliseconds=made))
+    return told.asked.outcome is not ResponseOutcome.PRESENTED or since <= SAME_CONTACT
 
 
 def _made(told: _Told, row: Row) -> dict[str, Any]:

@@ -89,7 +89,8 @@ class ResponseMutations:
 
     @mutation(
         "Record what became of an offer. ACCEPTED opens the agreement or names one, REJECTED begins the cool-off, LATER"
-        " and NO_ANSWER let it wait. The same answer again changes nothing; the opposite one is refused."
+        " and NO_ANSWER let it wait. The same answer again changes nothing; the opposite one is refused.",
+        permission="contact",
     )
     async def record_response(
         self,

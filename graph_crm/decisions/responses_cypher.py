@@ -27,13 +27,15 @@ RETURN p.id AS party, channel, slots, named, o.status AS status, o.statusAt.epoc
   head(COLLECT { MATCH (s:Response {key: $key}) RETURN s.id }) AS known,
   head(COLLECT {
     MATCH (d)-[:PROPOSED]->(x:Offer)-[:DELIVERED_AS]->(i:Interaction)
-    WHERE i.channel = channel AND i.at <= $at AND (x = o OR i.at >= $sameContactFrom)
-    RETURN [i.id, i.at.epochMillis] ORDER BY i.at DESC, x = o DESC, i.id LIMIT 1
+    WHERE i.channel = channel AND i.at <= $contactUntil AND (x = o OR i.at >= $sameContactFrom)
+    RETURN [i.id, i.at.epochMillis, x = o AND NOT EXISTS { MATCH (i)-[:LED_TO]->(:Response)<-[:ANSWERED_BY]-(o) }]
+    ORDER BY i.at DESC, x = o DESC, i.id LIMIT 1
   }) AS contact
 """
 """An offer under its lock, with its slots, the contact that the caller names, and the last one on the channel.
 
 Contacts of other offers of the same decision count as the same talk or the same screen from ``$sameContactFrom`` on.
+The last part of ``contact`` says whether it was made for this offer and nothing was told of it yet.
 """
 
 _LATEST = """MATCH (i)-[:LED_TO]->(s:Response)
@@ -53,6 +55,18 @@ CALL (o, p) {{
   CREATE (p)-[:HAD]->(i:Interaction {{id: made.id}})
   SET i += made.properties
 }}
+CALL () {{
+  UNWIND $slots AS slot
+  MATCH (v:Reservation {{id: slot.id}}) WHERE v.state = 'HELD'
+  SET v.state = slot.state, v.reason = slot.reason, v.endedAt = $response.recordedAt
+}}
+CALL () {{
+  MATCH (v:Reservation {{id: $used}}), (i:Interaction {{id: $interaction}})
+  CREATE (v)-[:BECAME]->(i)
+  SET v.interactionId = i.id,
+    i += {{channel: v.channel, direction: v.direction, actionClass: v.actionClass, purpose: v.purpose,
+      productCode: v.productCode, pointKey: v.pointKey, offerId: v.offerId, reservationId: v.id}}
+}}
 CALL (o, r) {{
   MATCH (i:Interaction {{id: $interaction}})
   MERGE (o)-[:DELIVERED_AS]->(i)
@@ -66,8 +80,10 @@ CALL (o) {{
 }}
 RETURN r.id AS id
 """
-"""Store an answer with its contact and what it led to. A contact carries the outcome of the answers given at it: the
-final one, otherwise the latest."""
+"""Store an answer with its contact, the slots that it used or made needless, and what it led to.
+
+A contact carries the outcome of the answers given at it: the final one, otherwise the latest.
+"""
 
 CONVERTED = "MATCH (a:Agreement {id: $agreement})<-[:CONVERTED_TO]-(o:Offer) RETURN o.id AS offer"
 """The offers that led to an agreement."""

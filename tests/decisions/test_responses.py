@@ -404,3 +404,23 @@ async def test_an_answer_costs_few_statements(bank: Bank) -> None:
         await bank.say("REJECTED", key="k")
     # The key, whose offer, the locks, the standing, the answer, the outbox, the key's result.
     assert len(counter) == 7
+
+
+@pytest.mark.parametrize("outcome", ["PRESENTED", "NO_ANSWER"])
+async def test_a_contact_that_the_desk_has_confirmed_is_not_made_again(bank: Bank, outcome: str) -> None:
+    await bank.offer()
+    contact = await bank.desk.confirm(await bank.slot(), outcome=outcome)
+    bank.clock.now += MINUTE
+    await bank.say(outcome, at=NOON - MINUTE)  # by a clock that is behind
+    assert await bank.count("(:Interaction)") == 1
+    assert await bank.count(f"(:Interaction {{id: '{contact}'}})-[:LED_TO]->(:Response)") == 1
+    bank.clock.now += 3 * HOUR
+    await bank.say(outcome)
+    assert await bank.count("(:Interaction)") == 2
+
+
+async def test_a_call_that_the_desk_says_nobody_answered_lets_the_offer_come_back(bank: Bank) -> None:
+    await bank.offer()
+    await bank.desk.confirm(await bank.slot(), outcome="NO_ANSWER")
+    row = await bank.one("MATCH (o:Offer) RETURN o.status AS status, o.notBefore = $at AS due", at=NOON)
+    assert (row["status"], row["due"]) == ("NO_ANSWER", True)
