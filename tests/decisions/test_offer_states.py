@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -131,3 +133,46 @@ def test_what_is_told_in_another_order_ends_the_same(told, chance):
     shuffled = list(in_order)
     chance.shuffle(shuffled)
     assert ended(shuffled) is ended(in_order)
+
+
+# The page that explains it
+
+PAGE = (Path(__file__).parents[2] / "docs" / "offers.md").read_text("utf-8")
+WORDS = {
+    "moves": Step.MOVES,
+    "recorded": Step.STAYS,
+    "known": Step.KNOWN,
+    "`OFFER_ANSWERED`": Step.CONTRADICTS,
+    "`OFFER_ENDED`": Step.ENDED,
+}
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def test_the_table_of_the_page_is_what_happens() -> None:
+    head, _, *rows = [line for line in PAGE.partition("## What follows what")[2].splitlines() if line.startswith("|")]
+    checked = set()
+    for row in rows:
+        names, *said = cells(row)
+        for status in map(OfferStatus, names.split(", ")):
+            for column, words in zip(cells(head)[1:], said, strict=True):
+                earlier, _, later = words.partition(" / ")
+                for outcome in map(ResponseOutcome, column.split(", ")):
+                    standing = Standing(status, NOON)
+                    shown_again = (status, outcome) == (OfferStatus.CLICKED, ResponseOutcome.PRESENTED)
+                    after_it = Step.STAYS if shown_again else WORDS[later or earlier]
+                    assert step(standing, outcome, NOON - HOUR) is WORDS[earlier]
+                    assert step(standing, outcome, NOON + HOUR) is after_it
+                    checked.add((status, outcome))
+    assert len(checked) == len(OfferStatus) * len(ResponseOutcome)
+
+
+def test_the_picture_of_the_page_shows_ways_that_there_are() -> None:
+    ways = re.findall(r"^ +(\w+) --> (\w+)$", PAGE, flags=re.MULTILINE)
+    assert {name for way in ways for name in way} <= set(OfferStatus)
+    for start, end in ways:
+        assert OfferStatus(start) not in FINAL
+        if end in set(ResponseOutcome):
+            assert step(Standing(OfferStatus(start), NOON), ResponseOutcome(end), NOON + HOUR) is Step.MOVES

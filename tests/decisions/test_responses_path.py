@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,3 +110,19 @@ async def test_a_response_comes_in_through_graphql(bank: Bank) -> None:
         Request(RECORD, DESK, {"input": {"offerId": "o1", "outcome": "REJECTED"}})
     )
     assert answer["errors"][0]["extensions"]["code"] == "OFFER_ANSWERED"
+
+
+async def test_the_example_of_the_page_runs_and_its_queries_return_the_path(bank: Bank) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "offers.md").read_text("utf-8")
+    said, *queries = re.findall(r"^```graphql\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    (variables,) = re.findall(r"^```json\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    await bank.offer(createdAt=NOON - 2000 * DAY, validUntil=NOON + 20_000 * DAY)
+    for _ in range(2):
+        answer = await ask(bank.database, said, **json.loads(variables))
+        assert answer["offer"]["status"] == "ACCEPTED"
+    path, origin = [await ask(bank.database, query, id="anna") for query in queries]
+    (offer,) = path["offers"]["nodes"]
+    assert offer["decision"]["causedBy"]["type"] == "atm_balance_check"
+    assert offer["agreement"]["id"] == answer["offer"]["agreement"]["id"]
+    (agreement,) = origin["agreements"]["nodes"]
+    assert agreement["offer"]["responses"]["nodes"] == [{"outcome": "ACCEPTED", "by": "desk-7"}]
