@@ -92,13 +92,17 @@ def public_holidays(country: str | None, region: str | None, year: int) -> Mappi
 
 @lru_cache(maxsize=4_096)
 def _public_holidays(country: str, region: str | None, year: int) -> Mapping[dt.date, str] | None:
-    try:
-        known = holidays.country_holidays(country)
-        subdivision = region if region in known.subdivisions or region in known.subdivisions_aliases else None
-        found = holidays.country_holidays(country, subdiv=subdivision, years=year)
-    except NotImplementedError:
+    if country not in _countries_with_holidays():
         return None
+    known = holidays.country_holidays(country)
+    subdivision = region if region in known.subdivisions or region in known.subdivisions_aliases else None
+    found = holidays.country_holidays(country, subdiv=subdivision, years=year)
     return dict(found.items()) or None  # a year that the library knows nothing of
+
+
+@lru_cache(maxsize=1)
+def _countries_with_holidays() -> frozenset[str]:
+    return frozenset(holidays.list_supported_countries(include_aliases=False))
 
 
 @lru_cache(maxsize=1_024)

@@ -141,7 +141,7 @@ def test_where_no_hour_is_right_in_all_zones_none_is_foreseeable():
 
 def test_unknown_holidays_forbid_where_the_policy_leaves_them_out():
     noon = local("2026-11-24 12:00")
-    for country in (None, "XX", "czech"):
+    for country in (None, "XX", "czech", "utils"):
         found = at(noon, country=country)
         assert (found.code, found.earliest) == ("HOLIDAYS_UNKNOWN", None)
         assert at(noon, hours({"from": "09:00", "until": "20:00", "public_holidays": True}), country=country).allowed

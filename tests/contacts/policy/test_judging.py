@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph_crm.contacts.approach import Approach
-from graph_crm.contacts.judging import earliest, judge
+from graph_crm.contacts.judging import Judge, earliest, judge
 from graph_crm.errors import RuleError
 from graph_crm.rules.limits import ContactLimit
 
@@ -39,6 +39,19 @@ def test_gates_do_not_hide_each_other():
 def test_whoever_may_be_called_now_may_be_called_now():
     found = earliest(customer(), call(), SHIPPED)
     assert (found.at, found.because.allowed, found.pushed) == (NOW, True, ())
+
+
+def test_a_judge_who_is_asked_about_many_products_says_what_one_asked_about_each_says():
+    anna = customer(
+        touches=(touch(ago(10)),), answers=(answer("REJECTED", ago(20)), answer("IGNORED", ago(1), "MORTGAGE"))
+    )
+    by = Judge(anna, SHIPPED)
+    for product, family in (("CASH_LOAN", "LOAN"), ("CAR_LOAN", "LOAN"), ("MORTGAGE", "MORTGAGE"), (None, None)):
+        for channel in ("PHONE", "EMAIL", "LETTER"):
+            for at in (NOW, NOW + days(40)):
+                approach = call(channel, at=at, product=product, family=family)
+                assert by.judge(approach) == judge(anna, approach, SHIPPED)
+                assert by.earliest(approach) == earliest(anna, approach, SHIPPED)
 
 
 def test_the_limit_binds_and_says_so():

@@ -262,6 +262,12 @@ def test_an_override_of_tomorrow_makes_room_tomorrow():
     assert (found.earliest, found.overrides) == (NOW + days(1), ("o-1",))
 
 
+def test_room_that_comes_just_when_the_override_ends_comes_too_late():
+    ends_too_soon = override(11, until=NOW + days(1))
+    assert under(ends_too_soon).earliest == ago(10) + days(45)
+    assert under(override(11, until=NOW + days(1) + TICK)).earliest == NOW + days(1)
+
+
 def test_of_several_overrides_the_shortest_window_is_named():
     assert under(override(7), override(3, id="o-2"), override(9, id="o-3")).overrides == ("o-2",)
 
