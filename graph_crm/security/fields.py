@@ -37,7 +37,7 @@ _PARTY: Final = frozenset(
 )
 _EVERYTHING_BUT: Final[dict[str, frozenset[str]]] = {
     # What the customer may read of each type is everything, but not the ways to other people.
-    "Agreement": frozenset({"holders", "transfersOut", "transfersIn", "supports", "dependsOn", "source"}),
+    "Agreement": frozenset({"holders", "transfersOut", "transfersIn", "supports", "dependsOn", "source", "offer"}),
     "ContactPoint": frozenset({"parties"}),
     "Product": frozenset(),
     "ProductFamily": frozenset(),

@@ -12,7 +12,8 @@ from offered import DAY, HOUR, MINUTE, NOON, Bank
 from graph_crm.decisions.responses import Acceptance
 from graph_crm.errors import IdempotencyKeyReused, InvalidInput, NotFound, OfferAnswered, OfferEnded
 from graph_crm.graph.database import Database
-from graph_crm.products.commands import AgreementDetails
+from graph_crm.products.agreements import AgreementService
+from graph_crm.products.commands import AgreementDetails, NewAgreement, NewHolder
 
 pytestmark = pytest.mark.lts
 
@@ -424,3 +425,18 @@ async def test_a_call_that_the_desk_says_nobody_answered_lets_the_offer_come_bac
     await bank.desk.confirm(await bank.slot(), outcome="NO_ANSWER")
     row = await bank.one("MATCH (o:Offer) RETURN o.status AS status, o.notBefore = $at AS due", at=NOON)
     assert (row["status"], row["due"]) == ("NO_ANSWER", True)
+
+
+async def test_answers_to_many_offers_of_one_customer_at_once_lose_nothing(bank: Bank) -> None:
+    for number in range(18):
+        await bank.offer(f"o{number}", decision=f"d{number}")
+    outcomes = ["ACCEPTED", "REJECTED", "LATER"]
+    opened = NewAgreement(product_code="SMALL_LOAN", holders=[NewHolder(party_id="anna")])
+    agreements = AgreementService(bank.database, now=bank.clock)
+    said = [bank.say(outcomes[number % 3], f"o{number % 18}", at=NOON) for number in range(36)]
+    await asyncio.gather(*said, *(agreements.open(opened) for _ in range(6)))
+    rows = await bank.database.read("MATCH (o:Offer) RETURN o.status AS status, count(o) AS n")
+    assert {row["status"]: row["n"] for row in rows} == dict.fromkeys(outcomes, 6)
+    assert await bank.count("(:Response)") == len(await bank.told()) == 18
+    assert await bank.count("(:Agreement)") == 6 + 6
+    assert await bank.count("(:Offer)-[:CONVERTED_TO]->(:Agreement)") == 6

@@ -126,3 +126,20 @@ async def test_the_example_of_the_page_runs_and_its_queries_return_the_path(bank
     assert offer["agreement"]["id"] == answer["offer"]["agreement"]["id"]
     (agreement,) = origin["agreements"]["nodes"]
     assert agreement["offer"]["responses"]["nodes"] == [{"outcome": "ACCEPTED", "by": "desk-7"}]
+
+
+async def test_a_customer_does_not_see_what_the_bank_thought(bank: Bank) -> None:
+    await bank.offer()
+    await bank.say("ACCEPTED")
+    anna = Caller("anna", Role.CUSTOMER, party_id="anna")
+    executor = Executor(platform_schema(), bank.database)
+    for query in (
+        '{ party(id: "anna") { offers { nodes { id } } } }',
+        '{ party(id: "anna") { agreements { nodes { offer { id } } } } }',
+        '{ party(id: "anna") { agreements(where: { offer: { ruleId: { eq: "balance" } } }) { nodes { id } } } }',
+        '{ offer(id: "o1") { id } }',
+    ):
+        answer = await executor.execute(Request(query, anna))
+        assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN", query
+    refused = await executor.execute(Request(RECORD, anna, {"input": {"offerId": "o1", "outcome": "REJECTED"}}))
+    assert refused["errors"][0]["extensions"]["code"] == "FORBIDDEN"
