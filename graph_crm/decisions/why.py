@@ -225,8 +225,8 @@ def _gate(stored: Mapping[str, Any], tell: Teller) -> Told:
         "reasonCode": stored["reasonCode"],
         "reason": stored["reason"],
         "sentence": said,
-        "numbers": numbers,
-        "evidence": stored.get("evidence") or [],
+        "numbers": stored.get("numbers"),
+        "evidence": stored.get("evidence"),
         "earliest": _moment(stored.get("earliest")),
     }
 
@@ -269,7 +269,10 @@ def _cause(decision: Mapping[str, Any]) -> Told:
 def _consents(entry: Mapping[str, Any] | None, known: Iterable[Mapping[str, Any]]) -> list[Told]:
     """The consents that the gate named as its evidence, as they are on record."""
     named = {
-        item for gate in (entry["gates"] if entry else ()) if gate["name"] == "consent" for item in gate["evidence"]
+        item
+        for gate in (entry["gates"] if entry else ())
+        if gate["name"] == "consent"
+        for item in gate["evidence"] or ()
     }
     return [{**one, "since": _instant(one["since"])} for one in known if one["id"] in named]
 

@@ -314,4 +314,16 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
         """,
         {},
     ),
+    "shaped_fields": (
+        """
+        query ($contact: ID!, $product: ID!) {
+          party(id: "o1") {
+            whyContacted(interactionId: $contact, language: "pl") { decided text gates { name } cause { eventType } }
+            card: whyNot(productCode: "CREDIT_CARD") { considered }
+            other: whyNot(productCode: $product) { considered gate { sentence } __typename }
+          }
+        }
+        """,
+        {"contact": "i1", "product": "SMS"},
+    ),
 }
