@@ -250,7 +250,7 @@ def _compared(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, An
             )
             continue
         yield from _gates(name, then[name], today[name])
-        yield from _of("rank", name, then[name]["rank"], today[name]["rank"])
+        yield from _of("rank", name, then[name].get("rank"), today[name].get("rank"))
 
 
 def _by_name(trace: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

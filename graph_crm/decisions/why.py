@@ -196,9 +196,8 @@ def _way(stored: Mapping[str, Any], tell: Teller) -> Told:
             **one,
             "name": one["gate"],
             "verdict": PASS if one["allowed"] else HOLD if one.get("earliest") else DROP,
-            "passed": one["allowed"],
             "reasonCode": one["code"],
-            "numbers": {**one["numbers"], "channel": channel},
+            "numbers": {**(one.get("numbers") or {}), "channel": channel},
         }
         for one in stored.get("findings") or ()
     ]
@@ -218,15 +217,16 @@ def _gate(stored: Mapping[str, Any], tell: Teller) -> Told:
         said = " ".join(tell.sentence(one["code"], one.get("numbers") or {}, one["text"]) for one in facts)
     else:
         said = tell.sentence(stored["reasonCode"], numbers, stored["reason"])
+    verdict = stored.get("verdict") or (PASS if stored["passed"] else DROP)
     return {
         "name": stored["name"],
-        "verdict": stored.get("verdict") or (PASS if stored["passed"] else DROP),
-        "passed": stored["passed"],
+        "verdict": verdict,
+        "passed": verdict == PASS,
         "reasonCode": stored["reasonCode"],
         "reason": stored["reason"],
         "sentence": said,
-        "numbers": stored.get("numbers"),
-        "evidence": stored.get("evidence"),
+        "numbers": stored.get("numbers", {}),
+        "evidence": stored.get("evidence", []),
         "earliest": _moment(stored.get("earliest")),
     }
 

@@ -57,6 +57,7 @@ def test_plugins_schema_seed_and_licence_travel_in_the_wheel(wheel: Path) -> Non
         "graph_crm/_packaged/schema/schema.graphql",
         "graph_crm/_packaged/schema/migrations/0001_foundation.cypher",
         "graph_crm/_packaged/seed/catalogue.toml",
+        "graph_crm/locale/pl.ftl",
         "graph_crm/py.typed",
     } <= names
     assert any(name.endswith("/LICENSE") for name in names)
