@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -87,16 +88,30 @@ def time_zones(party: PartyFacts) -> tuple[str, ...]:
 
 def public_holidays(country: str | None, region: str | None, year: int) -> Mapping[dt.date, str] | None:
     """The public holidays of a year by day, with those of the region where the library knows it; None: not known."""
-    return _public_holidays(country, region, year) if country else None
+    return _holidays_at(_place(country, region), year)
 
 
-@lru_cache(maxsize=4_096)
-def _public_holidays(country: str, region: str | None, year: int) -> Mapping[dt.date, str] | None:
+class _Place(NamedTuple):
+    """Where holidays are the same: a country, and a part of it that has holidays of its own."""
+
+    country: str
+    part: str | None
+
+
+@lru_cache(maxsize=16_384)
+def _place(country: str | None, region: str | None) -> _Place | None:
+    """Where a customer lives; None: nobody knows the holidays there. A region that is only a name makes no place."""
     if country not in _countries_with_holidays():
         return None
     known = holidays.country_holidays(country)
-    subdivision = region if region in known.subdivisions or region in known.subdivisions_aliases else None
-    found = holidays.country_holidays(country, subdiv=subdivision, years=year)
+    return _Place(country, region if region in known.subdivisions or region in known.subdivisions_aliases else None)
+
+
+@lru_cache(maxsize=4_096)
+def _holidays_at(place: _Place | None, year: int) -> Mapping[dt.date, str] | None:
+    if place is None:
+        return None
+    found = holidays.country_holidays(place.country, subdiv=place.part, years=year)
     return dict(found.items()) or None  # a year that the library knows nothing of
 
 
@@ -127,21 +142,21 @@ def _zones_by_country() -> Mapping[str, tuple[str, ...]]:
 
 def _open(times: Sequence[Times], zones: tuple[str, ...], party: PartyFacts, at: dt.datetime) -> Iterator[Span]:
     """The open spans that are not over at ``at``, in order; one may go on where the one before ends."""
-    week = (at - _MONDAY) // _WEEK
+    week, place = (at - _MONDAY) // _WEEK, _place(party.country, party.region)
     for number in range(week, week + _WEEKS_AHEAD):
-        for start, end in _open_in_week(tuple(times), zones, party.country, party.region, number):
+        for start, end in _open_in_week(tuple(times), zones, place, number):
             if end > at:
                 yield start, end
 
 
 @lru_cache(maxsize=16_384)
 def _open_in_week(
-    times: tuple[Times, ...], zones: tuple[str, ...], country: str | None, region: str | None, week: int
+    times: tuple[Times, ...], zones: tuple[str, ...], place: _Place | None, week: int
 ) -> tuple[Span, ...]:
     begin = _MONDAY + week * _WEEK
     found = [(begin, begin + _WEEK)]
     for zone in zones:
-        local = _Local(ZoneInfo(zone), country, region)
+        local = _Local(ZoneInfo(zone), place)
         found = _both(found, _merged(span for one in times for span in local.open(one, begin, begin + _WEEK)))
     return tuple(found)
 
@@ -149,10 +164,9 @@ def _open_in_week(
 class _Local:
     """The clock and the holidays of one place."""
 
-    def __init__(self, zone: ZoneInfo, country: str | None, region: str | None) -> None:
+    def __init__(self, zone: ZoneInfo, place: _Place | None) -> None:
         self._zone = zone
-        self._country = country
-        self._region = region
+        self._place = place
 
     def open(self, times: Times, begin: dt.datetime, end: dt.datetime) -> Iterator[Span]:
         """When, between two instants, the clock shows a time of ``times``."""
@@ -170,7 +184,7 @@ class _Local:
 
     def is_holiday(self, day: dt.date) -> bool:
         """Whether it is a public holiday, or may be one."""
-        known = public_holidays(self._country, self._region, day.year)
+        known = _holidays_at(self._place, day.year)
         return known is None or day in known
 
     def _on(self, times: Times, day: dt.date) -> Iterator[tuple[dt.datetime, dt.datetime]]:
@@ -206,25 +220,25 @@ class _Local:
 
 def _why_not(times: Sequence[Times], zones: tuple[str, ...], party: PartyFacts, approach: Approach) -> tuple[str, str]:
     """Code and reason, for the first zone where it is no time."""
-    for zone in zones:
-        clock = approach.at.astimezone(ZoneInfo(zone))
-        day, here = clock.date(), f"it is {clock:%H:%M} on {clock:%Y-%m-%d} in {zone}"
-        if _both(list(_open_in_week_of(times, zone, party, approach.at)), [(approach.at, approach.at + _SECOND)]):
-            continue
-        if not any(one.public_holidays for one in times):
-            known = public_holidays(party.country, party.region, day.year)
-            if known is None:
-                return "HOLIDAYS_UNKNOWN", "the public holidays where the customer lives are not known"
-            if day in known:
-                return "PUBLIC_HOLIDAY", f"{here}, a public holiday: {known[day]}"
-        if not any(day.weekday() in one.days for one in times):
-            return "CLOSED_DAY", f"{here}: {approach.channel} is not used on this day of the week"
-        return "QUIET_HOURS", f"{here}: outside the hours for {approach.channel}"
-    return "QUIET_HOURS", f"outside the hours for {approach.channel} in one of the country's time zones"
+    place = _place(party.country, party.region)
+    week = (approach.at - _MONDAY) // _WEEK
 
+    def shut(zone: str) -> bool:
+        spans = _open_in_week(tuple(times), (zone,), place, week)
+        return not any(start <= approach.at < end for start, end in spans)
 
-def _open_in_week_of(times: Sequence[Times], zone: str, party: PartyFacts, at: dt.datetime) -> tuple[Span, ...]:
-    return _open_in_week(tuple(times), (zone,), party.country, party.region, (at - _MONDAY) // _WEEK)
+    zone = next(filter(shut, zones))
+    clock = approach.at.astimezone(ZoneInfo(zone))
+    here = f"it is {clock:%H:%M} on {clock:%Y-%m-%d} in {zone}"
+    if not any(one.public_holidays for one in times):
+        known = _holidays_at(place, clock.year)
+        if known is None:
+            return "HOLIDAYS_UNKNOWN", "the public holidays where the customer lives are not known: any day may be one"
+        if clock.date() in known:
+            return "PUBLIC_HOLIDAY", f"{here}, a public holiday: {known[clock.date()]}"
+    if not any(clock.weekday() in one.days for one in times):
+        return "CLOSED_DAY", f"{here}: {approach.channel} is not used on this day of the week"
+    return "QUIET_HOURS", f"{here}: outside the hours for {approach.channel}"
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
