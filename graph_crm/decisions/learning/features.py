@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from graph_crm.contacts.permission import objection_to_profiling
 from graph_crm.decisions.learning.bins import Feature
 from graph_crm.rules.snapshot import Holding, PartyFacts, Snapshot
 
@@ -18,7 +19,6 @@ LOOK_BACK = dt.timedelta(days=365)
 HOURS_A_BLOCK = 3
 NEVER = "never"
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-_REFUSED = ("DENIED", "WITHDRAWN")
 
 
 def features(snapshot: Snapshot, families: Collection[str] = (), *, inbound: str | None = None) -> dict[str, Feature]:
@@ -28,7 +28,7 @@ def features(snapshot: Snapshot, families: Collection[str] = (), *, inbound: str
     channel that the customer is using now. Empty for a customer who objects to profiling: nothing of the customer is
     used then, nor learned from.
     """
-    if objects_to_profiling(snapshot):
+    if objection_to_profiling(snapshot) is not None:
         return {}
     return {
         **_who(snapshot.party, snapshot.as_of),
@@ -36,13 +36,6 @@ def features(snapshot: Snapshot, families: Collection[str] = (), *, inbound: str
         **_history(snapshot),
         **_moment(snapshot, inbound),
     }
-
-
-def objects_to_profiling(snapshot: Snapshot) -> bool:
-    """Whether the newest word of the customer on profiling is a no; of two at one instant the refusal counts."""
-    said = [one for one in snapshot.consents if one.purpose == "PROFILING" and one.at <= snapshot.now]
-    newest = max((one.at for one in said), default=None)
-    return any(one.at == newest and one.status in _REFUSED for one in said)
 
 
 def _who(party: PartyFacts, day: dt.date) -> dict[str, Feature]:
