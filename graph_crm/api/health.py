@@ -106,7 +106,11 @@ def routes(platform: Platform) -> list[Route]:
             return _not_ready(
                 f"{len(pending)} migrations are not as this version needs them: graph-crm migrate --status."
             )
-        return JSONResponse({"status": "ready", "version": __version__})
+        answer: dict[str, object] = {"status": "ready", "version": __version__}
+        out_of_force = {one.name: one.state for one in platform.rules.plugins if one.state != "loaded"}
+        if out_of_force:  # its rules are silent, but every other rule works: the process may get traffic
+            answer["plugins"] = out_of_force
+        return JSONResponse(answer)
 
     async def metrics(_request: Request) -> Response:
         try:

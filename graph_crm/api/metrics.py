@@ -15,7 +15,7 @@ from graph_crm import __version__
 from graph_crm.events.worker import Worker, WorkerCounts
 from graph_crm.graph.database import Database
 from graph_crm.graph.metrics import BOUNDS, Histogram
-from graph_crm.rules.manager import RuleBook
+from graph_crm.rules.manager import RuleBook, RuleCounters
 
 REGISTRY: Final = CollectorRegistry()
 REQUESTS: Final = Counter(
@@ -82,8 +82,7 @@ class PlatformCollector(Collector):
             "graph_crm_rule_results", "Customers a rule was asked about.", labels=["rule", "result"]
         )
         seconds = CounterMetricFamily("graph_crm_rule_seconds", "Seconds spent in a rule.", labels=["rule"])
-        for booked in self._rules.rules:
-            counters, rule = booked.counters, booked.rule.id
+        for rule, counters in self._summed().items():
             no = counters.evaluated - counters.passed - counters.unknown - counters.failed
             counted = {"yes": counters.passed, "no": no, "unknown": counters.unknown, "failed": counters.failed}
             for result, count in counted.items():
@@ -98,6 +97,15 @@ class PlatformCollector(Collector):
             suspended.add_metric([plugin.name], int(plugin.suspended))
         yield failures
         yield suspended
+
+    def _summed(self) -> dict[str, RuleCounters]:
+        """The counters of every rule of the book, over all modes that it had in this process."""
+        found = {one.rule.id: RuleCounters() for one in self._rules.rules}
+        for (rule, _), counters in self._rules.counted().items():
+            if rule in found:
+                for name in ("evaluated", "passed", "unknown", "failed", "seconds"):
+                    setattr(found[rule], name, getattr(found[rule], name) + getattr(counters, name))
+        return found
 
     def _of_outbox(self) -> Iterator[Metric]:
         entries = GaugeMetricFamily("graph_crm_outbox_entries", "Outbox entries by state.", labels=["state"])

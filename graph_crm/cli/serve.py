@@ -25,12 +25,15 @@ def serve(
     with_parent: WithParent = False,
 ) -> None:
     """Serve GraphQL over HTTP until it is stopped; needs a secret to check tokens with."""
+    import asyncio
+
     import uvicorn
 
     from graph_crm import logs
     from graph_crm.api.app import create_app
     from graph_crm.bootstrap import running, verifier
     from graph_crm.cli.listening import listen, refusal
+    from graph_crm.decisions.activity import ActivityLog
     from graph_crm.settings import load
 
     settings = load(host=host, port=port)
@@ -56,10 +59,14 @@ def serve(
             )
             port = sockets[0].getsockname()[1]
             logs.get(__name__).info("server_starts", address=f"http://{settings.host}:{port}", stop="Ctrl-C")
+            counting = asyncio.create_task(ActivityLog(platform.database, platform.rules).keep())
             try:
                 await server.serve(sockets=sockets)
             except OSError as error:  # another one bound the port with ours and listened first
                 raise refusal(settings.host, port, error) from None
+            finally:
+                counting.cancel()
+                await asyncio.gather(counting, return_exceptions=True)
 
     run(work())
 

@@ -136,10 +136,11 @@ def _print_hindsight(found: Hindsight) -> None:
         for one in found.steps
     ]
     print_table(
-        ["day", "found", "newly proposed", "reachable then", *(f"opened in {days} d" for days in _windows(found))],
+        ["day", "found", "newly proposed", "reachable then", *(f"opened* in {days} d" for days in _windows(found))],
         rows,
         title=title,
     )
+    note(f"* {found.product} / any of the family {found.family}")
     print_table(
         ["within", "of proposals", "did", "proposed", "others, same days", "lift"],
         [
@@ -172,7 +173,7 @@ def _windows(found: Hindsight) -> list[int]:
 
 
 def _opened(windows: Any) -> list[str]:
-    return [f"{one.proposed.product:,}" for one in windows]
+    return [f"{one.proposed.product:,} / {one.proposed.family:,}" for one in windows]
 
 
 def _percent(share: float) -> str:

@@ -2,8 +2,9 @@
 
 At every step day the rule is asked with the knowledge of that day. A customer counts on the first day on which a new
 episode (`episodes_of`) fits; what the customer did in the days after is compared with the customers of the same day to
-whom the rule would have proposed nothing. The comparison shows who buys anyway, not what an offer would have changed:
-nobody was contacted. A window that the recorded past does not cover to its end is not counted.
+whom the rule would have proposed nothing and who did not own the product either. The comparison shows who buys anyway,
+not what an offer would have changed: nobody was contacted. A window that the recorded past does not cover to its end is
+not counted.
 """
 
 from __future__ import annotations
@@ -228,17 +229,15 @@ class Past:
         if not covered or not fresh:
             return ()
         asked = {"day": day, "windows": covered, "product": product, "family": family}
-        labels = await self._database.read(
-            "MATCH (p:Party) WHERE p.id IN $parties UNWIND labels(p) AS label WITH DISTINCT label "
-            "WHERE label <> 'Party' RETURN collect(label) AS labels",
-            {"parties": list(fresh)},
+        alike = await self._database.read(
+            cypher.ALIKE, {"day": day, "family": family, "parties": list(fresh)}, timeout=SCAN_SECONDS
         )
         theirs = await self._database.read(
             cypher.AFTER_PROPOSAL, {**asked, "parties": list(fresh)}, timeout=SCAN_SECONDS
         )
         others = await self._database.read(
             cypher.AFTER_NO_PROPOSAL,
-            {**asked, "proposed": sorted(customers), "labels": labels[0]["labels"]},
+            {**asked, **alike[0], "proposed": sorted(customers)},
             timeout=SCAN_SECONDS,
         )
         base = {row["window"]: _afterwards(row) for row in others}

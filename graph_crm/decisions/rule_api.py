@@ -29,7 +29,7 @@ class SwitchRuleInput:
 class RuleMutations:
     """Switching rules."""
 
-    @mutation("Switch a rule off, into shadow or on; every decision from now on goes by it.")
+    @mutation("Switch a rule off, into shadow or on; every decision from now on goes by it.", permission="switch_rules")
     async def switch_rule(self, info: Info[Any, None], input: SwitchRuleInput) -> RuleSwitch:  # noqa: A002 - GraphQL's word
         """Keep the switch with who did it, and answer with it."""
         context: RequestContext = info.context

@@ -10,6 +10,7 @@ from graph_crm import snapshots
 from graph_crm.contacts import ledger
 from graph_crm.contacts.desk import ContactDesk
 from graph_crm.decisions import cypher
+from graph_crm.decisions.activity import tally
 from graph_crm.decisions.bank import Bank, Terms
 from graph_crm.decisions.gates import BankState
 from graph_crm.decisions.pipeline import Asked, Outcome, decide
@@ -158,6 +159,8 @@ class RuleScan:
         return [party for key, party in keys.items() if key not in known]
 
     async def _act(self, ids: Sequence[str], rules: Sequence[BookedRule], as_of: dt.date | None) -> tuple[int, int]:
+        decided: list[Outcome] = []
+
         async def work(tx: Transaction) -> tuple[int, int]:
             locked = await ledger.lock_parties(tx, ids)
             if locked is None:
@@ -173,9 +176,12 @@ class RuleScan:
                     one.key = key
                     told.append(Told(one, "scan"))
             stored = await store(tx, told, bank, asked, self._desk, now=now)
+            decided[:] = [one.outcome for one in told] if stored else []
             return len(stored), sum(len(one.outcome.offers) for one in told) if stored else 0
 
-        return await self._database.write(work, idempotent=True)
+        found = await self._database.write(work, idempotent=True)
+        tally(self._book, decided)
+        return found
 
     async def _decided(
         self,

@@ -16,6 +16,7 @@ from graph_crm import snapshots
 from graph_crm.contacts import ledger
 from graph_crm.contacts.desk import ContactDesk
 from graph_crm.decisions import cypher
+from graph_crm.decisions.activity import tally
 from graph_crm.decisions.bank import Bank, Terms
 from graph_crm.decisions.gates import BankState
 from graph_crm.decisions.pipeline import MOST_OFFERS, Asked, Outcome, decide
@@ -115,6 +116,8 @@ class DecisionService:
             return None
         told = Told(outcome, f"event:{event.type}", event=event.id)
         stored = await store(tx, [told], bank, asked, self._desk, now=now)
+        if stored:
+            tally(book, [outcome])
         return stored[0] if stored else None
 
     # For the customer who is here
@@ -134,10 +137,11 @@ class DecisionService:
         for _ in range(ATTEMPTS):
             outcome, bank, asked = await self._thought(wish, key)
             told = Told(outcome, f"advice:{wish.channel}", event=_event_of(outcome))
-            ledgers = [{"key": key, "version": version} for key, version in sorted(outcome.snapshot.versions.items())]
-            sent = {**parameters(told, bank, asked), "ledgers": ledgers}
+            own = ledger.party_key(wish.party_id)
+            sent = {**parameters(told, bank, asked), "ledger": own, "version": outcome.snapshot.versions[own]}
             rows = await self._database.execute(cypher.STORE_AS_SEEN, sent)
             if rows:
+                tally(self.book, [outcome])
                 found: str = rows[0]["id"]
                 return found
         raise DatabaseBusy("The customer's data change again and again", hint="Repeat the request")

@@ -51,8 +51,22 @@ MATCH (p:Party)
 WHERE any(label IN labels(p) WHERE label IN $labels) AND NOT p.id IN $proposed
   AND EXISTS {{ MATCH (p)-[h:HOLDS]->(a:Agreement) WHERE {_NOW} }}
   AND NOT EXISTS {{ MATCH (p)-[h:HOLDS]->(a:Agreement)
-    WHERE a.productCode = $product AND h.role = 'OWNER' AND {_NOW} }}
+    WHERE (a.productCode = $product OR $without AND a.familyCode = $family) AND h.role = 'OWNER' AND {_NOW} }}
 {_AFTERWARDS}
 {_COUNTED}
 """
-"""The same of the other customers of that day: who held something, did not own the product, and was not proposed it."""
+"""The same of the other customers of that day: who held something, did not own the product, and was not proposed it.
+
+``without``: nor one of its family, where none of the proposed customers did.
+"""
+
+ALIKE = f"""
+UNWIND $parties AS id
+MATCH (p:Party {{id: id}})
+WITH collect(p) AS parties
+RETURN COLLECT {{ UNWIND parties AS p UNWIND labels(p) AS label WITH DISTINCT label
+    WHERE label <> 'Party' RETURN label }} AS labels,
+  NOT EXISTS {{ UNWIND parties AS p MATCH (p)-[h:HOLDS]->(a:Agreement)
+    WHERE a.familyCode = $family AND h.role = 'OWNER' AND {_NOW} }} AS without
+"""
+"""What the proposed customers are, so that they are compared with others of their kind."""

@@ -20,7 +20,7 @@ from graph_crm.errors import DatabaseUnavailable
 from graph_crm.events.worker import Worker
 from graph_crm.graph.database import Database
 from graph_crm.graph.outbox import put
-from graph_crm.rules.manager import RuleBook
+from graph_crm.rules.manager import Plugin, RuleBook
 from graph_crm.security.tokens import Verifier
 from graph_crm.settings import Settings
 
@@ -62,6 +62,16 @@ async def test_a_running_process_is_alive(client: httpx.AsyncClient) -> None:
 async def test_a_migrated_database_is_ready(client: httpx.AsyncClient) -> None:
     answer = await client.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+
+
+async def test_a_ready_process_names_its_plugins_that_are_out_of_force(
+    client: httpx.AsyncClient, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "plugins" not in (await client.get("/readyz")).json()
+    failing = Plugin("mine", "mine.py", ("propose",), problem="keeps failing", suspended=True)
+    monkeypatch.setattr(platform.rules, "plugins", [failing])
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["plugins"]) == (200, {"mine": "suspended"})
 
 
 async def test_a_database_that_is_not_migrated_is_not_ready(client: httpx.AsyncClient, database: Database) -> None:
@@ -126,10 +136,12 @@ async def test_rules_and_worker_are_counted(database: Database) -> None:
     root = Path(__file__).parents[2]
     book = RuleBook.load([root / "plugins"], installed=False)
     book.rule("atm_balance_loan").counters.evaluated = 3
-    book.rule("atm_balance_loan").counters.passed = 2
+    book.rule("atm_balance_loan").counters.passed = 1
+    in_shadow = book.switched({"atm_balance_loan": "shadow"}).rule("atm_balance_loan").counters
+    in_shadow.evaluated, in_shadow.passed = 1, 1
     worker = Worker(database, {})
     worker.counts.done = 7
     shown = text(PlatformCollector(database, book, worker=worker)).decode()
     assert 'graph_crm_rule_results_total{result="yes",rule="atm_balance_loan"} 2.0' in shown
-    assert 'graph_crm_rule_results_total{result="no",rule="atm_balance_loan"} 1.0' in shown
+    assert 'graph_crm_rule_results_total{result="no",rule="atm_balance_loan"} 2.0' in shown
     assert 'graph_crm_worker_entries_total{result="done"} 7.0' in shown
