@@ -101,7 +101,7 @@ def test_a_class_word_channel_or_instant_that_is_not_known_is_refused_at_once():
         Approach("PHONE", at=NOW.replace(tzinfo=None))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-300, 300), st.integers(0, 40), st.booleans()), max_size=5),
     st.lists(

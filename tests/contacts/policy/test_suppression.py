@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from graph_crm.contacts.suppression import open_complaints, suppression
+from graph_crm.errors import InvalidInput
+from graph_crm.events.catalogue import standard_catalogue
 from graph_crm.rules.snapshot import Holding, PointFact
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -135,6 +138,34 @@ def test_nothing_is_sold_before_the_day_of_a_promised_payment_is_over():
     assert suppression(anna, call(), SHIPPED).earliest == dt.datetime(2027, 4, 1, tzinfo=dt.UTC)
     far = customer(events=(event("collections_contact", ago(10), promisedOn="2040-03-31"),))
     assert suppression(far, call(), SHIPPED).earliest == ago(10) + days(365)
+
+
+def test_what_is_recorded_is_what_is_read():
+    catalogue = standard_catalogue()
+    sent = {"hardship": True, "promisedOn": "2026-12-24", "promisedAmount": "1200", "currency": "CZK"}
+    stored = json.loads(catalogue.payload_text("collections_contact", sent) or "")
+    found = suppression(customer(events=(event("collections_contact", ago(10), **stored),)), call(), SHIPPED)
+    told = {"days": 365, "hardship": True, "promisedOn": "2026-12-24", "promisedAmount": "1200.00"}
+    assert found.numbers.items() >= told.items()
+    closed = json.loads(catalogue.payload_text("complaint_closed", {"complaint": "c-1", "outcome": "UPHELD"}) or "")
+    complaints = (event("complaint", ago(20), id="c-1"), event("complaint", ago(20), id="c-2"))
+    anna = customer(events=(*complaints, event("complaint_closed", ago(5), **closed)))
+    assert [one.id for one in open_complaints(anna)] == ["c-2"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        ("collections_contact", {"hardship": "perhaps"}),
+        ("collections_contact", {"promisedOn": "soon"}),
+        ("collections_contact", {"promised_on": "2026-12-24"}),
+        ("complaint_closed", {"outcome": "FORGOTTEN"}),
+        ("complaint_closed", {"complaint": ""}),
+    ],
+)
+def test_a_payload_that_suppression_could_not_read_is_refused(kind: str, payload: dict[str, Any]):
+    with pytest.raises(InvalidInput):
+        standard_catalogue().payload_text(kind, payload)
 
 
 def test_what_has_no_foreseeable_end_is_told_before_what_has_one():
