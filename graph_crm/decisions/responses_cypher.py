@@ -88,11 +88,12 @@ A contact carries the outcome of the answers given at it: the final one, otherwi
 CONVERTED = "MATCH (a:Agreement {id: $agreement})<-[:CONVERTED_TO]-(o:Offer) RETURN o.id AS offer"
 """The offers that led to an agreement."""
 
+# Slots are named without their label: with it the planner looks through every slot that is held.
 OVER = """
 WITH coalesce($now, datetime.realtime()) AS now
 UNWIND $statuses AS status
 MATCH (o:Offer {status: status})-[:OFFERED_TO]->(p:Party)
-WHERE o.validUntil <= now AND NOT EXISTS { MATCH (o)<-[:FOR_OFFER]-(v:Reservation {state: 'HELD'}) WHERE v.until > now }
+WHERE o.validUntil <= now AND NOT EXISTS { MATCH (o)<-[:FOR_OFFER]-(v) WHERE v.state = 'HELD' AND v.until > now }
 RETURN o.id AS offer, p.id AS party ORDER BY o.validUntil LIMIT $most
 """
 """Open offers whose time is over, from the index. Where a slot is held somebody may be talking about it right now."""
@@ -103,7 +104,7 @@ MATCH (o:Offer {id: id})
 SET o.locked = true
 REMOVE o.locked
 WITH o WHERE o.status IN $statuses AND o.validUntil <= $now
-  AND NOT EXISTS { MATCH (o)<-[:FOR_OFFER]-(v:Reservation {state: 'HELD'}) WHERE v.until > $now }
+  AND NOT EXISTS { MATCH (o)<-[:FOR_OFFER]-(v) WHERE v.state = 'HELD' AND v.until > $now }
 WITH o, o.status IN $seen AS seen
 SET o.status = 'EXPIRED', o.statusReason = 'VALIDITY_OVER', o.statusAt = o.validUntil
 WITH o, seen
