@@ -106,6 +106,7 @@ class Replaying:
         trace: list[dict[str, Any]] = orjson.loads(stored["trace"] or "[]")
         today, book = await self._bank.now(self._database.read, at)
         bank = await self._as_it_was(today, trace, at)
+        book = book.switched({one["rule"]: one["mode"] for one in trace})
         rules = _rules_then(book, trace)
         customer = await self._customer(stored, at, book, rules)
         outcome = await self._decided(stored, customer, book, rules, bank)
@@ -149,7 +150,7 @@ class Replaying:
         own = set(stored["offers"])
         customer = replace(
             loaded[0],
-            touches=tuple(one for one in loaded[0].touches if one.offer_id is None or one.offer_id not in own),
+            touches=tuple(one for one in loaded[0].touches if not (one.reserved and one.offer_id in own)),
             open_offers=tuple(one for one in loaded[0].open_offers if one.id not in own),
             channel=stored["channel"],
             context=MappingProxyType(orjson.loads(stored["context"] or "{}")),
@@ -180,10 +181,9 @@ class Replaying:
 
 
 def _rules_then(book: RuleBook, trace: Sequence[Mapping[str, Any]]) -> list[BookedRule]:
-    """The declarative rules that were asked, in the modes that they had, in the order in which they were asked."""
+    """The declarative rules that were asked, in the order in which they were asked."""
     known = {one.rule.id: one for one in book.rules}
-    modes = {one["rule"]: one["mode"] for one in trace}
-    return [replace(known[rule], mode=mode) for rule, mode in modes.items() if rule in known]
+    return [known[rule] for rule in dict.fromkeys(one["rule"] for one in trace) if rule in known]
 
 
 def _estimates(trace: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str | None], float]:

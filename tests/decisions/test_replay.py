@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from why_bank import NOW, Bank, bank_with, card
+from why_bank import NOW, Bank, Entry, bank_with, card
 
 from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.decisions.bank import Terms
 from graph_crm.decisions.digest import FORMAT, changed, digest, digests
+from graph_crm.decisions.reconsidering import Reconsideration
 from graph_crm.decisions.replay import Change, Replaying
 from graph_crm.decisions.scanning import RuleScan
 from graph_crm.decisions.service import DecisionService, Wish
@@ -110,6 +111,34 @@ async def test_an_override_that_was_revoked_later_still_made_room_then(bank: Ban
     decision = await bank.decide()
     await bank.change(
         "MATCH (v:LimitOverride) SET v.status = 'REVOKED', v.revokedAt = datetime('2026-11-24T00:00:00Z')"
+    )
+    assert (await bank.replay(decision)).same
+
+
+@lts
+async def test_an_offer_that_was_judged_again_gives_the_same_answer(bank: Bank) -> None:
+    await bank.change(
+        "MATCH (p:Party {id: 'anna'}) CREATE (p)-[:HAD]->(:Interaction {id: 'i1', channel: 'PHONE', "
+        "direction: 'OUTBOUND', actionClass: 'PROMOTIONAL', at: datetime('2026-10-10T10:00:00Z')})"
+    )
+    await bank.decide()
+    (offer,) = await bank.database.read("MATCH (o:Offer {status: 'WAITING'}) RETURN o.id AS id")
+    due = Reconsideration(bank.database, bank.book, bank.terms, clock=lambda: NOW + dt.timedelta(days=3))
+    again = await bank.database.write(lambda tx: due.reconsider(tx, Entry({"offerId": offer["id"]})))
+    assert again
+    found = await bank.replay(again)
+    assert (found.same, found.effects) == (True, ())
+    stricter = ContactPolicy.load().with_limits([ContactLimit(name="one_a_year", count=1, days=365)])
+    found = await Replaying(bank.database, bank.book, Terms(stricter, exploration=0.0)).replay(again)
+    assert found.effects[0].now == "contact_limits DROP CONTACT_LIMIT"
+
+
+@lts
+async def test_a_rule_that_was_switched_off_since_is_asked_as_it_was_then(bank: Bank) -> None:
+    decision = await bank.decide()
+    await bank.change(
+        "CREATE (:RuleSwitch {id: 's1', rule: 'card_after_loss', mode: 'OFF', by: 'eva', reason: 'too many calls', "
+        "at: datetime('2026-11-24T08:00:00Z')})"
     )
     assert (await bank.replay(decision)).same
 
