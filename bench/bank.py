@@ -64,6 +64,7 @@ async def server(settings: Settings) -> AsyncIterator[int]:
         "GRAPH_CRM_DATA_DIR": str(settings.data_dir),
         "GRAPH_CRM_JWT_SECRET": SECRET,
         "GRAPH_CRM_LOG_LEVEL": "error",
+        **({"GRAPH_CRM_PLUGINS_DIR": str(settings.plugins_dir)} if settings.plugins_dir else {}),
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "graph_crm", "serve", "--port", str(port), env=environment

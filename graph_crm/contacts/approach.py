@@ -108,17 +108,22 @@ class Finding:
     """consent, suppression, cool_off, contact_limits or contact_times."""
 
     def as_json(self) -> dict[str, Any]:
-        """As it is kept in a decision's trace."""
-        return {
+        """As it is kept in a decision's trace; what is empty is left out."""
+        told: dict[str, Any] = {
             "gate": self.gate,
             "allowed": self.allowed,
             "code": self.code,
             "reason": self.reason,
-            "numbers": dict(self.numbers),
-            "evidence": list(self.evidence),
-            "earliest": None if self.earliest is None else self.earliest.isoformat(),
-            "overrides": list(self.overrides),
         }
+        if self.numbers:
+            told["numbers"] = dict(self.numbers)
+        if self.evidence:
+            told["evidence"] = list(self.evidence)
+        if self.earliest is not None:
+            told["earliest"] = self.earliest.isoformat()
+        if self.overrides:
+            told["overrides"] = list(self.overrides)
+        return told
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ RETURN {APPROVED} AS overrides,
 
 _STORE = """MATCH (p:Party {id: $party})
 MERGE (d:Decision {key: $key})
-ON CREATE SET d += $decision, d.asOf = $asOf, d.at = $at, d.isNew = true
+ON CREATE SET d += $decision, d.asOf = $asOf, d.at = datetime({epochMillis: $at}), d.isNew = true
 WITH p, d WHERE d.isNew
 REMOVE d.isNew
 SET p.controlUnit = coalesce(p.controlUnit, $controlUnit)
@@ -32,14 +32,16 @@ CALL (d) {
 CALL (d) {
   UNWIND $episodes AS episode
   MERGE (n:Episode {key: episode.key})
-  SET n.rule = episode.rule, n.partyId = $party, n.mode = episode.mode, n.at = $at, n.decisionId = d.id
+  SET n.rule = episode.rule, n.partyId = $party, n.mode = episode.mode, n.at = d.at, n.decisionId = d.id
 }
 CALL (p, d) {
   UNWIND $offers AS offer
   MATCH (x:Product {code: offer.productCode})
   CREATE (d)-[:PROPOSED {rank: offer.rank}]->(o:Offer {id: offer.id})-[:ABOUT]->(x)
   CREATE (o)-[:OFFERED_TO]->(p)
-  SET o += offer.properties, o.familyCode = x.familyCode, o.createdAt = $at, o.statusAt = $at
+  SET o += offer.properties, o.familyCode = x.familyCode, o.createdAt = d.at, o.statusAt = d.at,
+    o.notBefore = CASE WHEN offer.notBefore IS NOT NULL THEN datetime({epochMillis: offer.notBefore}) END,
+    o.validUntil = datetime({epochMillis: offer.validUntil})
   RETURN count(o) AS offers
 }
 RETURN d.id AS id, offers"""
@@ -47,13 +49,11 @@ RETURN d.id AS id, offers"""
 STORE = _STORE
 """Store a decision with its offers once: a second attempt under the same key changes nothing and returns no row."""
 
-STORE_AS_SEEN = f"""UNWIND $ledgers AS seen
-MERGE (l:ContactLedger {{key: seen.key}})
+STORE_AS_SEEN = f"""MERGE (l:ContactLedger {{key: $ledger}})
 SET l.looked = coalesce(l.looked, 0) + 1
-WITH collect(coalesce(l.version, 0) = seen.version) AS same
-WHERE all(one IN same WHERE one)
+WITH l WHERE coalesce(l.version, 0) = $version
 {_STORE}"""
-"""The same for a decision that was made without holding the ledgers (``ledgers``: key and version, sorted by key).
+"""The same for a decision that was made without holding the customer's ledger (``ledger`` and its ``version`` then).
 
 No row: something that the contact policy looks at was changed since the customer was read, or the key is taken.
 """

@@ -97,18 +97,22 @@ class GateVerdict:
         return self.effect is Effect.PASS
 
     def as_json(self) -> dict[str, Any]:
-        """As it is kept in a decision's trace."""
-        return {
+        """As it is kept in a decision's trace; what is empty is left out."""
+        told: dict[str, Any] = {
             "name": self.name,
             "verdict": self.effect.value,
-            "passed": self.passed,
             "reasonCode": self.reason_code,
             "reason": self.reason,
-            "numbers": dict(self.numbers),
-            "evidence": list(self.evidence),
-            "earliest": None if self.earliest is None else self.earliest.isoformat(),
-            **({"facts": [one.as_json() for one in self.facts]} if self.facts else {}),
         }
+        if self.numbers:
+            told["numbers"] = dict(self.numbers)
+        if self.evidence:
+            told["evidence"] = list(self.evidence)
+        if self.earliest is not None:
+            told["earliest"] = self.earliest.isoformat()
+        if self.facts:
+            told["facts"] = [one.as_json() for one in self.facts]
+        return told
 
 
 @dataclass(frozen=True, slots=True)

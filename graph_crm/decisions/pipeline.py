@@ -85,20 +85,23 @@ class Considered:
         return dropped or held or self.gates[-1]
 
     def as_json(self) -> dict[str, Any]:
-        """As it is kept in a decision's trace."""
-        return {
+        """As it is kept in a decision's trace; what is empty is left out."""
+        told: dict[str, Any] = {
             "rule": self.rule,
             "plugin": self.plugin,
             "productCode": self.product,
             "mode": self.mode,
             "version": self.version,
             "title": self.title,
-            "rank": self.rank,
-            "status": self.status if self.rank else None,
-            "factors": self.priority.as_json() if self.priority else None,
             "gates": [one.as_json() for one in self.gates],
-            "ways": [one.as_json() for one in self.ways],
         }
+        if self.rank:
+            told |= {"rank": self.rank, "status": self.status}
+        if self.priority:
+            told["factors"] = self.priority.as_json()
+        if self.ways:
+            told["ways"] = [one.as_json() for one in self.ways]
+        return told
 
 
 @dataclass
@@ -202,7 +205,7 @@ def _of_rule(judgement: Judgement) -> Considered:
         plugin=booked.plugin.name,
         product=booked.rule.offer,
         mode=booked.mode,
-        version=booked.rule.version,
+        version=booked.version,
         title=booked.rule.title,
         gates=[_rule_gate(judgement.verdict)],
         proposal=judgement.proposal,

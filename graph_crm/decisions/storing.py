@@ -18,6 +18,7 @@ from graph_crm.decisions.digest import digest, digests
 from graph_crm.decisions.gates import BankState
 from graph_crm.decisions.pipeline import Asked, Considered, Outcome, episodes_of
 from graph_crm.graph.database import Transaction
+from graph_crm.rules.snapshot import epoch_milliseconds
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def parameters(told: Told, bank: BankState, asked: Asked) -> dict[str, Any]:
         "event": told.event,
         "reconsidered": told.reconsidered,
         "asOf": snapshot.as_of,
-        "at": snapshot.now,
+        "at": epoch_milliseconds(snapshot.now),
         "decision": decision,
         "controlUnit": control.unit_to_keep(snapshot.party),
         "overrides": list(outcome.overrides),
@@ -152,6 +153,8 @@ def _offer(outcome: Outcome, one: Considered, bank: BankState) -> Mapping[str, A
         "id": f"offer:{uuid.uuid4().hex}",
         "rank": one.rank,
         "productCode": proposal.offer,
+        "notBefore": epoch_milliseconds(way.at) if way and way.at and waits else None,
+        "validUntil": epoch_milliseconds(outcome.snapshot.now + bank.offer_life),
         "properties": {
             "ruleId": proposal.rule,
             "ruleVersion": one.version,
@@ -163,8 +166,6 @@ def _offer(outcome: Outcome, one: Considered, bank: BankState) -> Mapping[str, A
             "pointKey": way.point if way else None,
             "status": "WAITING" if waits else "PROPOSED",
             "statusReason": one.gates[-1].reason_code,
-            "notBefore": way.at if way and waits else None,
-            "validUntil": outcome.snapshot.now + bank.offer_life,
             "rank": one.rank,
             "factors": _json(one.priority.as_json()) if one.priority else None,
             "features": _json(dict(outcome.features)),

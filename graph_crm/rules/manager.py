@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -81,6 +82,11 @@ class BookedRule:
     plugin: Plugin
     mode: Mode
     counters: RuleCounters = field(default_factory=RuleCounters)
+
+    @cached_property
+    def version(self) -> str:
+        """The rule's version, computed once."""
+        return self.rule.version
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,7 +436,7 @@ def _proposal(booked: BookedRule, snapshot: Snapshot, verdict: Verdict) -> Propo
         facts=verdict.reasons,
         priority=rule.priority,
         mode=booked.mode,
-        version=rule.version,
+        version=booked.version,
         action_class=rule.action_class,
     )
 

@@ -28,15 +28,22 @@ _EVENT = """[e.id, e.type, e.at.epochMillis, e.channel, e.payload,
 
 _EVENTS = f"""COLLECT {{
   MATCH (p)-[:DID]->(e:Event)
-  WHERE e.type IN $types AND e.at >= $eventsFrom AND e.at < $until
+  WHERE e.type IN $types AND e.at >= eventsFrom AND e.at < until
   RETURN {_EVENT} ORDER BY e.at, e.id
 }}"""
 
 _CONTACTS = """COLLECT {
   MATCH (p)-[:HAD]->(i:Interaction)
-  WHERE i.at >= $contactsFrom AND i.at < $until
+  WHERE i.at >= contactsFrom AND i.at < until
   RETURN [i.id, i.at.epochMillis, i.channel, i.direction, i.purpose, i.outcome, i.productCode] ORDER BY i.at, i.id
 }"""
+
+# Instants are sent as epoch milliseconds: the driver takes long to encode a temporal value.
+_INSTANTS = (
+    "WITH datetime({epochMillis: $until}) AS until, datetime({epochMillis: $eventsFrom}) AS eventsFrom,\n"
+    "  datetime({epochMillis: $contactsFrom}) AS contactsFrom, datetime({epochMillis: $touchesFrom}) AS touchesFrom,\n"
+    "  datetime({epochMillis: $answersFrom}) AS answersFrom\n"
+)
 
 _HOUSEHOLDS = f"""COLLECT {{
   MATCH (p)-[m:MEMBER_OF]->(h:Household) WHERE {_ON.format("m")}
@@ -57,7 +64,7 @@ _VERSIONS = f"""COLLECT {{
 
 _CONSENTS = """COLLECT {
   MATCH (p)-[:GAVE]->(s:Consent)
-  WHERE s.at < $until AND s.recordedAt < $until
+  WHERE s.at < until AND s.recordedAt < until
   RETURN [s.id, s.purpose, s.status, s.at.epochMillis, s.channel, s.pointKey] ORDER BY s.at, s.recordedAt, s.id
 }"""
 
@@ -68,7 +75,7 @@ _POINTS = f"""COLLECT {{
     COUNT {{ MATCH (c)<-[t:REACHABLE_AT]-(q:Party) WHERE q <> p AND {_ON.format("t")} }},
     COLLECT {{
       MATCH (s:Consent {{pointKey: c.valueKey}})
-      WHERE s.at < $until AND s.recordedAt < $until
+      WHERE s.at < until AND s.recordedAt < until
         AND EXISTS {{ MATCH (:Party {{id: s.partyId}})-[t:REACHABLE_AT]->(c) WHERE {_ON.format("t")} }}
       // The last decides: of one instant the refusal.
       RETURN [s.partyId, s.purpose, s.channel, s.status, s.id]
@@ -80,8 +87,8 @@ _MADE = """[i.id, i.at.epochMillis, i.at.epochMillis, i.channel, i.direction, i.
     i.productCode, {party}, i.callBackAt.epochMillis, i.offerId, i.pointKey, false, {via}]"""
 _HELD = """[v.id, v.at.epochMillis, v.until.epochMillis, v.channel, v.direction, v.actionClass, v.purpose, null,
     v.productCode, v.partyId, null, v.offerId, v.pointKey, true, {via}]"""
-_MADE_THEN = "i.at >= $touchesFrom AND i.at < $until"
-_HELD_THEN = "v.createdAt < $until AND v.until >= $until AND (v.endedAt IS NULL OR v.endedAt >= $until)"
+_MADE_THEN = "i.at >= touchesFrom AND i.at < until"
+_HELD_THEN = "v.createdAt < until AND v.until >= until AND (v.endedAt IS NULL OR v.endedAt >= until)"
 
 _OWN = f"""COLLECT {{
   MATCH (p)-[:HAD]->(i:Interaction) WHERE {_MADE_THEN} RETURN {_MADE.format(party="p.id", via="'own'")} AS touch
@@ -123,12 +130,12 @@ _AT_POINTS = f"""COLLECT {{
 
 _ANSWERS = """COLLECT {
   MATCH (s:Response {partyId: p.id})
-  WHERE s.at >= $answersFrom AND s.at < $until AND s.recordedAt < $until
+  WHERE s.at >= answersFrom AND s.at < until AND s.recordedAt < until
   RETURN [s.id, s.outcome, s.at.epochMillis, s.productCode, s.familyCode, s.channel, s.offerId,
     s.callBackAt.epochMillis] AS answer
   UNION ALL
   MATCH (p)-[:HAD]->(i:Interaction)
-  WHERE i.at >= $answersFrom AND i.at < $until AND i.outcome IN $outcomes
+  WHERE i.at >= answersFrom AND i.at < until AND i.outcome IN $outcomes
     AND NOT EXISTS { MATCH (i)-[:LED_TO]->(:Response) }
   RETURN [i.id, i.outcome, i.at.epochMillis, i.productCode,
     head(COLLECT { MATCH (x:Product {code: i.productCode}) RETURN x.familyCode }), i.channel, i.offerId,
@@ -138,7 +145,7 @@ _ANSWERS = """COLLECT {
 
 _OPEN_OFFERS = """COLLECT {
   MATCH (o:Offer {partyId: p.id})
-  WHERE o.createdAt < $until AND (o.status IN $open OR o.statusAt >= $until)
+  WHERE o.createdAt < until AND (o.status IN $open OR o.statusAt >= until)
   RETURN [o.id, o.productCode, o.status, o.channel, o.createdAt.epochMillis] ORDER BY o.createdAt, o.id
 }"""
 
@@ -172,8 +179,9 @@ def snapshots(
         "offers": _OPEN_OFFERS if memory else none,
     }
     returned = ",\n".join(f"{text} AS {name}" for name, text in parts.items())
-    first = f"UNWIND $ids AS id\nMATCH (p:Party {{id: id}})\nWITH p, {_VERSIONS if memory else none} AS versions\n"
-    return f"{first}RETURN versions,\n{returned}"
+    versions = _VERSIONS if memory else none
+    customers = f"UNWIND $ids AS id\nMATCH (p:Party {{id: id}})\nWITH *, {versions} AS versions\n"
+    return f"{_INSTANTS}{customers}RETURN versions,\n{returned}"
 
 
 EVENT = f"MATCH (p:Party)-[:DID]->(e:Event {{id: $id}})\nRETURN p.id AS party, {_EVENT} AS event"

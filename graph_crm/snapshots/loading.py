@@ -30,6 +30,7 @@ from graph_crm.rules.snapshot import (
     Related,
     Snapshot,
     Touch,
+    epoch_milliseconds,
     status_on,
     ticked,
 )
@@ -79,12 +80,12 @@ async def load(
     parameters = {
         "ids": list(ids),
         "day": now.date(),
-        "until": now + ONE_TICK,
+        "until": epoch_milliseconds(now + ONE_TICK),
         "types": sorted(needs.events),
-        "eventsFrom": _start(_longest(needs), now),
-        "contactsFrom": _start(needs.contacts_within, now),
-        "touchesFrom": now - memory.touches if memory else now,
-        "answersFrom": now - memory.answers if memory else now,
+        "eventsFrom": epoch_milliseconds(_start(_longest(needs), now)),
+        "contactsFrom": epoch_milliseconds(_start(needs.contacts_within, now)),
+        "touchesFrom": epoch_milliseconds(now - memory.touches if memory else now),
+        "answersFrom": epoch_milliseconds(now - memory.answers if memory else now),
         "outcomes": list(OUTCOMES),
         "open": list(OPEN_OFFERS),
     }

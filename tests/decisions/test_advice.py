@@ -43,6 +43,15 @@ CREATE (p)-[:HOLDS {role: 'OWNER', since: date('2026-01-01')}]->(:Agreement {id:
 CREATE (p)-[:DID]->(:Event {id: 'look', type: 'atm_balance_check', at: datetime('2026-06-03T07:00:00Z')})
 """
 
+COMPLAINS = """
+MATCH (p:Party) CREATE (p)-[:DID]->(:Event {id: 'angry', type: 'complaint', at: datetime('2026-06-01T00:00:00Z')})
+"""
+REFUSED_BOTH = """
+UNWIND ['CREDIT_CARD', 'SMALL_LOAN'] AS code
+CREATE (:Response {id: code, partyId: 'anna', productCode: code, familyCode: code, outcome: 'REJECTED',
+  at: datetime('2026-05-20T00:00:00Z'), recordedAt: datetime('2026-05-20T00:00:00Z')})
+"""
+
 
 @pytest.fixture
 async def bank(empty_database: Database) -> Database:
@@ -99,17 +108,8 @@ async def test_advice_uses_up_no_contact_limit_and_is_not_bound_by_any(bank: Dat
     [
         ("MATCH (c:Consent) SET c.status = 'WITHDRAWN'", "CONSENT"),
         ("MATCH (p:Party) SET p.vulnerable = true", "VULNERABLE"),
-        (
-            "MATCH (p:Party) CREATE (p)-[:DID]->(:Event {id: 'angry', type: 'complaint', "
-            "at: datetime('2026-06-01T00:00:00Z')})",
-            "COMPLAINT",
-        ),
-        (
-            "UNWIND ['CREDIT_CARD', 'SMALL_LOAN'] AS code CREATE (:Response {id: code, partyId: 'anna', "
-            "productCode: code, familyCode: code, outcome: 'REJECTED', at: datetime('2026-05-20T00:00:00Z'), "
-            "recordedAt: datetime('2026-05-20T00:00:00Z')})",
-            "REFUS",
-        ),
+        (COMPLAINS, "COMPLAINT"),
+        (REFUSED_BOTH, "REFUS"),
     ],
 )
 async def test_consent_suitability_and_refusals_bind_advice_too(bank: Database, change: str, code: str) -> None:
