@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graph_crm.contacts.ledger import OF_PARTY
+from graph_crm.contacts.ledger import LOCKED_IF_UNCHANGED, LOCKED_RESERVATIONS, OF_PARTY
 
 RECORD_INTERACTION = """
 MATCH (p:Party {id: $partyId})
@@ -50,59 +50,97 @@ RETURN versions, now.epochMillis AS now,
 """What a question about a slot needs beside the customer: versions of the ledgers, clock, slot of this key, product,
 offer, overrides."""
 
-HOLD = """
-UNWIND $rows AS row
-MATCH (p:Party {id: row.partyId})
-CREATE (p)-[:RESERVED]->(r:Reservation {id: row.id})
-SET r += row.properties, r.state = 'HELD', r.partyId = row.partyId
+_OPEN = "o.status IN ['PROPOSED', 'WAITING', 'RESERVED']"
+
+_HELD = f"""CREATE (p)-[:RESERVED]->(r:Reservation {{id: row.id}})
+SET r += row.properties, r.state = 'HELD', r.partyId = p.id
 WITH r, row
-CALL (r, row) {
-  MATCH (o:Offer {id: row.offerId}) WHERE o.status IN ['PROPOSED', 'WAITING', 'RESERVED']
+CALL (r, row) {{
+  MATCH (o:Offer {{id: row.offerId}}) WHERE {_OPEN}
   CREATE (r)-[:FOR_OFFER]->(o)
   SET r.offerId = o.id, o.status = 'RESERVED', o.statusReason = 'SLOT_HELD', o.statusAt = r.createdAt,
     o.channel = r.channel, o.pointKey = r.pointKey
-}
-CALL (r) {
+}}
+CALL (r) {{
   UNWIND r.overrides AS override
-  MATCH (v:LimitOverride {id: override})
+  MATCH (v:LimitOverride {{id: override}})
   CREATE (r)-[:UNDER]->(v)
-}
+}}"""
+
+HOLD = f"""
+UNWIND $rows AS row
+MATCH (p:Party {{id: row.partyId}})
+{_HELD}
 RETURN count(r) AS held, count(r.offerId) AS offers
 """
 """Hold slots; the caller holds the ledgers and has judged. Fewer offers than sent: one fell away meanwhile."""
 
-RESERVATION = f"MATCH (p:Party)-[:RESERVED]->(r:Reservation {{id: $id}}) RETURN {_RESERVATION} AS held"
-
-CONFIRM = """
-MATCH (p:Party)-[:RESERVED]->(r:Reservation {id: $id}) WHERE r.state = 'HELD'
-CREATE (p)-[:HAD]->(i:Interaction {id: $interactionId})
-CREATE (r)-[:BECAME]->(i)
-SET i += {channel: r.channel, direction: r.direction, actionClass: r.actionClass, purpose: r.purpose,
-    productCode: r.productCode, pointKey: r.pointKey, offerId: r.offerId, reservationId: r.id},
-  i += $properties, r.state = 'CONFIRMED', r.endedAt = $now, r.interactionId = i.id
-WITH r, i
-CALL (r, i) {
-  MATCH (r)-[:FOR_OFFER]->(o:Offer)
-  CREATE (o)-[:DELIVERED_AS]->(i)
-  WITH o, i WHERE o.status = 'RESERVED'
-  SET o.status = $offerStatus, o.statusReason = 'CONTACT_MADE', o.statusAt = i.at
-}
-RETURN i.id AS interaction
-"""
-"""The contact was made; the caller holds the ledgers and has seen that the slot is held."""
-
-END = """
-UNWIND $ids AS id
-MATCH (r:Reservation {id: id}) WHERE r.state = 'HELD' AND ($due IS NULL OR r.until <= $due)
-SET r.state = $state, r.endedAt = $now, r.reason = $reason
-WITH r
-CALL (r) {
-  MATCH (r)-[:FOR_OFFER]->(o:Offer) WHERE o.status = 'RESERVED'
-  SET o.status = 'WAITING', o.notBefore = $now, o.statusReason = $offerReason, o.statusAt = $now
-}
+TAKE = f"""
+{LOCKED_IF_UNCHANGED}
+WITH p, ledgers, $row AS row
+WHERE unchanged AND ($row.offerId IS NULL OR EXISTS {{ MATCH (o:Offer {{id: $row.offerId}}) WHERE {_OPEN} }})
+FOREACH (l IN ledgers | SET l.version = coalesce(l.version, 0) + 1)
+WITH p, row
+{_HELD}
 RETURN r.id AS id
 """
-"""Give slots back and let their offers wait for the next one; the caller holds the ledgers."""
+"""Hold one slot where nobody was quicker; no row: somebody was, or the offer fell away."""
+
+BY_KEY = f"MATCH (p:Party)-[:RESERVED]->(r:Reservation {{key: $key}}) RETURN {_RESERVATION} AS held"
+
+RESERVATION = f"MATCH (p:Party)-[:RESERVED]->(r:Reservation {{id: $id}}) RETURN {_RESERVATION} AS held"
+
+CONFIRM = f"""
+{LOCKED_RESERVATIONS}
+MATCH (p:Party)-[:RESERVED]->(r:Reservation {{id: $ids[0]}})
+SET r.turn = coalesce(r.turn, 0) + 1
+WITH p, r, now, {_RESERVATION} AS held, CASE WHEN $at IS NULL OR $at > now THEN now ELSE $at END AS made
+WITH p, r, now, held, made, r.state = 'HELD' AND now < r.until AND made >= r.at AS open
+CALL (p, r, now, made, open) {{
+  WITH p, r, now, made WHERE open
+  CREATE (p)-[:HAD]->(i:Interaction {{id: $interactionId}})
+  CREATE (r)-[:BECAME]->(i)
+  SET i += {{channel: r.channel, direction: r.direction, actionClass: r.actionClass, purpose: r.purpose,
+      productCode: r.productCode, pointKey: r.pointKey, offerId: r.offerId, reservationId: r.id, at: made}},
+    i += $properties, r.state = 'CONFIRMED', r.endedAt = now, r.interactionId = i.id
+  WITH r, i
+  CALL (r, i) {{
+    MATCH (r)-[:FOR_OFFER]->(o:Offer)
+    CREATE (o)-[:DELIVERED_AS]->(i)
+    WITH o, i WHERE o.status = 'RESERVED'
+    SET o.status = $offerStatus, o.statusReason = 'CONTACT_MADE', o.statusAt = i.at,
+    o.notBefore = CASE $offerStatus WHEN 'NO_ANSWER' THEN i.at END
+  }}
+}}
+RETURN held, open, now.epochMillis AS now, made.epochMillis AS made
+"""
+"""The contact was made, where the slot is open; the slot as it was before, and the clock."""
+
+_ENDED = """SET r.state = $state, r.endedAt = now, r.reason = $reason
+WITH r, now
+CALL (r, now) {
+  MATCH (r)-[:FOR_OFFER]->(o:Offer) WHERE o.status = 'RESERVED'
+  SET o.status = 'WAITING', o.notBefore = now, o.statusReason = $offerReason, o.statusAt = now
+}
+RETURN r.id AS id"""
+
+RELEASE = f"""
+{LOCKED_RESERVATIONS}
+MATCH (r:Reservation {{id: $ids[0]}}) WHERE r.state = 'HELD'
+{_ENDED}
+"""
+"""Give a slot back and let its offer wait for the next one; no row: it is not held."""
+
+EXPIRE = f"""
+UNWIND $ids AS id
+MATCH (r:Reservation {{id: id}})
+SET r.turn = coalesce(r.turn, 0) + 1
+WITH r, datetime({{epochMillis: coalesce($now, datetime.realtime()).epochMillis}}) AS now
+WHERE r.state = 'HELD' AND r.until <= now
+{_ENDED}
+"""
+"""Mark slots whose time to live is over. No ledger is locked: they count for nothing since then. ``turn`` is a lock
+against a confirmation at the last moment."""
 
 RUN_OUT = """
 WITH coalesce($now, datetime.realtime()) AS now

@@ -20,7 +20,6 @@ from graph_crm.contacts.approach import POINT_KIND, Approach, Finding, Override,
 from graph_crm.contacts.calendar import open_until
 from graph_crm.contacts.judging import Earliest, earliest, judge
 from graph_crm.contacts.kinds import ActionClass, ContactDirection, ReservationState
-from graph_crm.contacts.ledger import Locked
 from graph_crm.contacts.overrides import overrides_of, shipped
 from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.contacts.slots import (
@@ -32,8 +31,8 @@ from graph_crm.contacts.slots import (
     checked,
     key_reused,
     no_party,
+    not_open,
     properties_of,
-    require_open,
     require_open_offer,
     require_soon,
     same_slot,
@@ -45,7 +44,7 @@ from graph_crm.parties.service import new_id
 from graph_crm.rules.snapshot import OUTCOMES, Snapshot, ticked
 
 BATCH = 50
-"""So many slots that ran out are given back in one transaction: it holds all their ledgers."""
+"""So many slots that ran out are marked in one statement."""
 QUICK_TURNS = 3
 """So often a customer is judged before the lock; when rivals were quicker each time, under the lock."""
 TURNS = QUICK_TURNS + 3
@@ -78,6 +77,25 @@ class _Way:
     households: tuple[str, ...]
     overrides: tuple[str, ...]
 
+    def slot(self, wanted: Wanted) -> Slot:
+        """The slot to hold."""
+        approach = self.approach
+        return Slot(
+            party_id=wanted.party_id,
+            channel=approach.channel,
+            at=approach.at,
+            until=approach.end,
+            action_class=approach.action_class,
+            purpose=wanted.purpose.value,
+            direction=approach.direction,
+            product=approach.product,
+            point=approach.point,
+            households=self.households,
+            offer_id=wanted.offer_id,
+            key=wanted.key,
+            overrides=self.overrides,
+        )
+
 
 class _Moved(Exception):
     """Somebody wrote under the customer's ledgers, or changed which there are: begin again."""
@@ -87,7 +105,7 @@ class ContactDesk:
     """The use cases of contact slots.
 
     ``policy`` is asked anew each time, so that a changed policy holds at once; without it the shipped one. ``clock``
-    replaces the database's clock, which all processes share; every process of a bank must then have the same.
+    replaces the database's clock in tests; it must stand still during a call, because it is read before the locks.
     """
 
     def __init__(self, database: Database, policy: Policy = shipped, *, clock: Clock | None = None) -> None:
@@ -138,13 +156,17 @@ class ContactDesk:
         if not isinstance(found, _Way):
             return found
 
-        async def take(tx: Transaction) -> Reserved:
-            locked = await ledger.lock_parties(tx, [wanted.party_id])
-            if locked is None or not locked.follow(found.situation.versions):
-                raise _Moved
-            return await self._hold_one(tx, wanted, found)
-
-        return await self._database.write(take, idempotent=wanted.key is not None)
+        slot = found.slot(wanted)
+        (row,) = self._rows([slot], found.situation.now)
+        taken = await self._database.execute(
+            cypher.TAKE,
+            {"party": wanted.party_id, "ledgers": sorted(found.situation.versions.items()), "row": row},
+            repeat=True,
+            idempotent=wanted.key is not None,
+        )
+        if not taken:
+            raise _Moved
+        return _reserved(row["id"], slot)
 
     async def _surely(self, wanted: Wanted) -> Reserved | Refused:
         """Lock first, then judge."""
@@ -156,7 +178,9 @@ class ContactDesk:
                 return found
             if locked is None or locked.versions != found.situation.versions:
                 raise _Moved
-            return await self._hold_one(tx, wanted, found)
+            slot = found.slot(wanted)
+            (identifier,) = await self.hold(tx, [slot], now=found.situation.now)
+            return _reserved(identifier, slot)
 
         return await self._database.write(work, idempotent=wanted.key is not None)
 
@@ -177,29 +201,10 @@ class ContactDesk:
                 overrides = {one for finding in findings for one in finding.overrides}
                 return _Way(situation, way, households_of(snapshot), tuple(sorted(overrides)))
             refusals = refusals or against
+        if wanted.key is not None and (again := await read(cypher.BY_KEY, {"key": wanted.key})):
+            # The slot in the way is the one of this very key, held since the situation was read.
+            return same_slot(again[0]["held"], wanted)
         return Refused(refusals, self._first(snapshot, ways, situation.overrides), situation.now)
-
-    async def _hold_one(self, tx: Transaction, wanted: Wanted, way: _Way) -> Reserved:
-        approach = way.approach
-        slot = Slot(
-            party_id=wanted.party_id,
-            channel=approach.channel,
-            at=approach.at,
-            until=approach.end,
-            action_class=approach.action_class,
-            purpose=wanted.purpose.value,
-            direction=approach.direction,
-            product=approach.product,
-            point=approach.point,
-            households=way.households,
-            offer_id=wanted.offer_id,
-            key=wanted.key,
-            overrides=way.overrides,
-        )
-        (identifier,) = await self.hold(tx, [slot], now=way.situation.now)
-        return Reserved(
-            identifier, wanted.party_id, slot.at, slot.until, slot.point, ReservationState.HELD, way.overrides
-        )
 
     async def hold(self, tx: Transaction, slots: Sequence[Slot], *, now: dt.datetime) -> list[str]:
         """Hold slots in the caller's transaction; their ids, in order.
@@ -208,9 +213,18 @@ class ContactDesk:
         `graph_crm.contacts.ledger` allows. Raises AlreadyExists where a key is taken, NotFound, InvalidInput where an
         offer can't be delivered any more.
         """
+        rows = self._rows(slots, now)
+        found = await tx.run(cypher.HOLD, {"rows": rows})
+        if found[0]["held"] != len(rows):
+            raise no_party()
+        if found[0]["offers"] != sum(slot.offer_id is not None for slot in slots):
+            raise InvalidInput("offerId: the offer fell away meanwhile", hint="Read it again.", field="offerId")
+        return [row["id"] for row in rows]
+
+    def _rows(self, slots: Sequence[Slot], now: dt.datetime) -> list[dict[str, Any]]:
         version = self._policy().version
         ids = [new_id("reservation") for _ in slots]
-        rows = [
+        return [
             {
                 "id": identifier,
                 "partyId": slot.party_id,
@@ -219,12 +233,6 @@ class ContactDesk:
             }
             for identifier, slot in zip(ids, slots, strict=True)
         ]
-        found = await tx.run(cypher.HOLD, {"rows": rows})
-        if found[0]["held"] != len(rows):
-            raise no_party()
-        if found[0]["offers"] != sum(slot.offer_id is not None for slot in slots):
-            raise InvalidInput("offerId: the offer fell away meanwhile", hint="Read it again.", field="offerId")
-        return ids
 
     async def confirm(
         self, reservation_id: str, *, at: dt.datetime | None = None, outcome: str | None = None, note: str | None = None
@@ -241,27 +249,30 @@ class ContactDesk:
             raise checks.refuse("outcome", "is not known", f"Use one of: {', '.join(OUTCOMES)}.")
         said = None if note is None else checks.text("note", note, checks.NOTE_LIMIT, lines=True)
 
-        async def work(tx: Transaction) -> str:
-            now, held = await self._held(tx, reservation_id)
-            state, interaction = held[3], held[13]
-            if state == ReservationState.CONFIRMED and interaction is not None:
-                return str(interaction)
-            made = now if at is None else ticked(checks.instant("at", at, now))
-            require_open(held, min(made, now), now)
-            identifier = interaction_id(reservation_id)
-            await tx.run(
-                cypher.CONFIRM,
-                {
-                    "id": reservation_id,
-                    "interactionId": identifier,
-                    "now": now,
-                    "properties": {"at": min(made, now), "outcome": outcome, "note": said},
-                    "offerStatus": "NO_ANSWER" if outcome == "NO_ANSWER" else "PRESENTED",
-                },
-            )
-            return identifier
-
-        return await self._database.write(work, idempotent=True)
+        if at is not None:
+            checks.instant("at", at, self._now() or checks.utc_now())
+        identifier = interaction_id(reservation_id)
+        rows = await self._database.execute(
+            cypher.CONFIRM,
+            {
+                "ids": [reservation_id],
+                "interactionId": identifier,
+                "now": self._now(),
+                "at": None if at is None else ticked(at),
+                "properties": {"outcome": outcome, "note": said},
+                "offerStatus": "NO_ANSWER" if outcome == "NO_ANSWER" else "PRESENTED",
+            },
+            repeat=True,
+            idempotent=True,
+        )
+        if not rows:
+            raise _no_reservation()
+        if not rows[0]["open"]:
+            held = rows[0]["held"]
+            if held[3] == ReservationState.CONFIRMED and held[13] is not None:
+                return str(held[13])
+            raise not_open(held, _instant(rows[0]["now"]))
+        return identifier
 
     async def release(self, reservation_id: str, reason: str) -> ReservationState:
         """Give a slot back because the contact was not made; what it is then. Again and again is the same as once.
@@ -271,21 +282,19 @@ class ContactDesk:
         """
         said = checks.text("reason", reason)
 
-        async def work(tx: Transaction) -> ReservationState:
-            now, held = await self._held(tx, reservation_id)
-            state = ReservationState(held[3])
-            if state is ReservationState.CONFIRMED:
-                raise ReservationGone(
-                    "The contact was made; its slot can't be given back",
-                    hint="Record what the customer said as the outcome.",
-                    state=state.value,
-                )
-            if state is not ReservationState.HELD:
-                return state
-            await _end(tx, [reservation_id], ReservationState.RELEASED, said, now, due=None)
+        if await self._end(cypher.RELEASE, [reservation_id], ReservationState.RELEASED, said):
             return ReservationState.RELEASED
-
-        return await self._database.write(work, idempotent=True)
+        rows = await self._database.read(cypher.RESERVATION, {"id": reservation_id})
+        if not rows:
+            raise _no_reservation()
+        state = ReservationState(rows[0]["held"][3])
+        if state is ReservationState.CONFIRMED:
+            raise ReservationGone(
+                "The contact was made; its slot can't be given back",
+                hint="Record what the customer said as the outcome.",
+                state=state.value,
+            )
+        return state
 
     async def expire(self, *, most: int | None = None) -> int:
         """Mark slots whose time to live is over and let their offers wait for another; how many.
@@ -295,20 +304,22 @@ class ContactDesk:
         done = 0
         while most is None or done < most:
             size = BATCH if most is None else min(BATCH, most - done)
-            now = None if self._clock is None else ticked(self._clock())
-            rows = await self._database.read(cypher.RUN_OUT, {"now": now, "most": size})
-            ids = [row["id"] for row in rows]
-            if not ids:
-                return done
-            done += await self._database.write(lambda tx, ids=ids: self._expire(tx, ids), idempotent=True)  # type: ignore[misc]  # mypy can't infer a lambda with a default
+            rows = await self._database.read(cypher.RUN_OUT, {"now": self._now(), "most": size})
+            if not rows:
+                break
+            ids = sorted(row["id"] for row in rows)
+            done += await self._end(cypher.EXPIRE, ids, ReservationState.EXPIRED, "nobody confirmed it in time")
         return done
 
-    async def _expire(self, tx: Transaction, ids: Sequence[str]) -> int:
-        locked = await ledger.lock_reservations(tx, ids)
-        if locked is None:
-            return 0
-        now = self._after(locked)
-        return await _end(tx, ids, ReservationState.EXPIRED, "nobody confirmed it in time", now, due=now)
+    async def _end(self, statement: str, ids: Sequence[str], state: ReservationState, reason: str) -> int:
+        parameters = {
+            "ids": ids,
+            "now": self._now(),
+            "state": state.value,
+            "reason": reason,
+            "offerReason": f"SLOT_{state.value}",
+        }
+        return len(await self._database.execute(statement, parameters, repeat=True, idempotent=True))
 
     async def earliest(
         self,
@@ -347,7 +358,7 @@ class ContactDesk:
     async def _situation(self, read: snapshots.Reader, wanted: Wanted) -> _Situation:
         parameters = {
             "party": wanted.party_id,
-            "now": None if self._clock is None else ticked(self._clock()),
+            "now": self._now(),
             "key": wanted.key,
             "product": wanted.product,
             "offer": wanted.offer_id,
@@ -355,8 +366,7 @@ class ContactDesk:
         row = (await read(cypher.SITUATION, parameters))[0]
         if not row["versions"]:
             raise no_party()
-        # As in the statement: the clock comes after the versions.
-        now = _EPOCH + dt.timedelta(milliseconds=row["now"]) if self._clock is None else ticked(self._clock())
+        now = _instant(row["now"])
         held = row["held"][0] if row["held"] else None
         product = row["product"][0] if row["product"] else (wanted.product, None)
         if wanted.product is not None and not row["product"]:
@@ -406,25 +416,17 @@ class ContactDesk:
         possible = [one for one in found if one.at is not None]
         return min(possible, key=lambda one: one.at or dt.datetime.max.replace(tzinfo=dt.UTC)) if possible else found[0]
 
-    async def _held(self, tx: Transaction, reservation_id: str) -> tuple[dt.datetime, Sequence[Any]]:
-        """Lock a slot's ledgers and read it: the clock after the lock, and the slot."""
-        locked = await ledger.lock_reservations(tx, [reservation_id])
-        rows = await tx.run(cypher.RESERVATION, {"id": reservation_id}) if locked is not None else []
-        if locked is None or not rows:
-            raise NotFound("There is no such reservation", hint="Use the id that reserveContact answered.", field="id")
-        return self._after(locked), rows[0]["held"]
-
-    def _after(self, locked: Locked) -> dt.datetime:
-        """The clock after the locks were taken."""
-        return locked.now if self._clock is None else ticked(self._clock())
+    def _now(self) -> dt.datetime | None:
+        """The clock of the tests; None: the database reads its own."""
+        return None if self._clock is None else ticked(self._clock())
 
 
 def memory_of(policy: ContactPolicy) -> snapshots.Memory:
     """What of the customers' past the contact policy must see."""
     scopes = {limit.scope for limit in policy.limits}
     return snapshots.Memory(
-        touches=policy.memory,
-        answers=policy.memory,
+        touches=policy.touches_memory,
+        answers=policy.answers_memory,
         household="household" in scopes,
         points="contact_point" in scopes,
     )
@@ -446,24 +448,13 @@ def interaction_id(reservation_id: str) -> str:
     return "interaction:" + reservation_id.removeprefix("reservation:")
 
 
-async def _end(
-    tx: Transaction,
-    ids: Sequence[str],
-    state: ReservationState,
-    reason: str,
-    now: dt.datetime,
-    *,
-    due: dt.datetime | None,
-) -> int:
-    rows = await tx.run(
-        cypher.END,
-        {
-            "ids": list(ids),
-            "due": due,
-            "now": now,
-            "state": state.value,
-            "reason": reason,
-            "offerReason": f"SLOT_{state.value}",
-        },
-    )
-    return len(rows)
+def _reserved(identifier: str, slot: Slot) -> Reserved:
+    return Reserved(identifier, slot.party_id, slot.at, slot.until, slot.point, ReservationState.HELD, slot.overrides)
+
+
+def _instant(milliseconds: int) -> dt.datetime:
+    return _EPOCH + dt.timedelta(milliseconds=milliseconds)
+
+
+def _no_reservation() -> NotFound:
+    return NotFound("There is no such reservation", hint="Use the id that reserveContact answered.", field="id")

@@ -5,9 +5,9 @@ takes. There is one for each party, each household and each contact point. All t
 one statement in sorted order, whatever the order in which they were named: two transactions never wait for each other.
 
 What is read before the lock may be stale when the lock is held. So the order is either: lock, take the clock, read,
-judge, write. Or: read the versions, take the clock, read, judge, then lock and write only where the versions that the
-lock found follow the ones that were read (`Locked.follow`). The clock comes after the versions in any case: facts later
-than the clock are not seen, and there must be none.
+judge, write. Or: read the versions, take the clock, read, judge, and write in one statement that locks and looks
+whether the versions are still the same (`LOCKED_IF_UNCHANGED`). The clock comes after the versions in any case: facts
+later than the clock are not seen, and there must be none.
 """
 
 from __future__ import annotations
@@ -39,14 +39,35 @@ UNWIND {OF_PARTY} AS key
 WITH DISTINCT key ORDER BY key
 {_TAKE}"""
 
-LOCK_RESERVATIONS = f"""
-UNWIND $reservations AS id
-MATCH (p:Party)-[:RESERVED]->(r:Reservation {{id: id}})
-UNWIND {OF_PARTY}
-  + [household IN coalesce(r.householdIds, []) | 'household:' + household]
-  + CASE WHEN r.pointKey IS NULL THEN [] ELSE ['point:' + r.pointKey] END AS key
-WITH DISTINCT key ORDER BY key
-{_TAKE}"""
+_OF_RESERVATION = f"""{OF_PARTY}
+    + [household IN coalesce(r.householdIds, []) | 'household:' + household]
+    + CASE WHEN r.pointKey IS NULL THEN [] ELSE ['point:' + r.pointKey] END"""
+
+LOCKED_RESERVATIONS = f"""CALL () {{
+  UNWIND $ids AS id
+  MATCH (p:Party)-[:RESERVED]->(r:Reservation {{id: id}})
+  UNWIND {_OF_RESERVATION} AS key
+  WITH DISTINCT key ORDER BY key
+  MERGE (l:ContactLedger {{key: key}})
+  SET l.version = coalesce(l.version, 0) + 1
+  RETURN count(l) AS locks
+}}
+WITH CASE WHEN locks >= 0 THEN coalesce($now, datetime.realtime()) END AS clock
+WITH datetime({{epochMillis: clock.epochMillis}}) AS now"""
+"""The beginning of a statement that changes the reservations ``$ids``: all their ledgers are locked, then the clock is
+read. The locks live only inside Neo4j, for as long as the one statement takes, and wait for no client."""
+
+LOCKED_IF_UNCHANGED = f"""MATCH (p:Party {{id: $party}})
+CALL () {{
+  UNWIND $ledgers AS seen
+  MERGE (l:ContactLedger {{key: seen[0]}})
+  SET l.turn = coalesce(l.turn, 0) + 1
+  RETURN collect(l) AS ledgers, sum(CASE WHEN coalesce(l.version, 0) = seen[1] THEN 0 ELSE 1 END) AS moved
+}}
+WITH p, ledgers, moved, {OF_PARTY} AS keys
+WITH p, ledgers, moved = 0 AND all(key IN keys WHERE key IN [seen IN $ledgers | seen[0]]) AS unchanged"""
+"""The beginning of a statement that writes only where nobody wrote since the versions ``$ledgers`` (pairs, sorted) of
+the party were read. Who writes then counts the versions of ``ledgers`` up."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -58,10 +79,6 @@ class Locked:
     versions: Mapping[str, int]
     now: dt.datetime
     """In UTC, whole milliseconds. Nothing that another transaction wrote under these ledgers is later."""
-
-    def follow(self, seen: Mapping[str, int]) -> bool:
-        """Whether nobody wrote under these ledgers since their versions were ``seen``, and no ledger came or went."""
-        return self.versions == {key: version + 1 for key, version in seen.items()}
 
 
 def party_key(party_id: str) -> str:
@@ -103,15 +120,6 @@ async def lock_parties(tx: Transaction, party_ids: Iterable[str]) -> Locked | No
     Who does not exist is left out; None when nobody exists. As with `lock`, the transaction's only call.
     """
     rows = await tx.run(LOCK_PARTIES, {"parties": sorted(set(party_ids))})
-    return _locked(rows) if rows else None
-
-
-async def lock_reservations(tx: Transaction, reservation_ids: Iterable[str]) -> Locked | None:
-    """Lock all ledgers of the customers of these reservations, and those that the reservations name.
-
-    None when no reservation exists. As with `lock`, the transaction's only call.
-    """
-    rows = await tx.run(LOCK_RESERVATIONS, {"reservations": sorted(set(reservation_ids))})
     return _locked(rows) if rows else None
 
 

@@ -190,24 +190,23 @@ def same_slot(held: Sequence[Any], wanted: Wanted) -> Reserved:
     )
 
 
-def require_open(held: Sequence[Any], made: dt.datetime, now: dt.datetime) -> None:
-    """Raise unless the slot (a row of `cypher.RESERVATION`) is held at ``now`` and its contact was made within it."""
+def not_open(held: Sequence[Any], now: dt.datetime) -> CrmError:
+    """Why a slot (a row of `cypher.RESERVATION`) can't be confirmed at ``now``."""
     state = held[3]
     at, until = (_EPOCH + dt.timedelta(milliseconds=held[place]) for place in (10, 11))
-    if state != ReservationState.HELD or now >= until:
-        raise ReservationGone(
-            "The slot is no longer held" if state != ReservationState.HELD else "The slot's time to live is over",
-            hint="Reserve again before you contact the customer; a contact that was made is recorded with"
-            " recordInteraction.",
-            state=state,
-            until=until.isoformat(),
-        )
-    if made < at:
-        raise ReservationNotOpen(
+    if state == ReservationState.HELD and now < until:
+        return ReservationNotOpen(
             "The slot begins later: the customer must not be contacted yet",
             hint="Wait until the slot begins; a contact that was made is recorded with recordInteraction.",
             at=at.isoformat(),
         )
+    return ReservationGone(
+        "The slot is no longer held" if state != ReservationState.HELD else "The slot's time to live is over",
+        hint="Reserve again before you contact the customer; a contact that was made is recorded with"
+        " recordInteraction.",
+        state=state,
+        until=until.isoformat(),
+    )
 
 
 def require_soon(at: dt.datetime, now: dt.datetime) -> None:

@@ -98,6 +98,15 @@ def sendable(value: Any) -> Any:
     return value
 
 
+def _sent_again(*, repeat: bool, idempotent: bool) -> Callable[[Exception], bool]:
+    """Which errors let a writing statement be sent again: never those after which it may have had its effect."""
+
+    def again(error: Exception) -> bool:
+        return repeat and repeatable(error) and (idempotent or not unreachable(error))
+
+    return again
+
+
 def _scheme_of(uri: str) -> str:
     """How to talk to the address. Raises ConfigurationError where it is none."""
     parts = urlsplit(uri)
@@ -330,16 +339,27 @@ class Database:
         return await self._bounded(self._auto_commit(statement, sent, READ_ACCESS, limit), limit)
 
     async def execute(
-        self, statement: str, parameters: Mapping[str, Any] | None = None, *, timeout: float | None = None
+        self,
+        statement: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        repeat: bool = False,
+        idempotent: bool = False,
     ) -> list[Row]:
-        """Run one writing statement in auto-commit: DDL, ``CALL {} IN TRANSACTIONS``. It is not repeated.
+        """Run one writing statement in auto-commit: DDL, ``CALL {} IN TRANSACTIONS``, a change that holds locks.
+
+        Its locks live inside Neo4j for as long as the statement runs, and wait for no answer of this process.
+        It is not repeated, unless ``repeat`` says so: then while Neo4j answers that it did nothing, and with
+        ``idempotent``, which says that a second commit changes nothing, after a lost connection too.
 
         Raises: those of `read`, and DatabaseUnavailable with ``outcome: UNKNOWN`` where the connection was lost.
         """
         limit = timeout or self.timeout
         sent = sendable(parameters) if parameters else None
+        again = _sent_again(repeat=repeat, idempotent=idempotent)
         try:
-            return await self._bounded(self._auto_commit(statement, sent, WRITE_ACCESS, limit), limit)
+            return await self._bounded(self._auto_commit(statement, sent, WRITE_ACCESS, limit, again), limit)
         except DatabaseUnavailable as error:
             raise DatabaseUnavailable(
                 "The connection was lost while a statement ran: it may or may not have had its effect",
@@ -384,7 +404,12 @@ class Database:
         await session.close()
 
     async def _auto_commit(
-        self, statement: str, parameters: dict[str, Any] | None, access: str, limit: float
+        self,
+        statement: str,
+        parameters: dict[str, Any] | None,
+        access: str,
+        limit: float,
+        again: Callable[[Exception], bool] = repeatable,
     ) -> list[Row]:
         attempts: _Attempts | None = None
         remaining = limit
@@ -400,7 +425,7 @@ class Database:
                 if not isinstance(error, (*DRIVER_ERRORS, *UNSENDABLE)):
                     raise
                 attempts = attempts or _Attempts(limit, self.patience)
-                if access is WRITE_ACCESS or not repeatable(error) or not attempts.may_repeat(error):
+                if not again(error) or not attempts.may_repeat(error):
                     raise translate(error) from error
                 cause: Exception = error
             else:
