@@ -12,12 +12,16 @@ from graph_crm.security.roles import Role
 from graph_crm.security.tokens import issue
 from graph_crm.settings import Settings
 
-# A person with a loan and some history shows most; any person will do in a bank that has none.
+# A person with a loan, some history and nothing against offers shows most; any will do in a bank that has none.
 _CUSTOMER: Final = """
 MATCH (party:Person)
 WITH party, COUNT { (party)-[:HOLDS]->(:Agreement {familyCode: 'LOAN'}) } AS loans ORDER BY party.id LIMIT 500
 RETURN party.id AS id, party.displayName AS name
-ORDER BY loans > 0 DESC, COUNT { (party)-[:HAD]->() } DESC, id LIMIT 1
+ORDER BY loans > 0 DESC, EXISTS {
+  (party)-[:GAVE]->(said:Consent) WHERE said.purpose = 'MARKETING' AND said.status = 'GRANTED' AND said.channel IS NULL
+} AND NOT EXISTS {
+  (party)-[:GAVE]->(said:Consent) WHERE said.status <> 'GRANTED'
+} DESC, COUNT { (party)-[:HAD]->() } DESC, id LIMIT 1
 """
 
 

@@ -52,6 +52,21 @@ ORDER BY v.id
 """
 """What others hold at these contact points, each with its offer where that is open."""
 
+TO_CANCEL = f"""
+UNWIND $refusals AS refusal
+MATCH (p:Party {{id: refusal.partyId}})
+WITH p, collect(DISTINCT refusal.pointKey) AS points
+WITH p, points,
+  EXISTS {{ MATCH (p)-[:RESERVED]->(v:Reservation) WHERE {_WAITS} }}
+    OR EXISTS {{ MATCH (p)<-[:FOR]-(:Decision)-[:PROPOSED]->(o:Offer) WHERE o.status IN $open }} AS own,
+  [point IN points WHERE EXISTS {{
+    MATCH (v:Reservation {{pointKey: point}}) WHERE {_WAITS} AND v.partyId <> p.id
+  }}] AS shared
+WHERE own OR size(shared) > 0
+RETURN p.id AS partyId, shared ORDER BY p.id
+"""
+"""Of many refusals at once those that can forbid something: with what others have reserved at the points they name."""
+
 CANCEL_RESERVATIONS = """
 UNWIND $rows AS row
 MATCH (v:Reservation {id: row.id})

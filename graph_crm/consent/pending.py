@@ -17,6 +17,7 @@ from typing import Any, Final
 from graph_crm import snapshots
 from graph_crm.consent import cypher
 from graph_crm.contacts.approach import Approach, Finding, points_for
+from graph_crm.contacts.permission import permission
 from graph_crm.graph.database import Transaction
 from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.snapshot import CHANNELS, PURPOSES, Snapshot
@@ -27,6 +28,7 @@ PROMOTIONAL: Final = "PROMOTIONAL"
 WHAT_WAS_SAID: Final = snapshots.Memory(touches=dt.timedelta(0), answers=dt.timedelta(0), household=False, points=False)
 """Of the customer's past only the consents: nothing else is asked."""
 
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 SLOT_CANCELLED: Final = "SLOT_CANCELLED"
 """Why an offer waits again that lost its reservation, or its contact point, and can be made in another way."""
 
@@ -81,6 +83,20 @@ async def cancel(
     loaded = await snapshots.load(tx.run, concerned, now=now, needs=Needs(), memory=WHAT_WAS_SAID)
     changes = _judged(judge, {one.id: one for one in loaded}, own, open_offers)
     return await _carry_out(tx, changes, now)
+
+
+async def cancel_refused(tx: Transaction, refusals: Sequence[tuple[str, str | None]]) -> None:
+    """Cancel what many refusals forbid: the party of each, and the contact point where it names one.
+
+    Their ledgers must be locked by ``tx``, and the refusals be written.
+    """
+    if not refusals:
+        return
+    (row,) = await tx.run(cypher.CLOCK)
+    now = _EPOCH + dt.timedelta(milliseconds=row["now"])
+    rows = [{"partyId": party, "pointKey": point} for party, point in refusals]
+    for found in await tx.run(cypher.TO_CANCEL, {"refusals": rows, "now": now, "open": OPEN_OFFERS}):
+        await cancel(tx, permission, now, party_id=found["partyId"], points=found["shared"])
 
 
 def _judged(

@@ -171,7 +171,7 @@ class ConsentService:
         """
         wanted = checks.one_of("purpose", purpose, Purpose)
         way = None if channel is None else checks.one_of("channel", channel, Channel)
-        _check_place(wanted, way, point_key)
+        check_place(wanted, way, point_key)
         if way is None and wanted is not Purpose.PROFILING:
             raise checks.refuse("channel", "is missing", "Name the channel that you ask about.")
         (row,) = await self._database.read(cypher.CLOCK)
@@ -186,7 +186,7 @@ def _checked(statement: Statement, place: str, now: dt.datetime) -> dict[str, An
     """The properties of a statement; ``at`` stays None where it is now."""
     purpose = checks.one_of(f"{place}purpose", statement.purpose, Purpose)
     channel = None if statement.channel is None else checks.one_of(f"{place}channel", statement.channel, Channel)
-    _check_place(purpose, channel, statement.point_key, place)
+    check_place(purpose, channel, statement.point_key, place)
     source, version, note = statement.source, statement.text_version, statement.note
     return {
         "id": new_id("consent") if statement.id is None else checks.identifier(f"{place}id", statement.id),
@@ -201,7 +201,7 @@ def _checked(statement: Statement, place: str, now: dt.datetime) -> dict[str, An
     }
 
 
-def _check_place(purpose: Purpose, channel: Channel | None, point: str | None, place: str = "") -> None:
+def check_place(purpose: Purpose, channel: Channel | None, point: str | None, place: str = "") -> None:
     """Refuse a channel or contact point where there can be none."""
     if purpose is Purpose.PROFILING and (channel or point):
         raise checks.refuse(

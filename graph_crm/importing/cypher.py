@@ -32,6 +32,9 @@ class Kind:
     references: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Row key -> (label, property) of the node that must exist."""
     before: str | None = None
+    unfit: str | None = None
+    """The statement that returns ``index`` and ``reason`` of rows (`$rows`, each with its ``index``) whose references
+    exist and do not belong together."""
     counted: str | None = None
     """What ``before`` would find, as a pattern that the database counts at once: while there is none, nothing can have
     moved, and ``before`` is left out."""
@@ -289,6 +292,42 @@ MATCH (n)<-[old:HAD]-(p) WHERE p.id <> row.partyId DELETE old
     lock_key="partyId",
 )
 
+CONSENT = Kind(
+    "consent",
+    4,
+    """
+UNWIND $rows AS row
+MATCH (p:Party {id: row.partyId}) USING INDEX p:Party(id)
+OPTIONAL MATCH (p)-[:REACHABLE_AT]->(c:ContactPoint {valueKey: row.pointKey})
+WITH p, row, count(c) AS points WHERE row.pointKey IS NULL OR points > 0
+MERGE (n:Consent {id: row.id}) ON CREATE SET n += row.props, n.pointKey = row.pointKey, n.partyId = p.id
+FOREACH (_ IN CASE n.partyId WHEN p.id THEN [1] ELSE [] END | MERGE (p)-[:GAVE]->(n))
+RETURN count(*) AS loaded
+""",
+    references={"partyId": ("Party", "id"), "pointKey": ("ContactPoint", "valueKey")},
+    unfit="""
+UNWIND $rows AS row
+WITH row WHERE row.pointKey IS NOT NULL
+  AND NOT EXISTS { MATCH (:Party {id: row.partyId})-[:REACHABLE_AT]->(:ContactPoint {valueKey: row.pointKey}) }
+RETURN row.index AS index, 'the party has no such contact point' AS reason
+""",
+    before="""
+UNWIND $rows AS row
+UNWIND ['party:' + row.partyId] + CASE WHEN row.pointKey IS NULL THEN [] ELSE ['point:' + row.pointKey] END AS key
+WITH DISTINCT key ORDER BY key
+MERGE (l:ContactLedger {key: key})
+SET l.version = coalesce(l.version, 0) + 1
+""",
+    counted="(:ContactLedger)",
+    parallel=True,
+    lock_key="partyId",
+)
+"""What was said is never changed: a consent whose id is known stays as it is.
+
+A bank that decides already has ledgers: they are locked first, as by everybody who writes what contact policy looks
+at, and what the refusals forbid is cancelled in the same transaction (`Loader`).
+"""
+
 TRANSFER = Kind(
     "transfer",
     4,
@@ -339,6 +378,7 @@ _COUNTED = sorted(
                 MOVEMENT,
                 EVENT,
                 INTERACTION,
+                CONSENT,
             ),
             *TIES.values(),
         )

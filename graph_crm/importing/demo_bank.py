@@ -17,6 +17,7 @@ from graph_crm.errors import ConfigurationError
 from graph_crm.graph.database import Database
 from graph_crm.importing import cypher
 from graph_crm.importing.catalogue import ensure_products
+from graph_crm.importing.demo_consents import consents
 from graph_crm.importing.demo_life import Customer, DemoSettings, Item
 from graph_crm.importing.demo_people import (
     INDUSTRIES,
@@ -235,11 +236,15 @@ class DemoBank:
             value = phone_number(person.locale, self._phones)
             yield cypher.CONTACT_POINT, contact_record(person.id, "PHONE", value, "WORK", since, preferred=False)
 
+    def _consents(self, party: str, phone: str, joined: date) -> Iterator[Item]:
+        return consents(party, phone, joined, self.today, shares=self.settings.consent, seed=self.seed)
+
     def _customer(
         self, chance: random.Random, person: Person, partner: str | None, children: list[Person]
     ) -> Iterator[Item]:
         joined = self._joined(chance)
         yield from self._contact_points(chance, person, joined)
+        yield from self._consents(person.id, person.phone, joined)
         customer = Customer(person.id, joined, self.today, chance, self.settings)
         customer.live([other for other in self._recent if other not in (person.id, partner)], partner)
         if customer.account:
@@ -280,9 +285,11 @@ class DemoBank:
             for worker in people[len(shares) :]
         ]
         self._phones += 1
-        contact = contact_record(identity, "PHONE", phone_number(locale, self._phones), "WORK", joined, preferred=True)
+        phone = phone_number(locale, self._phones)
+        contact = contact_record(identity, "PHONE", phone, "WORK", joined, preferred=True)
         mail = contact_record(identity, "EMAIL", f"office{number}@example.com", "WORK", joined, preferred=False)
         items += [(cypher.CONTACT_POINT, contact), (cypher.CONTACT_POINT, mail)]
+        items += self._consents(identity, phone, joined)
         customer = Customer(identity, joined, self.today, chance, self.settings)
         customer.open_account(joined, "BUSINESS_ACCOUNT")
         if customer.account:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from graph_crm.importing import cypher
 from graph_crm.importing.cypher import Kind
+from graph_crm.importing.demo_consents import ConsentShares
 from graph_crm.importing.demo_people import SOURCE, Locale
 from graph_crm.importing.loader import Record
 from graph_crm.importing.values import digest, plus_months
@@ -95,6 +96,7 @@ class DemoSettings(BaseModel):
     next: Next
     loans: Loans
     activity: Activity
+    consent: ConsentShares
     locales: list[Locale]
 
 

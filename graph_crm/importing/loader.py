@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
+from graph_crm.consent.kinds import REFUSALS
+from graph_crm.consent.pending import cancel_refused
 from graph_crm.graph.database import Database, Transaction
-from graph_crm.importing.cypher import ABSENT, PARTIES_TO_SEARCH, WRITE_SEARCH_TEXT, Kind, missing_statement
+from graph_crm.importing.cypher import ABSENT, CONSENT, PARTIES_TO_SEARCH, WRITE_SEARCH_TEXT, Kind, missing_statement
 from graph_crm.importing.rejects import Origin, RejectFile
 from graph_crm.importing.values import shown
 from graph_crm.parties.commands import index_text
@@ -158,6 +160,8 @@ class Loader:
                 refused = await self._refused(transaction, kind, batch.rows)
             if kind.searchable:
                 await _refresh_search(transaction, sorted({row[kind.searchable] for row in batch.rows}))
+            if kind is CONSENT:
+                await cancel_refused(transaction, [_refusal(row) for row in batch.rows if _refuses(row)])
             return refused
 
         refused = await self._database.write(work, timeout=BATCH_SECONDS)
@@ -180,8 +184,7 @@ class Loader:
             checks.append(("id", kind.label, "id"))
         for name, label, key in checks:
             wanted = sorted({row[name] for row in rows if row.get(name) is not None})
-            found = await transaction.run(missing_statement(label, key), {"keys": wanted})
-            missing = {row["key"] for row in found}
+            missing = {row["key"] for row in await transaction.run(missing_statement(label, key), {"keys": wanted})}
             for index, row in enumerate(rows):
                 if row.get(name) in missing:
                     reason = (
@@ -190,7 +193,19 @@ class Loader:
                         else f"unknown {label} {shown(row[name])}"
                     )
                     refused.setdefault(index, reason)
+        if kind.unfit:
+            numbered = [{**row, "index": index} for index, row in enumerate(rows)]
+            for found in await transaction.run(kind.unfit, {"rows": numbered}):
+                refused.setdefault(found["index"], found["reason"])
         return refused
+
+
+def _refuses(row: Record) -> bool:
+    return row["props"]["status"] in REFUSALS
+
+
+def _refusal(row: Record) -> tuple[str, str | None]:
+    return row["partyId"], row["pointKey"]
 
 
 def _ends(row: Record) -> Record:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from graph_crm.consent.kinds import ConsentStatus, Purpose
 from graph_crm.contacts.kinds import Channel, ContactDirection
 from graph_crm.events.catalogue import standard_catalogue
 from graph_crm.events.service import FUTURE
@@ -327,6 +328,17 @@ FIELDS: Final[Mapping[str, Mapping[str, Field]]] = {
         "outcome": Field(_text, "how it ended"),
         "note": Field(_note, "what the employee wrote down"),
         "product": Field(_code, "code of the product that it was about"),
+    },
+    "consent": {
+        "id": Field(_id, "identifier", required=True),
+        "party": Field(_id, "id of the party", required=True),
+        "purpose": Field(_words(Purpose), ", ".join(Purpose), required=True),
+        "status": Field(_words(ConsentStatus), "GRANTED, DENIED or WITHDRAWN", required=True),
+        "at": Field(_instant, "when the customer said so, not in the future", required=True),
+        "channel": Field(_one_of(_CHANNELS), "the channel that it is about; all when left out"),
+        "point": Field(_text, "the phone or e-mail, as written, that it is about; all when left out"),
+        "textVersion": Field(_text, "version of the text that was shown"),
+        "note": Field(_note, "what the employee wrote down"),
     },
 }
 """The kinds of records in the order of loading, each with its properties."""

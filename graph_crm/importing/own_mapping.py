@@ -46,6 +46,7 @@ class FileMapping(_Strict):
         "movement",
         "event",
         "interaction",
+        "consent",
     ]
     format: Literal["csv", "jsonl"] | None = None
     delimiter: str = Field(default=",", min_length=1, max_length=1)

@@ -8,6 +8,9 @@ from typing import Any
 
 import orjson
 
+from graph_crm.consent.kinds import Purpose
+from graph_crm.consent.service import check_place
+from graph_crm.contacts.kinds import Channel
 from graph_crm.importing import cypher
 from graph_crm.importing.file_import import Converted
 from graph_crm.importing.loader import Record
@@ -210,6 +213,23 @@ def _interaction(values: Values, context: Context) -> Converted:
     )
 
 
+def _consent(values: Values, context: Context) -> Converted:
+    purpose, channel, typed = values["purpose"], values.get("channel"), values.get("point")
+    point = None
+    if typed is not None:
+        kind = ContactPointKind.EMAIL if "@" in typed else ContactPointKind.PHONE
+        point = contact_value(kind, typed, context.country, "point").key
+    check_place(Purpose(purpose), Channel(channel) if channel else None, point)
+    props = {
+        **_without(values, "id", "party", "point"),
+        # The source knew it when it was said: a question as of an earlier day finds it.
+        "recordedAt": values["at"],
+        "source": context.source,
+    }
+    record = {"id": values["id"], "partyId": values["party"], "pointKey": point, "props": props}
+    return Converted(values["id"], ((cypher.CONSENT, record),))
+
+
 RECORDS: Mapping[str, Callable[[Values, Context], Converted]] = {
     "person": _person,
     "organization": _organization,
@@ -223,5 +243,6 @@ RECORDS: Mapping[str, Callable[[Values, Context], Converted]] = {
     "movement": _movement,
     "event": _event,
     "interaction": _interaction,
+    "consent": _consent,
 }
 """For each kind of record, what a row becomes."""

@@ -246,6 +246,7 @@ GOOD: dict[str, dict[str, str]] = {
     "movement": {"id": "5", "agreement": "4", "bookedOn": "2025-01-02", "direction": "DEBIT", "amount": "1.50"},
     "event": {"id": "6", "party": "1", "type": "login", "at": "2025-01-01T10:00:00"},
     "interaction": {"id": "7", "party": "1", "channel": "PHONE", "direction": "INBOUND", "at": "2025-01-01T10:00:00Z"},
+    "consent": {"id": "8", "party": "1", "purpose": "MARKETING", "status": "GRANTED", "at": "2025-01-01T10:00:00Z"},
 }
 
 
@@ -304,6 +305,13 @@ async def test_every_kind_is_loaded_whatever_the_order_of_the_files(empty_databa
         ("movement", {"currency": "ZZZ"}, "currency: is no currency"),
         ("event", {"agreement": "99"}, "unknown Agreement"),
         ("interaction", {"channel": "PIGEON"}, "channel"),
+        ("consent", {"purpose": "FUN"}, "purpose"),
+        ("consent", {"status": "MAYBE"}, "status"),
+        ("consent", {"at": "2150-01-01T00:00:00Z"}, "lies in the future"),
+        ("consent", {"party": "99"}, "unknown Party"),
+        ("consent", {"channel": "EMAIL", "point": "602 123 456"}, "pointKey: is not used by the channel"),
+        ("consent", {"purpose": "PROFILING", "channel": "EMAIL"}, "purpose: has no channels"),
+        ("consent", {"point": "eva@example.com"}, "unknown ContactPoint 'EMAIL:eva@example.com'"),
     ],
 )
 async def test_a_wrong_value_is_rejected_with_the_property_that_is_wrong(
