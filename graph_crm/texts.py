@@ -21,7 +21,8 @@ from babel.dates import format_date, format_time, format_timedelta
 from babel.lists import format_list
 from fluent.runtime import FluentBundle
 from fluent.syntax import FluentParser
-from fluent.syntax.ast import Junk, Resource
+from fluent.syntax.ast import Junk, Message, Resource, VariableReference
+from fluent.syntax.visitor import Visitor
 
 from graph_crm.errors import ConfigurationError
 
@@ -43,6 +44,7 @@ class Texts:
     def __init__(self, folders: Iterable[Path] = (SHIPPED,)) -> None:
         self._bundles: dict[str, FluentBundle] = {}
         self._locales: dict[str, Locale] = {}
+        self._uses: dict[tuple[str, str], frozenset[str] | None] = {}
         for folder in folders:
             for file in sorted(folder.glob("*.ftl")):
                 self._add(file)
@@ -67,7 +69,9 @@ class Texts:
                     f"{file.name} names no language.", hint="Call it by its code, for example cs.ftl."
                 ) from error
             self._bundles[language] = FluentBundle([language], use_isolating=False)
-        self._bundles[language].add_resource(_read(file), allow_overrides=True)
+        resource = _read(file)
+        self._bundles[language].add_resource(resource, allow_overrides=True)
+        self._uses |= {(language, one.id.name): _variables(one) for one in resource.body if isinstance(one, Message)}
 
     @property
     def languages(self) -> list[str]:
@@ -96,7 +100,12 @@ class Texts:
         pattern = bundle.get_message(name).value
         if pattern is None:
             return None
-        told = {key: self._told(key, value, language, zone) for key, value in values.items() if value is not None}
+        uses = self._uses[language, name]
+        told = {
+            key: self._told(key, value, language, zone)
+            for key, value in values.items()
+            if value is not None and (uses is None or key in uses)
+        }
         text, errors = bundle.format_pattern(pattern, told)
         return None if errors else str(text)
 
@@ -162,6 +171,27 @@ def _moment(value: dt.datetime, locale: Locale, zone: str | None) -> str:
     there = value.astimezone(place or dt.UTC)
     told = f"{format_date(there, 'long', locale=locale)}, {format_time(there, 'short', locale=locale)}"
     return told if place else f"{told} UTC"
+
+
+class _Variables(Visitor):
+    """Collects the variables of a message, and whether it says another message too."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.refers = False
+
+    def visit_VariableReference(self, node: VariableReference) -> None:  # noqa: N802 - the visitor's own naming
+        self.names.add(node.id.name)
+
+    def visit_MessageReference(self, _node: object) -> None:  # noqa: N802 - the same
+        self.refers = True
+
+
+def _variables(message: Message) -> frozenset[str] | None:
+    """The variables that a message uses: only they are written in its language; None: those of other messages, too."""
+    found = _Variables()
+    found.visit(message)
+    return None if found.refers else frozenset(found.names)
 
 
 def _read(file: Path) -> Resource:

@@ -7,7 +7,7 @@ instants as text, objects as dicts by GraphQL names.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,27 @@ Told = dict[str, Any]
 PASS, DROP, HOLD = "PASS", "DROP", "HOLD"
 TOLD_GATES = ("contact_limits", "cool_off")
 """Of a contact that was made, the sentences of these checks are told too: they are what customers ask about."""
+
+
+class _Gate(dict[str, Any]):
+    """A verdict as GraphQL shows it, its sentence made when it is asked for: a page of traces has thousands."""
+
+    def __init__(self, told: Told, said: Callable[[], str]) -> None:
+        super().__init__(told)
+        self._said = said
+
+    def __missing__(self, name: str) -> str:
+        if name != "sentence":
+            raise KeyError(name)
+        self[name] = self._said()
+        return str(self[name])
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a field."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +169,8 @@ def decided(stored: Mapping[str, Any], tell: Teller) -> Told:
             lines.append(tell.say("decision-candidate-offered", **candidate, rank=entry["rank"]))
         else:
             lines.append(tell.say("decision-candidate-dropped", **candidate))
+        for found in (finding for way in entry["ways"] for finding in way["findings"]):
+            found.get("sentence")  # made now, for who writes the whole answer down
         for one in entry["gates"]:
             said = {"gate": one["name"].upper(), "verdict": one["verdict"], "sentence": one["sentence"]}
             lines.append(f"  {tell.say('decision-gate', **said)}")
@@ -211,24 +234,25 @@ def _way(stored: Mapping[str, Any], tell: Teller) -> Told:
 
 
 def _gate(stored: Mapping[str, Any], tell: Teller) -> Told:
-    numbers = stored.get("numbers") or {}
-    facts = stored.get("facts")
-    if facts:
-        said = " ".join(tell.sentence(one["code"], one.get("numbers") or {}, one["text"]) for one in facts)
-    else:
-        said = tell.sentence(stored["reasonCode"], numbers, stored["reason"])
     verdict = stored.get("verdict") or (PASS if stored["passed"] else DROP)
-    return {
+    told = {
         "name": stored["name"],
         "verdict": verdict,
         "passed": verdict == PASS,
         "reasonCode": stored["reasonCode"],
         "reason": stored["reason"],
-        "sentence": said,
         "numbers": stored.get("numbers", {}),
         "evidence": stored.get("evidence", []),
         "earliest": _moment(stored.get("earliest")),
     }
+    return _Gate(told, lambda: _said(stored, tell))
+
+
+def _said(stored: Mapping[str, Any], tell: Teller) -> str:
+    """The reason of a verdict in words, fact by fact where there are several."""
+    if facts := stored.get("facts"):
+        return " ".join(tell.sentence(one["code"], one.get("numbers") or {}, one["text"]) for one in facts)
+    return tell.sentence(stored["reasonCode"], stored.get("numbers") or {}, stored["reason"])
 
 
 def _of_offer(decision: Mapping[str, Any], offer: Mapping[str, Any], tell: Teller) -> Told | None:

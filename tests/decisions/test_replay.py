@@ -266,6 +266,9 @@ async def test_the_command_tells_a_decision_in_words(
     )
     assert told[1] == "Reguła card_after_loss, produkt CREDIT_CARD: w ofercie, miejsce 1."
     assert "  zgoda: tak. Klient zgodził się, by bank kontaktował się z nim telefonicznie." in told
+    shown = json.loads(command(neo4j_address, tmp_path, "show", decision, "--json").stdout)
+    (entry,) = shown["trace"]
+    assert all(one["sentence"] for one in [*entry["gates"], *entry["ways"][0]["findings"]])
     assert command(neo4j_address, tmp_path, "show", "decision:nothing").returncode == 1
 
 
