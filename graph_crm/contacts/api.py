@@ -203,7 +203,7 @@ class ReserveContactResult:
 class ContactMutations:
     """Recording contacts, holding slots for them, and shortening limits."""
 
-    @mutation("Record a contact that took place; it is never changed afterwards, and no limit refuses it.")
+    @mutation("Record a contact that took place. Only its outcome follows the answers told at it; no limit refuses it.")
     async def record_interaction(
         self,
         info: Info[RequestContext, None],

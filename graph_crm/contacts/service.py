@@ -53,7 +53,7 @@ def _word(field: str, value: str) -> str:
 
 
 class ContactService:
-    """The use cases of interactions: they are recorded once and never changed.
+    """The use cases of interactions: recorded once; afterwards only `outcome` follows the responses told at them.
 
     A contact that took place is a fact: no limit refuses it, and it counts for the limits from then on.
     """

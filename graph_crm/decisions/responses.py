@@ -131,9 +131,7 @@ class ResponseService:
 
         async def work(tx: Transaction) -> Written:
             rows = await tx.run(cypher.CUSTOMER, {"offer": response.offer_id})
-            if not rows:
-                raise NotFound("offerId: there is no such offer", hint="Use the id of an offer.", field="offerId")
-            locked = await ledger.lock_parties(tx, [rows[0]["party"]])
+            locked = await ledger.lock_parties(tx, [row["party"] for row in rows])
             if locked is None:
                 raise NotFound("offerId: there is no such offer", hint="Use the id of an offer.", field="offerId")
             now = locked.now if self._clock is None else ticked(self._clock())
@@ -204,6 +202,8 @@ class ResponseService:
 
     async def _agreement(self, tx: Transaction, told: _Told, row: Row) -> str:
         """The agreement that the yes leads to: named and held by the customer, or opened on the day of the yes."""
+        if row["agreement"] is not None:
+            return str(row["agreement"])
         acceptance = told.asked.acceptance or Acceptance()
         named = acceptance.agreement_id
         if named is None:
