@@ -9,6 +9,10 @@ from typing import Any
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
+from graph_crm.graph.compiler.scalars import instant_to_show
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
 
 def _date(value: Any) -> dt.date:
     try:
@@ -38,8 +42,10 @@ def _decimal(value: Any) -> Decimal:
 
 
 def _shown(value: Any) -> Any:
-    """Values from the graph are texts already; those from Python are written in ISO form."""
-    if isinstance(value, dt.date | dt.datetime):
+    """Values from the graph are texts already; those from Python are written in the same form."""
+    if isinstance(value, dt.datetime):
+        return instant_to_show((value - _EPOCH) // dt.timedelta(milliseconds=1))
+    if isinstance(value, dt.date):
         return value.isoformat()
     return str(value) if isinstance(value, Decimal) else value
 

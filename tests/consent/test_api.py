@@ -57,7 +57,7 @@ async def test_the_state_names_the_statement_that_decides_and_says_it_in_words(d
         "pointKey": SHARED,
         "status": "GRANTED",
         "allowed": True,
-        "since": "2026-01-02T10:00:00+00:00",
+        "since": "2026-01-02T10:00:00.000Z",
         "decidedBy": "said:1",
         "reason": "The customer agreed to MARKETING by PHONE on 2026-01-02.",
     }
