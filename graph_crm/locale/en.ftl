@@ -59,12 +59,12 @@ IN_DEFAULT = An agreement of the customer is in arrears or in default.
 NOT_IN_DEFAULT = No agreement of the customer is in arrears or in default.
 DEFAULT_UNKNOWN = Whether the customer is in arrears is not known.
 DID =
-    { $event } happened { $events ->
+    The event { $event } happened { $events ->
         [one] once
        *[other] { $events } times
     } in the time that counts.
 DID_NOT =
-    { $event } did not happen often enough: { $events ->
+    The event { $event } did not happen often enough: { $events ->
         [one] once
        *[other] { $events } times
     } in the time that counts.

@@ -38,7 +38,7 @@ gate-suitability = czy to dobre dla klienta
 gate-control-group = grupa kontrolna
 gate-consent = zgoda
 gate-suppression = sytuacja klienta
-gate-cool-off = odpoczynek po wcześniejszych odpowiedziach
+gate-cool-off = przerwa po wcześniejszych odpowiedziach
 gate-contact-limits = limity kontaktów
 gate-contact-times = pory dnia
 gate-arbitration = wybór spośród wszystkich ofert
@@ -161,9 +161,9 @@ COLLECTIONS =
        *[other] { $days } dnia
     }.
 
-## Odpoczynek po wcześniejszych odpowiedziach
+## Przerwa po wcześniejszych odpowiedziach
 
-NO_COOL_OFF = Żadna wcześniejsza odpowiedź klienta nie wymaga odpoczynku.
+NO_COOL_OFF = Żadna wcześniejsza odpowiedź klienta nie wymaga przerwy.
 PRODUCT_REFUSED =
     Klient odmówił tego produktu: bank nie wraca do niego przez { $days ->
         [one] { $days } dzień

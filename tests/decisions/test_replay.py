@@ -24,7 +24,8 @@ from graph_crm.decisions.scanning import RuleScan
 from graph_crm.decisions.service import DecisionService, Wish
 from graph_crm.errors import NotFound
 from graph_crm.graph.database import Database
-from graph_crm.rules import ContactLimit, holds, months
+from graph_crm.rules import ContactLimit, Proposal, holds, hookimpl, months
+from graph_crm.rules.loader import Found
 from graph_crm.rules.manager import RuleBook
 from graph_crm.rules.snapshot import EventFact, Holding, PartyFacts, Snapshot
 
@@ -141,6 +142,30 @@ async def test_a_rule_that_was_switched_off_since_is_asked_as_it_was_then(bank: 
         "at: datetime('2026-11-24T08:00:00Z')})"
     )
     assert (await bank.replay(decision)).same
+
+
+class Imperative:
+    """A plugin that proposes by itself."""
+
+    @hookimpl
+    def propose(self, snapshots: list[Snapshot]) -> list[Proposal]:
+        return [
+            Proposal(party=one.id, rule="by_hand", offer="SAVINGS", channels=["PHONE"], reasons="Save a little.")
+            for one in snapshots
+            if len(one.held()) == 1
+        ]
+
+
+@lts
+async def test_what_a_plugin_proposed_by_itself_is_proposed_again_as_long_as_it_is_there(bank: Bank) -> None:
+    book = RuleBook([Found("hands", "a test", Imperative())])
+    service = DecisionService(bank.database, book, bank.terms, clock=lambda: NOW)
+    decision = await service.advise(Wish("anna", "BRANCH"))
+    found = await Replaying(bank.database, book, bank.terms).replay(decision)
+    assert (found.same, found.causes) == (True, ())
+    without = await Replaying(bank.database, bank.book, bank.terms).replay(decision)
+    assert Change("plugin", "hands", "loaded", "gone") in without.causes
+    assert without.effects == (Change("candidate", "by_hand SAVINGS", "considered", None),)
 
 
 # Another answer, and why
