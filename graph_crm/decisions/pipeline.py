@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graph_crm.contacts.approach import Approach
+from graph_crm.contacts.judging import Judge
 from graph_crm.contacts.treatment import Try, best_way
 from graph_crm.decisions import arbitration
 from graph_crm.decisions.gates import BankState, Effect, GateVerdict, Question, of_finding, passed_through
@@ -292,6 +293,7 @@ def _to_customer(outcome: Outcome, bank: BankState, book: RuleBook) -> None:
     """Through the gates of contact policy: by which way may this be said to the customer, and when."""
     snapshot = outcome.snapshot
     latest = snapshot.now + bank.offer_life
+    judge = Judge(snapshot, bank.policy, bank.overrides)
     for one in outcome.considered:
         if one.proposal is None or not one.alive:
             continue
@@ -300,7 +302,7 @@ def _to_customer(outcome: Outcome, bank: BankState, book: RuleBook) -> None:
             text = f"plugin {names} could not say its contact limits"
             one.gates.append(GateVerdict("contact_limits", Effect.DROP, "LIMITS_UNKNOWN", text, {"plugin": names}))
             continue
-        one.ways = _ways(snapshot, one.proposal, bank)
+        one.ways = _ways(snapshot, one.proposal, bank, judge)
         chosen = one.ways[0]
         for finding in chosen.findings:
             one.gates.append(_shifted(of_finding(finding, latest=latest, channel=chosen.channel), chosen))
@@ -326,7 +328,7 @@ def _never_together(way: Try) -> GateVerdict:
     return GateVerdict(because.gate, Effect.DROP, because.code, because.reason, numbers, because.evidence, way.at)
 
 
-def _ways(snapshot: Snapshot, proposal: Proposal, bank: BankState) -> list[Try]:
+def _ways(snapshot: Snapshot, proposal: Proposal, bank: BankState, judge: Judge) -> list[Try]:
     """The ways to the customer, the chosen one first."""
     approach = Approach(
         snapshot.channel or proposal.channels[0],
@@ -337,7 +339,7 @@ def _ways(snapshot: Snapshot, proposal: Proposal, bank: BankState) -> list[Try]:
         family=bank.catalogue[proposal.offer].family,
     )
     if snapshot.channel is not None:
-        return list(best_way(snapshot, [snapshot.channel], approach, bank.policy, bank.overrides).tried)
+        return list(best_way(snapshot, [snapshot.channel], approach, bank.policy, bank.overrides, judge=judge).tried)
     chosen, tried = [], []
     pushing = replace(approach, direction="OUTBOUND", until=snapshot.now + bank.hold)
     for kind, channels in (
@@ -345,7 +347,7 @@ def _ways(snapshot: Snapshot, proposal: Proposal, bank: BankState) -> list[Try]:
         (approach, [one for one in proposal.channels if one not in PUSH]),
     ):
         if channels:
-            way = best_way(snapshot, channels, kind, bank.policy, bank.overrides)
+            way = best_way(snapshot, channels, kind, bank.policy, bank.overrides, judge=judge)
             chosen.append(way.chosen)
             tried += [one for one in way.tried if one is not way.chosen]
     latest = snapshot.now + bank.offer_life

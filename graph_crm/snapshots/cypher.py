@@ -28,7 +28,7 @@ _EVENT = """[e.id, e.type, e.at.epochMillis, e.channel, e.payload,
 
 _EVENTS = f"""COLLECT {{
   MATCH (p)-[:DID]->(e:Event)
-  WHERE e.type IN $types AND e.at >= eventsFrom AND e.at < until
+  WHERE e.type IN $types AND e.at.epochMillis >= $eventsFrom[e.type] AND e.at < until
   RETURN {_EVENT} ORDER BY e.at, e.id
 }}"""
 
@@ -40,9 +40,8 @@ _CONTACTS = """COLLECT {
 
 # Instants are sent as epoch milliseconds: the driver takes long to encode a temporal value.
 _INSTANTS = (
-    "WITH datetime({epochMillis: $until}) AS until, datetime({epochMillis: $eventsFrom}) AS eventsFrom,\n"
-    "  datetime({epochMillis: $contactsFrom}) AS contactsFrom, datetime({epochMillis: $touchesFrom}) AS touchesFrom,\n"
-    "  datetime({epochMillis: $answersFrom}) AS answersFrom\n"
+    "WITH datetime({epochMillis: $until}) AS until, datetime({epochMillis: $contactsFrom}) AS contactsFrom,\n"
+    "  datetime({epochMillis: $touchesFrom}) AS touchesFrom, datetime({epochMillis: $answersFrom}) AS answersFrom\n"
 )
 
 _HOUSEHOLDS = f"""COLLECT {{
@@ -156,8 +155,8 @@ def snapshots(
     """One statement that reads a batch of customers as of one instant.
 
     Parameters: ``ids``, ``day``, ``until`` (the first instant too late to be seen), and where they are read ``types``,
-    ``eventsFrom``, ``contactsFrom``, ``touchesFrom``, ``answersFrom``, ``outcomes`` and ``open``. The names of ``ties``
-    come from the platform's own list.
+    ``eventsFrom`` (by type), ``contactsFrom``, ``touchesFrom``, ``answersFrom``, ``outcomes`` and ``open``. The names of
+    ``ties`` come from the platform's own list.
     """
     none = "[]"
     tied = _TIED.format(

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import orjson
 
 from graph_crm.graph.database import Row
-from graph_crm.rules.conditions.base import EVER, Needs, longer
+from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.periods import Period
 from graph_crm.rules.snapshot import (
     CHANNELS,
@@ -82,7 +82,7 @@ async def load(
         "day": now.date(),
         "until": epoch_milliseconds(now + ONE_TICK),
         "types": sorted(needs.events),
-        "eventsFrom": epoch_milliseconds(_start(_longest(needs), now)),
+        "eventsFrom": {kind: epoch_milliseconds(_start(within, now)) for kind, within in needs.events.items()},
         "contactsFrom": epoch_milliseconds(_start(needs.contacts_within, now)),
         "touchesFrom": epoch_milliseconds(now - memory.touches if memory else now),
         "answersFrom": epoch_milliseconds(now - memory.answers if memory else now),
@@ -112,16 +112,6 @@ def _statement(ties: frozenset[str], events: bool, contacts: bool, memory: Memor
         household=memory is not None and memory.household,
         points=memory is not None and memory.points,
     )
-
-
-def _longest(needs: Needs) -> Period | None:
-    windows = list(needs.events.values())
-    if not windows:
-        return EVER
-    found = windows[0]
-    for one in windows[1:]:
-        found = longer(found, one)
-    return found
 
 
 def _start(within: Period | None, now: dt.datetime) -> dt.datetime:
