@@ -127,14 +127,21 @@ class LiveBank:
         return found[0][1]
 
     def work(self) -> int:
-        """Let the worker handle everything that waits; how many entries it completed."""
+        """Let the worker handle everything that waits; how many entries it completed.
+
+        Raises AssertionError with the error when one fails.
+        """
         service = self._service()
 
         async def decide(tx: Transaction, entry: OutboxEntry) -> None:
             await service.decide_for_event(tx, entry)
 
-        done = self._run(lambda: Worker(self._database, {RECORDED: decide}).drain())
+        worker = Worker(self._database, {RECORDED: decide})
+        done = self._run(worker.drain)
         self._must_work()
+        if worker.counts.failed:
+            rows = self.cypher("MATCH (e:OutboxEntry) WHERE e.error IS NOT NULL RETURN e.error AS error LIMIT 1")
+            raise AssertionError("\n".join(row["error"] for row in rows) or "the worker failed")
         return done
 
     def cypher(self, statement: str, **parameters: Any) -> list[Row]:

@@ -77,7 +77,7 @@ def test_the_tests_in_the_examples_pass(tmp_path: Path):
         env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST")},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "5 passed" in done.stdout
+    assert "7 passed" in done.stdout
 
 
 def test_every_condition_is_in_the_table():
