@@ -65,6 +65,7 @@ class _Source:
         self.limits: list[Callable[[dt.datetime], Any]] = []
         self._names: dict[Any, str] = {}
         self._sides: dict[Condition, _Sides] = {}
+        self._facts: list[str] = []
         self._party: list[str] = []
         self._zeros: list[str] = []
         self._held: list[tuple[Holds, str]] = []
@@ -74,12 +75,19 @@ class _Source:
 
     def answer(self, condition: Condition) -> str:
         """The expression of one condition: True, False or None."""
-        yes, no = self._of(condition)
-        return yes if _opposite(yes, no) else f"True if {yes} else False if {no} else None"
+        if not isinstance(condition, AllOf | AnyOf):
+            return _answer(*self._of(condition))
+        # The parts that are always known go first: one of them settles most answers, and is then looked at once.
+        sides = [self._of(part) for part in condition.parts]
+        found = [yes for yes, no in sides if _opposite(yes, no)]
+        open_ = [side for side in sides if not _opposite(*side)]
+        if open_:
+            found.append(f"({_answer(*_joined(condition, open_))})")
+        return (" and " if isinstance(condition, AllOf) else " or ").join(found)
 
     def text(self, answers: Sequence[str]) -> str:
         """The whole function: `bind` takes the instant and the limits, and gives what judges a customer."""
-        body = [*self._party]
+        body = [*(f"p_{name} = s.party.{name}" for name in self._facts), *self._party]
         for start in ("0", "False"):
             names = [name for name in self._zeros if name.startswith("n") is (start == "0")]
             body += [f"{' = '.join(names)} = {start}"] if names else []
@@ -87,7 +95,7 @@ class _Source:
         limits = "".join(f", d{place}" for place in range(len(self.limits)))
         body.append(f"return ({''.join(f'({one}), ' for one in answers)})")
         inner = "\n".join(f"        {line}" for line in body)
-        return f"def bind(now, day{limits}):\n    def judge(s):\n        p = s.party\n{inner}\n    return judge\n"
+        return f"def bind(now, day{limits}):\n    def judge(s):\n{inner}\n    return judge\n"
 
     def _of(self, condition: Condition) -> _Sides:
         if isinstance(condition, Not):
@@ -102,8 +110,7 @@ class _Source:
 
     def _combined(self, condition: AllOf | AnyOf) -> _Sides:
         sides = [self._of(part) for part in condition.parts]
-        words = (" and ", " or ") if isinstance(condition, AllOf) else (" or ", " and ")
-        yes, no = (f"({word.join(side)})" for word, side in zip(words, zip(*sides, strict=True), strict=True))
+        yes, no = _joined(condition, sides)
         return (yes, f"not {yes}") if all(_opposite(*side) for side in sides) else (yes, no)
 
     def _single(self, condition: Condition) -> _Sides:
@@ -120,23 +127,31 @@ class _Source:
     def _about_party(self, condition: Condition) -> _Sides:
         name = f"a{len(self._party)}"
         if isinstance(condition, IsKind):
-            self._party.append(f"{name} = p.kind == {self._value(condition.kind)}")
+            self._party.append(f"{name} = {self._fact('kind')} == {self._value(condition.kind)}")
             return name, f"not {name}"
         if isinstance(condition, Age):
             latest = self._limit(("born", condition.low), lambda now: years(condition.low).latest_start(now.date()))
             early = self._limit(
                 ("born", condition.high + 1), lambda now: years(condition.high + 1).latest_start(now.date())
             )
-            self._party.append(f"{name} = p.born is not None and {latest} >= p.born > {early}")
-            return name, f"(p.born is not None and not {name})"
+            born = self._fact("born")
+            self._party.append(f"{name} = {born} is not None and {latest} >= {born} > {early}")
+            return name, f"({born} is not None and not {name})"
         if isinstance(condition, OneOf):
             # The fact is one of three words of the platform, checked when the condition was built.
-            self._party.append(f"{name} = p.{condition.fact} in {self._value(frozenset(condition.values))}")
-            return name, f"(p.{condition.fact} is not None and not {name})"
+            fact = self._fact(condition.fact)
+            self._party.append(f"{name} = {fact} in {self._value(frozenset(condition.values))}")
+            return name, f"({fact} is not None and not {name})"
         if isinstance(condition, Constant):
             return str(condition.truth), f"not {condition.truth}"
         check = self._value(condition.check)
         return f"({check}(s).truth is True)", f"({check}(s).truth is False)"
+
+    def _fact(self, name: str) -> str:
+        """The variable that holds a fact about the party."""
+        if name not in self._facts:
+            self._facts.append(name)
+        return f"p_{name}"
 
     def _noted(self, condition: Any, where: list[tuple[Any, str]], *, open_: bool) -> _Sides:
         """A condition that one agreement settles: ``h`` says yes, ``u`` that one may."""
@@ -246,14 +261,19 @@ class _Source:
         if not self._met:
             return []
         lines = ["for x in s.contacts:", "    at = x.at", "    if at > now: continue"]
+        groups: dict[str | None, list[tuple[Contacted, str]]] = defaultdict(list)
         for condition, name in self._met:
-            wanted = [
-                f"x.{fact} == {self._value(getattr(condition, fact))}"
-                for fact in ("direction", "channel", "outcome", "purpose")
-                if getattr(condition, fact) is not None
-            ]
-            wanted += [since] if (since := self._since(condition.within)) else []
-            lines.append(f"    if {' and '.join(wanted) or 'True'}: {self._count(name)}")
+            groups[condition.direction].append((condition, name))
+        for direction, found in groups.items():
+            lines.append("    if True:" if direction is None else f"    if x.direction == {self._value(direction)}:")
+            for condition, name in found:
+                wanted = [
+                    f"x.{fact} == {self._value(getattr(condition, fact))}"
+                    for fact in ("channel", "outcome", "purpose")
+                    if getattr(condition, fact) is not None
+                ]
+                wanted += [since] if (since := self._since(condition.within)) else []
+                lines.append(f"        if {' and '.join(wanted) or 'True'}: {self._count(name)}")
         return lines
 
     def _since(self, within: Period | None) -> str:
@@ -277,6 +297,18 @@ class _Source:
             self._names["limit", key] = f"d{len(self.limits)}"
             self.limits.append(at)
         return self._names["limit", key]
+
+
+def _joined(condition: AllOf | AnyOf, sides: Sequence[_Sides]) -> _Sides:
+    """Surely yes and surely no of several parts: all yes and one no, or one yes and all no."""
+    words = (" and ", " or ") if isinstance(condition, AllOf) else (" or ", " and ")
+    yes, no = (f"({word.join(side)})" for word, side in zip(words, zip(*sides, strict=True), strict=True))
+    return yes, no
+
+
+def _answer(yes: str, no: str) -> str:
+    """True, False, or None where neither side is sure."""
+    return yes if _opposite(yes, no) else f"True if {yes} else False if {no} else None"
 
 
 def _opposite(yes: str, no: str) -> bool:
