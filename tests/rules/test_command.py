@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
 import json
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 from graph_crm.cli.rules import app
-from graph_crm.errors import RuleError
+from graph_crm.errors import CrmError, RuleError
+from graph_crm.graph.database import Database
+from graph_crm.importing.demo_bank import seed_demo_bank
 
 BAD = "from graph_crm.rules import hookimpl\n\n\n@hookimpl\ndef vetoes(snapshots):\n    return []\n"
 
@@ -107,3 +112,87 @@ def test_new_writes_into_your_folder_and_the_rule_is_listed(command: CliRunner, 
     ]
     listed = json.loads(command.invoke(app, ["list", "--json"]).stdout)
     assert "first_salary" in {one["rule"] for one in listed["rules"]}
+
+
+# What asks the database, on a small demo bank.
+
+
+@pytest.fixture
+async def demo_bank(
+    empty_database: Database, neo4j_address: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Database:
+    """Three hundred parties, and the commands over them."""
+    uri, password = neo4j_address
+    monkeypatch.setenv("NEO4J_URI", uri)
+    monkeypatch.setenv("NEO4J_PASSWORD", password)
+    await seed_demo_bank(empty_database, customers=300, seed=3, as_of=dt.date(2026, 6, 30))
+    return empty_database
+
+
+async def invoked(command: CliRunner, *arguments: str) -> Result:
+    """In a thread: a command has an event loop of its own."""
+    return await asyncio.to_thread(command.invoke, app, [*arguments])
+
+
+async def test_simulate_prints_a_funnel_and_draws_it(command: CliRunner, demo_bank: Database, tmp_path: Path):
+    done = await invoked(
+        command, "simulate", "loan_to_credit_card", "--as-of", "2026-06-30", "--json", "--picture", "funnel.svg"
+    )
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["parties"] == 300
+    assert found["found"] >= 5
+    gates = {one["gate"]: one for one in found["funnel"]}
+    assert gates["rule"]["asked"] == found["found"]
+    assert sum(one["contacts"] for one in found["volume"]) == found["contacts"] <= len(found["planned"])
+    picture = (tmp_path / "funnel.svg").read_text()
+    assert picture.startswith("<?xml")
+    table = await invoked(command, "simulate", "loan_to_credit_card", "--as-of", "2026-06-30")
+    assert "eligibility" in table.stdout
+    assert "as if it were on" in " ".join(table.stdout.split())
+
+
+async def test_simulate_on_the_past_prints_lifts_and_draws_them(
+    command: CliRunner, demo_bank: Database, tmp_path: Path
+):
+    period = ["--from", "2025-06-30", "--to", "2026-06-30", "--step", "60"]
+    done = await invoked(command, "simulate", "loan_to_credit_card", *period, "--json", "--picture", "past.png")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["proposed"] == sum(one["proposed"] for one in found["steps"]) > 0
+    assert [one["days"] for one in found["lifts"]] == [30, 90, 180]
+    assert (tmp_path / "past.png").read_bytes().startswith(b"\x89PNG")
+    table = await invoked(command, "simulate", "loan_to_credit_card", *period)
+    assert "Nobody was contacted" in " ".join(table.stderr.split())
+
+
+async def test_switch_history_and_report(command: CliRunner, demo_bank: Database):
+    done = await invoked(command, "switch", "deposit_to_card", "shadow", "--reason", "to watch it")
+    assert done.exit_code == 0, done.output
+    assert "deposit_to_card is shadow since" in done.stdout
+    (entry,) = json.loads((await invoked(command, "history", "deposit_to_card", "--json")).stdout)
+    assert (entry["mode"], entry["reason"]) == ("shadow", "to watch it")
+    assert entry["by"].startswith("cli:")
+    (report,) = json.loads((await invoked(command, "report", "deposit_to_card", "--json")).stdout)
+    assert (report["mode"], report["modes"]) == ("shadow", [])
+    listed = json.loads((await invoked(command, "list", "--counters", "--json")).stdout)["rules"]
+    assert {one["rule"]: one["mode"] for one in listed}["deposit_to_card"] == "shadow"
+    assert "atm_balance_loan" in (await invoked(command, "report")).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["simulate", "deposit_to_card", "--to", "2026-06-30"], "BAD_USER_INPUT"),
+        (["simulate", "deposit_to_card", "--from", "2026-01-01", "--as-of", "2026-06-30"], "BAD_USER_INPUT"),
+        (["simulate", "deposit_to_card", "--picture", "funnel.txt"], "BAD_USER_INPUT"),
+        (["simulate", "deposit_to_card", "--picture", "nowhere/funnel.svg"], "BAD_USER_INPUT"),
+        (["simulate", "nothing"], "RULE"),
+    ],
+)
+def test_what_can_not_be_simulated_is_told_before_a_database_is_started(
+    command: CliRunner, arguments: list[str], code: str
+):
+    error = command.invoke(app, arguments).exception
+    assert isinstance(error, CrmError)
+    assert error.code == code
