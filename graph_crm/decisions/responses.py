@@ -20,7 +20,7 @@ from graph_crm.contacts.kinds import ActionClass, Channel, ContactDirection, Con
 from graph_crm.decisions import responses_cypher as cypher
 from graph_crm.decisions.kinds import OfferStatus, ResponseOutcome
 from graph_crm.decisions.learning import store as learning
-from graph_crm.decisions.offer_states import ANSWERS, FINAL, Standing, Step, step
+from graph_crm.decisions.offer_states import AGAIN, ANSWERS, FINAL, UNTOLD, Standing, Step, step
 from graph_crm.errors import NotFound, OfferAnswered, OfferEnded
 from graph_crm.graph.database import Database, Row, Transaction
 from graph_crm.graph.outbox import put
@@ -197,6 +197,10 @@ class ResponseService:
                 "agreement": agreement,
             },
         )
+        if told.status in ANSWERS:
+            waiting = sorted(UNTOLD | AGAIN)
+            settled = {"party": row["party"], "product": row["product"], "offer": asked.offer_id, "statuses": waiting}
+            await tx.run(cypher.SETTLE, {**settled, "now": told.now})
         await tell(tx, identifier, row["features"], row["chosen"], response)
         return Written(identifier, related=(asked.offer_id,))
 

@@ -85,6 +85,16 @@ RETURN r.id AS id
 A contact carries the outcome of the answers given at it: the final one, otherwise the latest.
 """
 
+SETTLE = """
+MATCH (o:Offer {partyId: $party})
+WHERE o.productCode = $product AND o.id <> $offer AND o.status IN $statuses
+SET o.status = 'CANCELLED', o.statusReason = 'ANSWERED_ELSEWHERE', o.statusAt = $now
+WITH o
+MATCH (r:Reservation {state: 'HELD'})-[:FOR_OFFER]->(o)
+SET r.state = 'CANCELLED', r.endedAt = $now, r.reason = 'ANSWERED_ELSEWHERE'
+"""
+"""The customer has said yes or no to a product: nobody calls about another offer of it. Under the ledgers."""
+
 CONVERTED = "MATCH (a:Agreement {id: $agreement})<-[:CONVERTED_TO]-(o:Offer) RETURN o.id AS offer"
 """The offers that led to an agreement."""
 

@@ -155,8 +155,8 @@ def snapshots(
     """One statement that reads a batch of customers as of one instant.
 
     Parameters: ``ids``, ``day``, ``until`` (the first instant too late to be seen), and where they are read ``types``,
-    ``eventsFrom`` (by type), ``contactsFrom``, ``touchesFrom``, ``answersFrom``, ``outcomes`` and ``open``. The names of
-    ``ties`` come from the platform's own list.
+    ``eventsFrom`` (by type), ``contactsFrom``, ``touchesFrom``, ``answersFrom``, ``outcomes`` and ``open``. The names
+    of ``ties`` come from the platform's own list.
     """
     none = "[]"
     tied = _TIED.format(

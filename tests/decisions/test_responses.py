@@ -403,8 +403,8 @@ async def test_an_answer_costs_few_statements(bank: Bank) -> None:
     await bank.offer()
     with bank.database.counting() as counter:
         await bank.say("REJECTED", key="k")
-    # The key, whose offer, the locks, the standing, the answer, the outbox, the key's result.
-    assert len(counter) == 7
+    # The key, whose offer, the locks, the standing, the answer, what it settles, the outbox, the key's result.
+    assert len(counter) == 8
 
 
 @pytest.mark.parametrize("outcome", ["PRESENTED", "NO_ANSWER"])
@@ -440,3 +440,31 @@ async def test_answers_to_many_offers_of_one_customer_at_once_lose_nothing(bank:
     assert await bank.count("(:Response)") == len(await bank.told()) == 18
     assert await bank.count("(:Agreement)") == 6 + 6
     assert await bank.count("(:Offer)-[:CONVERTED_TO]->(:Agreement)") == 6
+
+
+@pytest.mark.parametrize("answer", ["ACCEPTED", "REJECTED"])
+async def test_whoever_has_said_yes_or_no_to_a_product_is_not_called_about_another_offer_of_it(
+    bank: Bank, answer: str
+) -> None:
+    await bank.offer("on the screen", mode="INBOUND", decision="d2")
+    await bank.offer("by phone")
+    await bank.slot("by phone")
+    await bank.offer("something else", product="CREDIT_CARD", decision="d3")
+    await bank.say(answer, offer="on the screen")
+    rows = await bank.database.read(
+        "MATCH (o:Offer) OPTIONAL MATCH (r:Reservation)-[:FOR_OFFER]->(o) "
+        "RETURN o.id AS id, o.status AS status, o.statusReason AS reason, r.state AS slot"
+    )
+    found = {row["id"]: (row["status"], row["slot"]) for row in rows}
+    assert found == {
+        "on the screen": (answer, None),
+        "by phone": ("CANCELLED", "CANCELLED"),
+        "something else": ("PROPOSED", None),
+    }
+
+
+async def test_a_customer_who_asks_for_later_may_still_be_called_about_it(bank: Bank) -> None:
+    await bank.offer("on the screen", mode="INBOUND", decision="d2")
+    await bank.offer("by phone")
+    await bank.say("LATER", offer="on the screen")
+    assert (await bank.one("MATCH (o:Offer {id: 'by phone'}) RETURN o.status AS status"))["status"] == "PROPOSED"
