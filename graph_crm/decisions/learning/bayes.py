@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -27,6 +27,8 @@ FIRST_RATE = 0.05
 """What a model believes that has seen nothing: one in twenty says yes."""
 STRENGTH = 20.0
 """So many answers weigh as much as what was believed before them."""
+MOST_KEPT = 10_000
+"""Factors that a settled model keeps; values that nobody was seen with before could else fill the memory."""
 LARGEST_LOGIT = 12.0
 """Odds are kept within e^12: no count makes anything certain."""
 
@@ -129,35 +131,56 @@ class Explained:
 class Model:
     """What is believed of one kind of offer: its own answers, then those that it falls back on.
 
-    A view: it holds no counts of its own and predicts from those in the tallies now.
+    A view: it holds no counts of its own and predicts from those in the tallies now. With ``settled`` the tallies
+    change no more, and what was worked out for a bin is kept.
     """
 
     name: str
     levels: tuple[Tally, ...] = ()
     """The model's own tally first, then the more general ones, none of whose answers is counted twice."""
+    settled: bool = False
+    _kept: dict[tuple[str, str], tuple[float, Factor]] = field(default_factory=dict, compare=False, repr=False)
 
     def predict(self, features: Mapping[str, Feature]) -> Explained:
         """How likely a customer of whom this is known says yes. An unknown or new value changes nothing."""
-        rates, rate = [], FIRST_RATE
-        for level in reversed(self.levels):
-            rate = (level.yes + STRENGTH * rate) / (level.answers + STRENGTH)
-            rates.append((level, rate))
-        found = [self._factor(cell, rates) for cell in binned(features).items()]
-        logit = _logit(rate) + sum(math.log(one.multiplier) for one in found)
+        rates = self._rates()
+        rate = rates[-1][1] if rates else FIRST_RATE
+        found = [self._weighed(cell, rates) for cell in binned(features).items()]
+        # The strongest first, and of equals by name.
+        found.sort(key=lambda one: (-abs(one[0]), one[1].feature))
+        logit = _logit(rate) + math.fsum(weight for weight, _ in found)
         logit = max(-LARGEST_LOGIT, min(LARGEST_LOGIT, logit))
         own = self.levels[0] if self.levels else Tally()
         return Explained(
             probability=1 / (1 + math.exp(-logit)),
             prior=rate,
-            factors=tuple(sorted(found, key=lambda one: (-abs(math.log(one.multiplier)), one.feature))),
+            factors=tuple(factor for _, factor in found),
             model=self.name,
             yes=own.yes,
             no=own.no,
             strength=own.answers + STRENGTH,
         )
 
+    def _rates(self) -> list[tuple[Tally, float]]:
+        """Every level with its rate, the most general first."""
+        rates, rate = [], FIRST_RATE
+        for level in reversed(self.levels):
+            rate = (level.yes + STRENGTH * rate) / (level.answers + STRENGTH)
+            rates.append((level, rate))
+        return rates
+
+    def _weighed(self, cell: tuple[str, str], rates: Sequence[tuple[Tally, float]]) -> tuple[float, Factor]:
+        """The factor of a bin with its logarithm."""
+        found = self._kept.get(cell)
+        if found is None:
+            factor = self._factor(cell, rates)
+            found = (math.log(factor.multiplier), factor)
+            if self.settled and len(self._kept) < MOST_KEPT:
+                self._kept[cell] = found
+        return found
+
     @staticmethod
-    def _factor(cell: tuple[str, str], rates: Iterable[tuple[Tally, float]]) -> Factor:
+    def _factor(cell: tuple[str, str], rates: Sequence[tuple[Tally, float]]) -> Factor:
         multiplier, all_yes, all_no = 1.0, 0, 0
         for level, rate in rates:
             yes, no = level.cells.get(cell, (0, 0))
@@ -195,7 +218,8 @@ class Learner:
             for (code, by), tally in self.tallies.items():
                 if code == product:
                     (own if channel in (None, by) else others).merge(tally)
-            found = Model(model_name(product, channel), (own, others) if others.answers else (own,))
+            levels = (own, others) if others.answers else (own,)
+            found = Model(model_name(product, channel), levels, settled=True)
             self._models[product, channel] = found
         return found
 
