@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help demo clean-demo test check tests lts fast install develop format schema lock image clean
+.PHONY: help demo clean-demo test check tests lts fast install develop rivals format schema lock image clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ install: .venv/.installed ## only the platform, into .venv
 
 develop: .venv/.developed ## the platform and the tools of a developer, into .venv
 
+rivals: .venv/.developed ## what two benchmarks compare the platform with (scikit-learn, zen-engine), into .venv
+	@$(PIP) --require-hashes --requirement requirements-bench.lock
+
 format: .venv/.developed ## mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -50,9 +53,10 @@ format: .venv/.developed ## mend what ruff can mend
 schema: .venv/.developed ## write schema/schema.graphql anew, after a meant change
 	$(BIN)/graph-crm schema export --file schema/schema.graphql
 
-lock: .venv/.developed ## resolve the dependencies anew into the two locks
+lock: .venv/.developed ## resolve the dependencies anew into the three locks
 	$(LOCK) --upgrade --extra build --output-file requirements.lock
 	$(LOCK) --upgrade --extra build --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) --upgrade --extra bench --constraint requirements-dev.lock --output-file requirements-bench.lock
 
 image: ## the container image
 	docker build --tag graph-crm .

@@ -21,7 +21,7 @@ from graph_crm.decisions.gates import BankState, Effect, GateVerdict, Question, 
 from graph_crm.decisions.learning.bayes import Explained
 from graph_crm.decisions.learning.bins import Feature
 from graph_crm.decisions.learning.features import features
-from graph_crm.rules.manager import BookedRule, Judgement, Named, RuleBook
+from graph_crm.rules.manager import VETO_HOOKS, BookedRule, Judgement, Named, RuleBook
 from graph_crm.rules.periods import Period
 from graph_crm.rules.results import Proposal, Veto
 from graph_crm.rules.snapshot import Snapshot
@@ -31,7 +31,6 @@ MOST_OFFERS = 3
 """A decision proposes at most so many offers when nobody asks for more or fewer."""
 PUSH = ("PHONE", "SMS", "EMAIL", "LETTER")
 """Channels by which the bank comes to the customer: they need a reservation. On the others the customer comes."""
-VETO_HOOKS = ("eligibility", "suitability", "veto")
 
 
 @dataclass

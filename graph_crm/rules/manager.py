@@ -27,6 +27,9 @@ from graph_crm.rules.verdicts import Reason, Verdict
 FAILURES_UNTIL_SUSPENDED = 5
 """So many failures in a row suspend a plugin; one success in between starts the count anew."""
 
+VETO_HOOKS = ("eligibility", "suitability", "veto")
+"""The hooks that may forbid a proposal, in the order in which they are asked."""
+
 T = TypeVar("T")
 _log = structlog.stdlib.get_logger(__name__)
 
