@@ -181,11 +181,13 @@ def candidates(
         typer.Option("--as-of", formats=["%Y-%m-%d"], help="Day to ask about.", show_default="now"),
     ] = None,
     record: Annotated[
-        bool, typer.Option("--record", help="Also store the decisions with their offers; once a customer and day.")
+        bool, typer.Option("--record", help="Also store the decisions, with offers and held contacts; once for a reason.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List whom a rule would approach, and why. Contacts nobody, and writes nothing without --record.
+
+    Consent and contact limits are not asked: `graph-crm rules simulate` tells how many may be contacted.
 
     A rule with on_event is asked about those who did such a thing in the last day; --as-of DAY: on that day.
     """
