@@ -181,7 +181,7 @@ def candidates(
         typer.Option("--as-of", formats=["%Y-%m-%d"], help="Day to ask about.", show_default="now"),
     ] = None,
     record: Annotated[
-        bool, typer.Option("--record", help="Also store the decisions, with offers and held contacts; once for a reason.")
+        bool, typer.Option("--record", help="Also store the decisions, offers and held contacts; once for a reason.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
