@@ -143,7 +143,8 @@ def _snapshot(row: Row, now: dt.datetime, trigger: EventFact | None) -> Snapshot
 def _with_household(party: PartyFacts, unit: str | None, households: Sequence[Sequence[Any]]) -> PartyFacts:
     household = households[0][0] if households else None
     own = unit or household or party.id
-    others = sorted({one for _, units in households for one in units} - {own})
+    # Every household counts, not only the first: a customer of two is on one side with both.
+    others = sorted({one for name, units in households for one in (name, *units)} - {own})
     return replace(party, household=household, control_units=(own, *others))
 
 
