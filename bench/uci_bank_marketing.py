@@ -30,7 +30,7 @@ from types import ModuleType
 from graph_crm.decisions.learning.bayes import Model, Tally
 from graph_crm.decisions.learning.bins import Feature
 
-FILE = Path(__file__).parents[2] / "shared" / "data" / "uci_bank_marketing" / "bank-full.csv"
+FILE = Path(__file__).resolve().parents[2] / "shared" / "data" / "uci_bank_marketing" / "bank-full.csv"
 FIRST_PART = 0.7
 NUMBERS = ("age", "balance", "day", "campaign", "pdays", "previous")
 LEFT_OUT = ("duration", "y")
