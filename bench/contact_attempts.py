@@ -98,7 +98,7 @@ class Caller:
 
 async def main(uri: str, plan: dict[str, Any], number: int, attempts: int, records: Path) -> None:
     database = await Database.connect(
-        uri, "neo4j", os.environ["NEO4J_PASSWORD"], pool_size=plan["tasks"], timeout=plan["timeout"], slow=30.0
+        uri, "neo4j", os.environ["NEO4J_PASSWORD"], pool_size=plan["pool"], timeout=plan["timeout"], slow=30.0
     )
     try:
         caller = Caller(database, plan, number, attempts, records)

@@ -270,6 +270,7 @@ def main(asked: argparse.Namespace) -> int:
         "late": 0.05,
         "release": 0.15,
         "tasks": asked.tasks,
+        "pool": min(asked.tasks, asked.pool),
         "timeout": 60.0,
         "seed": asked.seed,
         "share": asked.attempts // asked.processes,
@@ -305,6 +306,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--attempts", type=int, default=100_000)
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--tasks", type=int, default=64, help="of each process")
+    parser.add_argument("--pool", type=int, default=12, help="connections of each process, which its tasks share")
     parser.add_argument("--customers", type=int, default=150)
     parser.add_argument("--kills", type=int, default=2)
     parser.add_argument("--scale", type=float, default=1.0, help="factor of the windows, which last 8 to 75 seconds")

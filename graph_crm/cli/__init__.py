@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 from graph_crm import __version__
 from graph_crm.cli import (
     console,
+    contacts,
     data,
     decisions,
     demo,
@@ -80,6 +81,7 @@ app.command(rich_help_panel=DATA)(importing.seed)
 app.add_typer(importing.app, name="import", rich_help_panel=DATA)
 app.add_typer(rules.app, name="rules", rich_help_panel=RULES)
 app.add_typer(decisions.app, name="decisions", rich_help_panel=RULES)
+app.add_typer(contacts.app, name="contacts", rich_help_panel=RULES)
 app.command(rich_help_panel=LOOK)(doctor.doctor)
 app.command(rich_help_panel=LOOK)(settings.settings)
 app.add_typer(schema.app, name="schema", rich_help_panel=LOOK)
