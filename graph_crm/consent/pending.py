@@ -18,12 +18,14 @@ from graph_crm import snapshots
 from graph_crm.consent import cypher
 from graph_crm.contacts.approach import Approach, Finding, points_for
 from graph_crm.contacts.permission import permission
+from graph_crm.decisions.kinds import OfferStatus
+from graph_crm.decisions.offer_states import UNTOLD
 from graph_crm.graph.database import Transaction
 from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.snapshot import CHANNELS, PURPOSES, Snapshot
 
-OPEN_OFFERS: Final = ("PROPOSED", "WAITING", "RESERVED")
-"""Offers that the customer has not seen yet."""
+OPEN_OFFERS: Final = sorted(UNTOLD)
+"""Offers of which the customer has not heard. Another contact for one that was heard of is judged when it is due."""
 PROMOTIONAL: Final = "PROMOTIONAL"
 WHAT_WAS_SAID: Final = snapshots.Memory(touches=dt.timedelta(0), answers=dt.timedelta(0), household=False, points=False)
 """Of the customer's past only the consents: nothing else is asked."""
@@ -115,10 +117,14 @@ def _judged(
         against = _closed(judge, customers[party], offer)
         slots = [held for held in reservations if held["offerId"] == offer["id"]]
         if against is not None:
-            changes.offers[offer["id"]] = {"status": "CANCELLED", "reason": against.code, "pointKey": offer["pointKey"]}
+            changes.offers[offer["id"]] = {
+                "status": OfferStatus.CANCELLED,
+                "reason": against.code,
+                "pointKey": offer["pointKey"],
+            }
             changes.reservations |= {held["id"]: {"reason": against.reason} for held in slots}
         elif any(held["id"] in changes.reservations for held in slots) or _lost(judge, customers[party], offer):
-            changes.offers[offer["id"]] = {"status": "WAITING", "reason": SLOT_CANCELLED, "pointKey": None}
+            changes.offers[offer["id"]] = {"status": OfferStatus.WAITING, "reason": SLOT_CANCELLED, "pointKey": None}
     return changes
 
 
@@ -168,5 +174,5 @@ async def _carry_out(tx: Transaction, changes: _Changes, now: dt.datetime) -> Ca
     if changes.offers:
         rows = [{"id": one, **change} for one, change in sorted(changes.offers.items())]
         done = await tx.run(cypher.CHANGE_OFFERS, {"rows": rows, "now": now, "open": OPEN_OFFERS})
-        closed = [row["id"] for row in done if changes.offers[row["id"]]["status"] == "CANCELLED"]
+        closed = [row["id"] for row in done if changes.offers[row["id"]]["status"] == OfferStatus.CANCELLED]
     return Cancelled(tuple(gone), tuple(closed))
