@@ -16,7 +16,10 @@ from graph_crm.consent.protection import ProtectionService
 from graph_crm.consent.service import ConsentService, Statement
 from graph_crm.contacts import ledger
 from graph_crm.contacts.approach import Approach
+from graph_crm.contacts.desk import ContactDesk
 from graph_crm.contacts.permission import permission
+from graph_crm.contacts.policy import ContactPolicy
+from graph_crm.contacts.slots import Reserved
 from graph_crm.contacts.suppression import closed
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.rules.conditions.base import Needs
@@ -160,3 +163,20 @@ async def test_withdrawals_and_grants_in_a_storm_leave_what_the_last_of_them_say
     (row,) = await bank.read("MATCH (c:Consent) RETURN count(c) AS n, count(DISTINCT c.id) AS ids")
     assert (row["n"], row["ids"]) == (16, 16)
     assert dt.datetime.now(dt.UTC) - standing.since < dt.timedelta(minutes=5)
+
+
+async def test_no_slot_of_the_contact_desk_outlives_a_withdrawal_that_runs_at_the_same_time(
+    bank: Database, consents: ConsentService
+) -> None:
+    await bank.execute("MATCH (p:Party {id: 'anna'}) SET p.timeZone = 'Europe/Prague', p.country = 'CZ'")
+    desk = ContactDesk(bank, ContactPolicy.load)
+
+    async def reserve(number: int) -> bool:
+        found = await desk.reserve("anna", "LETTER", action_class="TRANSACTIONAL", key=f"letter:{number}")
+        return isinstance(found, Reserved)
+
+    assert await reserve(0)
+    await asyncio.gather(*[reserve(number) for number in range(1, 7)], consents.withdraw("anna", Purpose.SERVICE))
+    rows = await bank.read("MATCH (v:Reservation) RETURN v.state AS state, count(*) AS n")
+    assert {row["state"] for row in rows} == {"CANCELLED"}
+    assert not await reserve(7)
