@@ -18,6 +18,7 @@ from graph_crm import snapshots
 from graph_crm.contacts import cypher, ledger
 from graph_crm.contacts.approach import POINT_KIND, Approach, Finding, Override, points_for
 from graph_crm.contacts.calendar import open_until
+from graph_crm.contacts.gates import Gates
 from graph_crm.contacts.judging import Earliest, earliest, judge
 from graph_crm.contacts.kinds import ActionClass, ContactDirection, ReservationState
 from graph_crm.contacts.overrides import overrides_of, shipped
@@ -45,7 +46,7 @@ from graph_crm.rules.snapshot import OUTCOMES, Snapshot, ticked
 
 BATCH = 50
 """So many slots that ran out are marked in one statement."""
-QUICK_TURNS = 3
+QUICK_TURNS = 6
 """So often a customer is judged before the lock; when rivals were quicker each time, under the lock."""
 TURNS = QUICK_TURNS + 3
 """Under the lock only a new household or contact point can be in the way; so often is never needed."""
@@ -112,6 +113,7 @@ class ContactDesk:
         self._database = database
         self._policy = policy
         self._clock = clock
+        self._gates = Gates()
 
     async def reserve(
         self,
@@ -158,12 +160,14 @@ class ContactDesk:
 
         slot = found.slot(wanted)
         (row,) = self._rows([slot], found.situation.now)
-        taken = await self._database.execute(
-            cypher.TAKE,
-            {"party": wanted.party_id, "ledgers": sorted(found.situation.versions.items()), "row": row},
-            repeat=True,
-            idempotent=wanted.key is not None,
-        )
+        versions = sorted(found.situation.versions.items())
+        async with self._gates.passed(found.situation.versions):
+            taken = await self._database.execute(
+                cypher.TAKE,
+                {"party": wanted.party_id, "ledgers": versions, "row": row},
+                repeat=True,
+                idempotent=wanted.key is not None,
+            )
         if not taken:
             raise _Moved
         return _reserved(row["id"], slot)

@@ -58,7 +58,11 @@ WITH datetime({{epochMillis: clock.epochMillis}}) AS now"""
 read. The locks live only inside Neo4j, for as long as the one statement takes, and wait for no client."""
 
 LOCKED_IF_UNCHANGED = f"""MATCH (p:Party {{id: $party}})
-CALL () {{
+WHERE NOT EXISTS {{
+  UNWIND $ledgers AS seen
+  MATCH (l:ContactLedger {{key: seen[0]}}) WHERE coalesce(l.version, 0) <> seen[1]
+}}
+CALL (p) {{
   UNWIND $ledgers AS seen
   MERGE (l:ContactLedger {{key: seen[0]}})
   SET l.turn = coalesce(l.turn, 0) + 1
@@ -67,7 +71,7 @@ CALL () {{
 WITH p, ledgers, moved, {OF_PARTY} AS keys
 WITH p, ledgers, moved = 0 AND all(key IN keys WHERE key IN [seen IN $ledgers | seen[0]]) AS unchanged"""
 """The beginning of a statement that writes only where nobody wrote since the versions ``$ledgers`` (pairs, sorted) of
-the party were read. Who writes then counts the versions of ``ledgers`` up."""
+the party were read. Who writes then counts the versions of ``ledgers`` up. Who is too late already waits for no lock."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
