@@ -30,7 +30,8 @@ from graph_crm.products.catalogue import load_catalogue
 from graph_crm.resources import folder
 from graph_crm.rules.customers import Customer, Moment, frozen_at
 from graph_crm.rules.loader import Found, load_file
-from graph_crm.rules.manager import RuleBook
+from graph_crm.rules.manager import RuleBook, RuleCounters
+from graph_crm.rules.results import Mode
 from graph_crm.testing.decided import Decided, Offered
 from graph_crm.testing.writing import write
 
@@ -143,6 +144,10 @@ class LiveBank:
             rows = self.cypher("MATCH (e:OutboxEntry) WHERE e.error IS NOT NULL RETURN e.error AS error LIMIT 1")
             raise AssertionError("\n".join(row["error"] for row in rows) or "the worker failed")
         return done
+
+    def counters(self, rule: str, mode: Mode = "on") -> RuleCounters:
+        """What a rule did in a mode since the plugins were loaded: asked, proposed, stopped where."""
+        return self._book.counters(rule, mode)
 
     def cypher(self, statement: str, **parameters: Any) -> list[Row]:
         """Look into the graph (or change it) with a statement of your own."""
