@@ -14,7 +14,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-demo: .venv/.installed ## a bank on this machine: database, server, worker, and three queries to try
+demo: .venv/.installed ## a bank on this machine: database, server, worker, and queries to try
 	@$(BIN)/graph-crm demo
 
 clean-demo: .venv/.installed ## forget the demo's data

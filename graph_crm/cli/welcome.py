@@ -1,4 +1,4 @@
-"""What `graph-crm demo` prints once everything is up: addresses, a token for each role, three queries."""
+"""What `graph-crm demo` prints once everything is up: addresses, a token for each role, queries to try."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def find_example(database: Database) -> Example:
 
 
 def queries(example: Example) -> list[tuple[str, str]]:
-    """Three queries to try, each with what it shows."""
+    """Queries to try, each with what it shows."""
     name = json.dumps(example.family_name, ensure_ascii=False)
     search = f"{{ searchParties(query: {name}, first: 5) {{ nodes {{ id displayName city }} }} }}"
     customer = f"""{{ party(id: {json.dumps(example.party_id)}) {{ displayName
@@ -53,10 +53,19 @@ def queries(example: Example) -> list[tuple[str, str]]:
     without_card = """{ parties(first: 5, where: { agreements: {
         some: { familyCode: { eq: "LOAN" } }, none: { familyCode: { eq: "CARD" } } } })
         { totalCount nodes { id displayName } } }"""
+    advice = f"""mutation {{ decide(input: {{ partyId: {json.dumps(example.party_id)}, channel: PHONE }})
+        {{ offers(first: 3) {{ nodes {{ id rank productCode reasons }} }} }} }}"""
+    why_not = f"""{{ party(id: {json.dumps(example.party_id)}) {{
+        whyNot(productCode: "CREDIT_CARD") {{ text }} }} }}"""
+    next_calls = """{ reservations(first: 5, where: { state: { eq: HELD } })
+        { nodes { channel at until productCode party { displayName } offer { script } } } }"""
     return [
         ("Who is it? (any word of a name, a phone, an e-mail; a typo is forgiven)", search),
         ("Everything about one customer, in one statement", " ".join(customer.split())),
         ("Who holds a loan and no card?", " ".join(without_card.split())),
+        ("The customer is on the line: what to offer, and what to say?", " ".join(advice.split())),
+        ("Why was no credit card offered, or was it?", " ".join(why_not.split())),
+        ("Whom to contact next: what the rules found and the contact policy allows", " ".join(next_calls.split())),
     ]
 
 
@@ -93,7 +102,7 @@ def welcome(settings: Settings, secret: str, example: Example) -> str:
         "",
         *(f"  {role.value:21} {token}" for role, token in made.items()),
         "",
-        "Three queries to try:",
+        "To try:",
         "",
         f"  TOKEN={made[Role.AGENT]}",
     ]

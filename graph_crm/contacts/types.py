@@ -87,6 +87,7 @@ class Reservation:
     offer_id: str | None = prop("The offer that it is held for.")
     overrides: list[str] | None = prop("Identifiers of the overrides without which it would have been refused.")
     policy_version: str | None = prop("Version of the contact policy that allowed it.")
+    party: Party | None = one("Whom it is held for.", "RESERVED", Party, direction="in")
     interaction: Interaction | None = one("The contact that it became.", "BECAME", Interaction)
     limit_overrides: LimitOverride = many(
         "The overrides without which it would have been refused.", "UNDER", LimitOverride
@@ -123,6 +124,15 @@ graph.root(
 graph.root(Root(name="interactions", node=Interaction, page=True, description="Contacts between bank and customers."))
 graph.root(
     Root(name="reservation", node=Reservation, description="The slot with this identifier; null when there is none.")
+)
+graph.root(
+    Root(
+        name="reservations",
+        node=Reservation,
+        page=True,
+        order="AT_ASC",
+        description="Slots, the next contact first: with state HELD whom to contact next, and until when.",
+    )
 )
 graph.root(
     Root(

@@ -16,7 +16,7 @@ from graph_crm.decisions.gates import BankState
 from graph_crm.decisions.offer_states import AGAIN
 from graph_crm.decisions.offers import DUE
 from graph_crm.decisions.pipeline import Asked, Outcome, decide, decide_proposals
-from graph_crm.decisions.service import Clock, Entry, named, utc_now
+from graph_crm.decisions.service import Clock, Entry, named
 from graph_crm.decisions.storing import Told, slot, store
 from graph_crm.graph.database import Database, Row, Transaction
 from graph_crm.rules.manager import RuleBook
@@ -36,7 +36,7 @@ class Reconsideration:
         terms: Terms,
         *,
         desk: ContactDesk | None = None,
-        clock: Clock = utc_now,
+        clock: Clock | None = None,
     ) -> None:
         self._bank = Bank(database, book, terms)
         self._desk = desk or ContactDesk(database, lambda: terms.policy)
@@ -55,7 +55,7 @@ class Reconsideration:
             return None
         # Under the lock it is read once more: an answer or a withdrawal may have come in between.
         offer = (await tx.run(cypher.DUE_OFFER, {"id": offer_id}))[0]
-        now = ticked(self._clock())
+        now = locked.now if self._clock is None else ticked(self._clock())
         if offer["status"] not in AGAIN:
             return None
         if now >= _instant(offer["validUntil"]):

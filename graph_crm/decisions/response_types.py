@@ -7,7 +7,7 @@ import datetime as dt
 import strawberry
 
 from graph_crm.contacts.kinds import ActionClass, Channel
-from graph_crm.contacts.types import Interaction
+from graph_crm.contacts.types import Interaction, Reservation
 from graph_crm.decisions.kinds import ResponseOutcome
 from graph_crm.decisions.types import Offer
 from graph_crm.graph.mapping import JsonText, Root, graph, many, one, prop
@@ -61,6 +61,11 @@ class _OfferLife:
 class _InteractionOffers:
     offers: Offer = many("The offers that it was about.", "DELIVERED_AS", Offer, direction="in")
     responses: Response = many("What the customer said to them.", "LED_TO", Response, order="AT_DESC")
+
+
+@graph.extend(Reservation)
+class _ReservationOffer:
+    offer: Offer | None = one("The offer that it is held for.", "FOR_OFFER", Offer)
 
 
 @graph.extend(Agreement)

@@ -61,7 +61,7 @@ class RuleScan:
         terms: Terms,
         *,
         desk: ContactDesk | None = None,
-        clock: Clock = utc_now,
+        clock: Clock | None = None,
     ) -> None:
         self._database = database
         self._book = book
@@ -165,7 +165,7 @@ class RuleScan:
             locked = await ledger.lock_parties(tx, ids)
             if locked is None:
                 return 0, 0
-            now = self._now(as_of)
+            now = locked.now if self._clock is None and as_of is None else self._now(as_of)
             bank, book = await self._bank.now(tx.run, now)
             asked = Asked("SCAN")
             outcomes = await self._decided(tx.run, ids, rules, bank, book, now)
@@ -212,7 +212,7 @@ class RuleScan:
         return [replace(one, trigger=_last(one, types)) for one in customers]
 
     def _now(self, as_of: dt.date | None) -> dt.datetime:
-        return ticked(self._clock()) if as_of is None else end_of(as_of)
+        return ticked((self._clock or utc_now)()) if as_of is None else end_of(as_of)
 
 
 def _last(snapshot: Snapshot, types: Sequence[str]) -> EventFact | None:

@@ -77,8 +77,9 @@ class DecisionService:
         terms: Terms,
         *,
         desk: ContactDesk | None = None,
-        clock: Clock = utc_now,
+        clock: Clock | None = None,
     ) -> None:
+        """``clock`` replaces the database's clock, by which all processes go, and for advice this machine's."""
         self._database = database
         self.book = book
         self.terms = terms
@@ -104,11 +105,12 @@ class DecisionService:
         if not self.book.cares(event.type):
             return None
         locked = await ledger.lock_parties(tx, [party])
-        now = max(ticked(self._clock()), event.at)
+        if locked is None:
+            return None
+        # What was written under the ledgers before, by whatever machine, is not later than this.
+        now = max(locked.now if self._clock is None else ticked(self._clock()), event.at)
         bank, book = await self.bank.now(tx.run, now)
         customers = await self._customers(tx.run, [party], now=now, triggers={party: event})
-        if locked is None or not customers:
-            return None
         asked = Asked("EVENT", hooks=True)
         key = f"event:{event.id}"
         outcome = decide(book, book.caring_for(event.type), customers, bank, asked=asked, keys={party: key})[0]
@@ -153,7 +155,7 @@ class DecisionService:
         return outcome
 
     async def _thought(self, wish: Wish, key: str) -> tuple[Outcome, BankState, Asked]:
-        now = ticked(self._clock())
+        now = ticked((self._clock or utc_now)())
         bank, book = await self.bank.lately(now)
         rules = [one for one in book.rules if one.mode != "off"]
         waiting = {event: JUST_NOW for one in rules for event in one.rule.events}

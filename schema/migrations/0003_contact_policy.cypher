@@ -15,6 +15,7 @@ CREATE INDEX consent_point_key IF NOT EXISTS FOR (n:Consent) ON (n.pointKey);
 CREATE INDEX interaction_point_key IF NOT EXISTS FOR (n:Interaction) ON (n.pointKey);
 CREATE INDEX reservation_point_key IF NOT EXISTS FOR (n:Reservation) ON (n.pointKey);
 CREATE INDEX reservation_state_until IF NOT EXISTS FOR (n:Reservation) ON (n.state, n.until);
+CREATE INDEX reservation_at_id IF NOT EXISTS FOR (n:Reservation) ON (n.at, n.id);
 CREATE INDEX response_party IF NOT EXISTS FOR (n:Response) ON (n.partyId);
 CREATE INDEX offer_status_not_before IF NOT EXISTS FOR (n:Offer) ON (n.status, n.notBefore);
 CREATE INDEX offer_status_valid_until IF NOT EXISTS FOR (n:Offer) ON (n.status, n.validUntil);
