@@ -169,10 +169,15 @@ async def test_on_the_berka_bank_it_agrees_with_the_raw_files(
 ):
     await import_berka(empty_database, shared_data / "berka", reject_path=tmp_path / "rejects.jsonl")
     first, last = dt.date(1996, 1, 1), dt.date(1998, 12, 31)
-    found = await past(empty_database).replay(RULE, first, last, step=90)
-    counts, opened = cards_after(shared_data / "berka", first, last, 90, found.known_until)
+    found = await past(empty_database).replay(RULE, first, last)
+    counts, opened = cards_after(shared_data / "berka", first, last, 30, found.known_until)
     assert [one.proposed for one in found.steps] == counts
     longest = [one.proposed for step in found.steps for one in step.windows if one.days == 180]
     assert sum(one.family for one in longest) == opened > 0
     assert dt.date(1998, 6, 1) < found.known_until <= last
     assert found.reachable == 0  # no consent was recorded in that bank
+    # What docs/simulating.md says of it.
+    assert found.customers == 492
+    lift = found.lifts[-1]
+    assert (round(lift.proposed.family, 3), round(lift.base.family, 3)) == (0.063, 0.027)
+    assert round(lift.of("family") or 0, 1) == 2.3
