@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 KINDS = (".svg", ".png")
 _GONE, _LEFT, _LATER, _OTHERS = "#d9d9d9", "#1f5f8b", "#e0a030", "#9aa5ad"
 _DPI = 130
+FEWEST_DAYS = 5
+"""There is room for so many days at least: one alone is no wall."""
 
 
 def check_picture(file: Path | None) -> None:
@@ -62,7 +64,7 @@ def _draw_funnel(axes: Axes, found: Simulation) -> None:
         )
     axes.set_yticks(places, names)
     axes.invert_yaxis()
-    axes.set_xlim(0, max([*asked, 1]) * 1.6)
+    axes.set_xlim(0, max([*asked, 1]) * 2)  # the reasons stand beside the bars
     axes.set_xlabel("customers")
     axes.set_title("Who passes each gate")
     axes.legend(loc="lower right", fontsize=8)
@@ -81,9 +83,11 @@ def _draw_volume(axes: Axes, found: Simulation) -> None:
     for channel in sorted({one.channel for one in found.volume}):
         counts = {one.day: one.contacts for one in found.volume if one.channel == channel}
         heights = [counts.get(day, 0) for day in days]
-        axes.bar([day.isoformat() for day in days], heights, bottom=[below[day] for day in days], label=channel)
+        names = [day.isoformat() for day in days]
+        axes.bar(names, heights, bottom=[below[day] for day in days], width=0.6, label=channel)
         for day in days:
             below[day] += counts.get(day, 0)
+    axes.set_xlim(-0.6, max(len(days), FEWEST_DAYS) - 0.4)
     axes.tick_params(axis="x", rotation=60, labelsize=8)
     axes.set_ylabel("contacts")
     axes.legend(fontsize=8)

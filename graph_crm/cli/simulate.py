@@ -90,15 +90,15 @@ def _print_simulation(found: Simulation) -> None:
         contacts[one.channel] += one.contact
         if one.at is not None:
             earliest[one.channel] = min(one.at, earliest.get(one.channel, one.at))
-    print_table(
-        ["channel", "offers", "contacts", "earliest (UTC)"],
-        [
-            [channel, f"{count:,}", f"{contacts[channel]:,}", _minute(earliest.get(channel))]
-            for channel, count in found.channels.items()
-        ],
-        title="Whom it would reach",
-    )
     if found.planned:
+        print_table(
+            ["channel", "offers", "contacts", "earliest (UTC)"],
+            [
+                [channel, f"{count:,}", f"{contacts[channel]:,}", _minute(earliest.get(channel))]
+                for channel, count in found.channels.items()
+            ],
+            title="Whom it would reach",
+        )
         print_table(
             ["customer", "channel", "earliest (UTC)", "place", "reason"],
             [[one.party, one.channel, _minute(one.at), one.rank, one.reason] for one in found.planned[:SHOWN]],
@@ -108,7 +108,7 @@ def _print_simulation(found: Simulation) -> None:
         print_table(
             ["day", "channel", "contacts"],
             [[one.day, one.channel, f"{one.contacts:,}"] for one in found.volume],
-            title="Expected contacts, at most: limits shared by customers of one household are not foreseen",
+            title="Expected contacts, at most",
         )
     if found.overlaps:
         print_table(
