@@ -75,6 +75,13 @@ class Priority:
         shown = " x ".join(f"{one.name} {one.number:.4g}" for one in self.parts)
         return f"{shown}{drawn} = {self.number:.4g}"
 
+    def brief(self) -> dict[str, Any]:
+        """As it is kept in a trace: the number, and each factor with its reason; the offer keeps what it rests on."""
+        told: dict[str, Any] = {"priority": self.number}
+        if self.drawn is not None:
+            told["drawn"] = self.drawn
+        return told | {one.name: {"number": one.number, "reason": one.reason} for one in self.parts}
+
     def as_json(self) -> dict[str, Any]:
         """As it is kept with an offer: the number, and each factor with what it rests on."""
         return {

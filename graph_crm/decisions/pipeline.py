@@ -98,7 +98,7 @@ class Considered:
         if self.rank:
             told |= {"rank": self.rank, "status": self.status}
         if self.priority:
-            told["factors"] = self.priority.as_json()
+            told["factors"] = self.priority.brief()
         if self.ways:
             told["ways"] = [one.as_json() for one in self.ways]
         return told
