@@ -71,7 +71,7 @@ CALL (p) {{
 WITH p, ledgers, moved, {OF_PARTY} AS keys
 WITH p, ledgers, moved = 0 AND all(key IN keys WHERE key IN [seen IN $ledgers | seen[0]]) AS unchanged"""
 """The beginning of a statement that writes only where nobody wrote since the versions ``$ledgers`` (pairs, sorted) of
-the party were read. Who writes then counts the versions of ``ledgers`` up. Who is too late already waits for no lock."""
+the party were read. Who writes then counts the versions of ``ledgers`` up. Who is late already waits for no lock."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 

@@ -71,8 +71,12 @@ WITH c, point
 MATCH (p:Party {id: point.partyId})
 CREATE (p)-[:REACHABLE_AT {id: point.id, usage: point.usage, preferred: point.preferred, since: point.since,
                            source: point.source}]->(c)
+WITH DISTINCT p
+OPTIONAL MATCH (l:ContactLedger {key: 'party:' + p.id})
+SET l.version = l.version + 1
 """
-"""Attach the points; sorted by key, so that two transactions meet in one order."""
+"""Attach the points; sorted by key, so that two transactions meet in one order. Who reserves a contact with the party
+at the same time notices (graph_crm/contacts/ledger.py)."""
 
 PREFER_CONTACT_POINTS = """
 UNWIND $points AS point
@@ -170,7 +174,11 @@ RETURN r.id AS id, toString(r.since) AS since
 ADD_MEMBER = """
 MATCH (p:Party {id: $partyId}), (h:Household {id: $id})
 CREATE (p)-[:MEMBER_OF {id: $membershipId, role: $role, since: $since, source: $source}]->(h)
+WITH p
+OPTIONAL MATCH (l:ContactLedger {key: 'party:' + p.id})
+SET l.version = l.version + 1
 """
+"""Who reserves a contact with the party at the same time notices (graph_crm/contacts/ledger.py)."""
 
 MEMBERSHIP = """
 MATCH (p:Party {id: $partyId})-[r:MEMBER_OF]->(h:Household {id: $id})

@@ -23,6 +23,10 @@ from graph_crm.errors import (
     ReservationNotOpen,
 )
 from graph_crm.graph.database import Database
+from graph_crm.parties.commands import NewContactPoint, NewMember, PersonDetails
+from graph_crm.parties.households import HouseholdService
+from graph_crm.parties.kinds import ContactPointKind, HouseholdRole
+from graph_crm.parties.service import PartyService
 from graph_crm.rules.limits import ContactLimit
 
 pytestmark = pytest.mark.lts
@@ -180,6 +184,21 @@ async def test_who_joins_a_household_while_locks_are_taken_is_judged_as_a_member
     monkeypatch.setattr(desk, "_look", look_and_join)
     refused = await desk.refused("b")
     assert refused.findings[0].numbers["limit"] == "household_call"
+
+
+async def test_a_new_household_or_contact_point_is_noticed_by_whoever_reserves_meanwhile(
+    desk: Desk, database: Database
+) -> None:
+    people = PartyService(database)
+    await people.create_person(PersonDetails(given_name="Eva"), id="eva")
+    await database.write(lambda tx: ledger.lock_parties(tx, ["eva"]))
+    versions = "MATCH (l:ContactLedger {key: 'party:eva'}) RETURN l.version AS version"
+    before = (await database.read(versions))[0]["version"]
+    await HouseholdService(database).create("Home", members=[NewMember(party_id="eva", role=HouseholdRole.HEAD)])
+    assert (await database.read(versions))[0]["version"] == before + 1
+    phone = NewContactPoint(kind=ContactPointKind.PHONE, value="+420 602 123 456")
+    await people.add_contact_point("eva", phone)
+    assert (await database.read(versions))[0]["version"] == before + 2
 
 
 # The same key
