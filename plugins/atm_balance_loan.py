@@ -17,6 +17,9 @@ def rules() -> list[Rule]:
             offer="SMALL_LOAN",
             channels=["ATM", "PHONE"],
             reasons="You checked your balance at an ATM: a small loan can bridge the days until the next income.",
+            translations={
+                "pl": "Sprawdzono saldo w bankomacie: mała pożyczka pomoże przetrwać dni do najbliższego wpływu.",
+            },
             priority=150,
         ),
     ]

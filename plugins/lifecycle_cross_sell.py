@@ -26,6 +26,7 @@ def rules() -> list[Rule]:
             offer="CURRENT_ACCOUNT",
             channels=["PHONE", "BRANCH", "ONLINE"],
             reasons="You have had a loan here for {days_held} days: an account with us makes paying it simple.",
+            translations={"pl": "Ma Pan/Pani u nas kredyt od {days_held} dni: z kontem u nas spłata jest prostsza."},
             priority=300,
         ),
         Rule(
@@ -35,6 +36,7 @@ def rules() -> list[Rule]:
             offer="CREDIT_CARD",
             channels=["PHONE", "ONLINE"],
             reasons="You have repaid your loan well for {days_held} days and have no card on your account yet.",
+            translations={"pl": "Od {days_held} dni dobrze spłaca Pan/Pani kredyt, a do konta nie ma jeszcze karty."},
             priority=200,
         ),
         Rule(
@@ -49,6 +51,7 @@ def rules() -> list[Rule]:
             offer="CARD_CLASSIC",
             channels=["ONLINE", "BRANCH"],
             reasons="You have had a deposit with us for {days_held} days and have no card yet.",
+            translations={"pl": "Ma Pan/Pani u nas lokatę od {days_held} dni, a nie ma jeszcze karty."},
         ),
         Rule(
             id="card_to_sms_info",
@@ -57,6 +60,7 @@ def rules() -> list[Rule]:
             offer="SMS_INFO",
             channels=["SMS", "ONLINE"],
             reasons="A message after every payment keeps your card safe.",
+            translations={"pl": "Wiadomość po każdej płatności chroni kartę."},
             priority=50,
         ),
     ]

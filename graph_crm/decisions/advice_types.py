@@ -35,8 +35,8 @@ class PreviewedOffer:
     factors: JSON = strawberry.field(description="What the priority is made of, factor by factor.")
 
     @classmethod
-    def of(cls, one: Considered) -> PreviewedOffer:
-        """An offer of the pipeline."""
+    def of(cls, one: Considered, language: str | None) -> PreviewedOffer:
+        """An offer of the pipeline, its reasons in ``language`` where its author wrote them."""
         way, priority = one.way, one.priority
         return cls(
             rank=one.rank or 0,
@@ -46,7 +46,7 @@ class PreviewedOffer:
             channel=Channel(way.channel) if way else None,
             point_key=way.point if way else None,
             not_before=way.at if way else None,
-            reasons=list(one.proposal.reasons) if one.proposal else [],
+            reasons=why.said_in(one.proposal.reasons, one.proposal.translations, language) if one.proposal else [],
             script=one.script,
             priority=priority.number if priority else 0.0,
             factors=JSON(priority.as_json() if priority else {}),
@@ -67,7 +67,7 @@ class Preview:
         told = why.trace([one.as_json() for one in outcome.considered], {"language": language})
         return cls(
             at=outcome.snapshot.now,
-            offers=[PreviewedOffer.of(one) for one in outcome.offers],
+            offers=[PreviewedOffer.of(one, language) for one in outcome.offers],
             trace=[_typed(TraceEntry, one) for one in told or ()],
         )
 

@@ -171,6 +171,9 @@ def _offer(outcome: Outcome, one: Considered, bank: BankState) -> Mapping[str, A
             "features": _json(dict(outcome.features)),
             "script": one.script,
             "reasons": list(proposal.reasons),
+            "translations": _json({name: list(texts) for name, texts in proposal.translations.items()})
+            if proposal.translations
+            else None,
             "reasonCodes": [fact.code for fact in proposal.facts],
         },
     }

@@ -42,7 +42,13 @@ class Offer:
     family_code: str | None = prop("Code of the product's family.")
     channels: list[Channel] | None = prop("Channels that the rule allows.")
     status: OfferStatus = prop("Where the offer stands.")
-    reasons: list[str] = prop("Why, in words that an agent can say.", filter=False)
+    reasons: list[str] = prop(
+        "Why, in words that an agent can say: in the language that is asked for where the rule's author wrote it.",
+        filter=False,
+        cypher="[{n}.reasons, {n}.translations]",
+        arguments={"language": LANGUAGE},
+        shape=why.reasons,
+    )
     reason_codes: list[str] | None = prop("Why, as stable codes.")
     created_at: dt.datetime | None = prop("When it was proposed.", order=True)
     product: Product | None = one("The product.", "ABOUT", Product)

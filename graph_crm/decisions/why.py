@@ -79,6 +79,19 @@ def trace(stored: Any, arguments: Mapping[str, Any]) -> list[Told] | None:
     return [_entry(each, tell) for each in stored]
 
 
+def reasons(stored: Any, arguments: Mapping[str, Any]) -> list[str]:
+    """What an agent can say: the author's sentences in ``language`` where there are any, else as they were written."""
+    if not stored or not isinstance(stored[0], list):
+        return stored or []
+    written, others = stored
+    return said_in(written, orjson.loads(others) if others else {}, arguments.get("language"))
+
+
+def said_in(written: Sequence[str], others: Mapping[str, Sequence[str]], language: str | None) -> list[str]:
+    """Sentences in ``language`` (``pl-PL`` is ``pl``) where they were written in it, else as they are."""
+    return list(others.get((language or "").split("-")[0].lower()) or written or ())
+
+
 def contacted(found: Any, arguments: Mapping[str, Any]) -> Told | None:
     """Why a contact was made; null for a contact that is not this party's."""
     if found is None:

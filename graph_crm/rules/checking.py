@@ -137,7 +137,7 @@ def _faults(rule: Rule, known: Known) -> list[tuple[str, str, str | None]]:
     if not can_pass(rule.when):
         hint = "Some part of it excludes another: read it aloud."
         found.append(("NEVER", f"rule {rule.id} can never pass: {rule.when}", hint))
-    for text in rule.reasons:
+    for text in (*rule.reasons, *(text for texts in rule.translations.values() for text in texts)):
         found += _reason_faults(rule, text)
     return found
 

@@ -436,6 +436,7 @@ def _proposal(booked: BookedRule, snapshot: Snapshot, verdict: Verdict) -> Propo
         offer=rule.offer,
         channels=rule.channels,
         reasons=rule.sentences(verdict),
+        translations=rule.translated(verdict) if rule.translations else {},
         facts=verdict.reasons,
         priority=rule.priority,
         mode=booked.mode,

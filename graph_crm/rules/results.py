@@ -6,7 +6,7 @@ import hashlib
 import re
 import string
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -25,6 +25,7 @@ MODES: tuple[Mode, ...] = ("off", "shadow", "on")
 CODE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 RULE_ID = re.compile(r"[a-z][a-z0-9_]*\Z")
 EVENT_TYPE = re.compile(r"[a-z][a-z0-9_]*\Z")
+LANGUAGE = re.compile(r"[a-z]{2,3}\Z")
 USUAL_PRIORITY = 100
 HIGHEST_PRIORITY = 1000
 _OWN_FOLDER = str(Path(__file__).parent)
@@ -60,6 +61,8 @@ class Rule:
     """PROMOTIONAL, TRANSACTIONAL or MANDATORY: what the contact policy asks of it."""
     repeat_after: Period | None = None
     """In scans: when the same circumstances may lead to a second offer; None: once an episode, for ever."""
+    translations: Mapping[str, Sequence[str] | str] = field(default_factory=lambda: MappingProxyType({}))
+    """The reasons in other languages, by language: {"pl": "..."}."""
     place: Place = field(default=Place(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -81,6 +84,7 @@ class Rule:
         one_of(f"Rule {self.id}: action_class", self.action_class, ACTION_CLASSES)
         if self.repeat_after is not None and not isinstance(self.repeat_after, Period):
             raise RuleError(f"Rule {self.id}: repeat_after must be a period, for example days(365).")
+        object.__setattr__(self, "translations", _translations(f"Rule {self.id}", self.translations))
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -90,14 +94,19 @@ class Rule:
     @property
     def version(self) -> str:
         """A digest of what the rule says: it changes just when the rule does."""
-        said = (self.id, self.title, str(self.when), self.offer)
-        parts = (*said, self.channels, self.reasons, self.events, self.priority, self.action_class, self.repeat_after)
+        said: tuple[object, ...] = (self.id, self.title, str(self.when), self.offer, self.channels, self.reasons)
+        parts = (*said, self.events, self.priority, self.action_class, self.repeat_after)
+        parts = (*parts, sorted(self.translations.items()))
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
     def sentences(self, verdict: Verdict) -> tuple[str, ...]:
         """The reasons in words, with the numbers of this customer; those that lack a number are left out."""
-        filled = (filled_in(text, verdict.numbers) for text in self.reasons)
-        return tuple(text for text in filled if text is not None)
+        return _filled(self.reasons, verdict)
+
+    def translated(self, verdict: Verdict) -> dict[str, tuple[str, ...]]:
+        """The same in every other language that the author wrote, by language."""
+        found = {language: _filled(texts, verdict) for language, texts in self.translations.items()}
+        return {language: texts for language, texts in found.items() if texts}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +124,8 @@ class Proposal:
     mode: Mode = "on"
     version: str = "1"
     action_class: str = "PROMOTIONAL"
+    translations: Mapping[str, Sequence[str] | str] = field(default_factory=lambda: MappingProxyType({}))
+    """The reasons in other languages, by language."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.party, str) or not self.party:
@@ -127,6 +138,7 @@ class Proposal:
         if self.mode not in MODES:
             raise RuleError(f"Proposal of {self.rule}: mode {self.mode!r} is not known.")
         one_of(f"Proposal of {self.rule}: action_class", self.action_class, ACTION_CLASSES)
+        object.__setattr__(self, "translations", _translations(f"Proposal of {self.rule}", self.translations))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +219,19 @@ def _sentences(owner: str, reasons: object) -> tuple[str, ...]:
     if not texts or not all(isinstance(one, str) and one.strip() for one in texts):
         raise RuleError(f"{owner}: reasons must be one sentence or more: nobody is contacted without a reason.")
     return tuple(texts)
+
+
+def _translations(owner: str, translations: object) -> Mapping[str, tuple[str, ...]]:
+    if not isinstance(translations, Mapping):
+        raise RuleError(f"{owner}: translations must be sentences by language, for example {{'pl': '...'}}.")
+    for language in translations:
+        _wanted(f"{owner}: language", language, LANGUAGE, "a language, for example pl")
+    return MappingProxyType({language: _sentences(owner, texts) for language, texts in translations.items()})
+
+
+def _filled(texts: Sequence[str], verdict: Verdict) -> tuple[str, ...]:
+    filled = (filled_in(text, verdict.numbers) for text in texts)
+    return tuple(text for text in filled if text is not None)
 
 
 def _events(rule: str, events: object) -> tuple[str, ...] | None:

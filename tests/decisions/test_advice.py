@@ -222,7 +222,8 @@ async def test_many_customers_are_advised_at_once(bank: Database) -> None:
 DECIDE = """
 mutation ($input: DecideInput!) { decide(input: $input) {
   outcome mode channel context products policyVersion party { id } causedBy { id }
-  offers { nodes { productCode status channel rank reasons script factors product { name } } }
+  offers { nodes { productCode status channel rank script factors product { name }
+    reasons inPolish: reasons(language: "pl-PL") inGerman: reasons(language: "de") } }
   trace(language: "pl") { candidate { rule title } rank gates { name verdict reasonCode sentence } ways { channel } }
 } }
 """
@@ -246,6 +247,8 @@ async def test_decide_answers_with_the_decision_in_the_selection_of_the_front_en
     found = answer["data"]["decide"]
     assert found["offers"]["nodes"][0]["productCode"] == "SMALL_LOAN"
     assert found["offers"]["nodes"][0]["reasons"][0].startswith("You checked your balance")
+    assert found["offers"]["nodes"][0]["inPolish"][0].startswith("Sprawdzono saldo")
+    assert found["offers"]["nodes"][0]["inGerman"] == found["offers"]["nodes"][0]["reasons"]  # nobody wrote it
     assert found["context"] == {"screen": 7}
     assert found["causedBy"] == {"id": "look"}
     assert "CREDIT_CARD" in found["products"]
@@ -260,6 +263,7 @@ async def test_a_preview_shows_the_same_without_a_decision(bank: Database) -> No
     found = answer["data"]["preview"]
     assert [one["productCode"] for one in found["offers"]] == ["SMALL_LOAN", "CREDIT_CARD"]
     assert found["trace"][0]["ways"][0]["channel"] == "ATM"
+    assert found["offers"][0]["reasons"][0].startswith("Sprawdzono saldo")
 
 
 async def test_who_may_not_decide_is_told_before_anything_is_done(bank: Database) -> None:

@@ -318,3 +318,19 @@ def test_nobody_is_approached_with_a_broken_sentence(text: str):
     assert judged.proposal is None
     assert (judged.verdict.truth, judged.verdict.code) == (None, "SENTENCE_UNKNOWN")
     assert found.rules[0].counters.unknown == 1
+
+
+def test_reasons_are_said_in_every_language_that_the_author_wrote():
+    rule = a_rule(reasons="You have {days_held} days.", translations={"pl": "Minęło {days_held} dni."})
+    found = book(with_rules(rule))
+    (judged,) = found.judge(found.rules[0], [ANNA])
+    assert judged.proposal is not None
+    held = judged.verdict.numbers["days_held"]
+    assert judged.proposal.translations == {"pl": (f"Minęło {held} dni.",)}
+    assert rule.version != a_rule(reasons="You have {days_held} days.").version
+
+
+@pytest.mark.parametrize("wrong", [{"Polish": "x"}, {"pl": ""}, "pl", {"pl": 3}])
+def test_translations_that_are_no_sentences_by_language_are_refused(wrong):
+    with pytest.raises(RuleError):
+        a_rule(translations=wrong)
