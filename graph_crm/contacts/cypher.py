@@ -52,8 +52,11 @@ offer, overrides."""
 
 _OPEN = "o.status IN ['PROPOSED', 'WAITING', 'RESERVED']"
 
+# Whatever clock the caller went by: a slot that is held is seen by everyone from now on.
 _HELD = f"""CREATE (p)-[:RESERVED]->(r:Reservation {{id: row.id}})
 SET r += row.properties, r.state = 'HELD', r.partyId = p.id
+WITH r, row, datetime.realtime() AS now
+SET r.createdAt = CASE WHEN r.createdAt > now THEN now ELSE r.createdAt END
 WITH r, row
 CALL (r, row) {{
   MATCH (o:Offer {{id: row.offerId}}) WHERE {_OPEN}

@@ -13,7 +13,7 @@ from graph_crm.contacts import ledger
 from graph_crm.contacts.desk import QUICK_TURNS, ContactDesk, _Moved
 from graph_crm.contacts.kinds import Channel, ContactDirection, ReservationState
 from graph_crm.contacts.service import ContactService, NewInteraction
-from graph_crm.contacts.slots import Refused, Reserved
+from graph_crm.contacts.slots import Refused, Reserved, Slot
 from graph_crm.errors import (
     CrmError,
     IdempotencyKeyReused,
@@ -121,6 +121,15 @@ async def test_what_is_not_promotional_skips_limits_and_what_is_mandatory_skips_
     await desk.held("ada", action_class="TRANSACTIONAL")
     await desk.held("ada", action_class="MANDATORY")
     await desk.refused("ada", purpose="SURVEY")
+
+
+async def test_a_slot_held_by_a_clock_that_is_fast_is_seen_at_once(desk: Desk, database: Database) -> None:
+    desk.used = policy(ContactLimit(name="calls", count=1, days=10))
+    fast = dt.datetime.now(dt.UTC) + 5 * MINUTE
+    slot = Slot(party_id="ada", channel="PHONE", at=fast, until=fast + MINUTE, point="PHONE:ada")
+    await database.write(lambda tx: desk.hold(tx, [slot], now=fast))
+    answer = await ContactDesk(database, lambda: desk.used).reserve("ada", "PHONE")
+    assert isinstance(answer, Refused)
 
 
 # Households and shared phones
