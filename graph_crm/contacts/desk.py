@@ -46,8 +46,9 @@ from graph_crm.rules.snapshot import OUTCOMES, Snapshot, ticked
 
 BATCH = 50
 """So many slots that ran out are marked in one statement."""
-QUICK_TURNS = 6
-"""So often a customer is judged before the lock; when rivals were quicker each time, under the lock."""
+QUICK_TURNS = 12
+"""So often a customer is judged before the lock; when rivals were quicker each time, under the lock, which then waits
+for this process and is what slows others most."""
 TURNS = QUICK_TURNS + 3
 """Under the lock only a new household or contact point can be in the way; so often is never needed."""
 
