@@ -21,6 +21,10 @@ from graph_crm.graph.context import RequestContext
 from graph_crm.graph.mutation import mutation, query
 from graph_crm.parties.inputs import KEY, SOURCE
 
+CONTACT = "contact"
+"""The permission of holding slots."""
+ASK = "ask_override"
+APPROVE = "approve_override"
 _MINUTES = int(TIME_TO_LIVE.total_seconds() // 60)
 
 
@@ -214,7 +218,10 @@ class ContactMutations:
         written = await service.record(input.command(), id=input.id, idempotency_key=input.idempotency_key)
         return cast(Interaction, await info.context.fetch("Interaction", written.id, info))
 
-    @mutation("Hold a slot to contact a customer, before the contact is made. Refused when any rule speaks against it.")
+    @mutation(
+        "Hold a slot to contact a customer, before the contact is made. Refused when any rule speaks against it.",
+        permission=CONTACT,
+    )
     async def reserve_contact(
         self,
         info: Info[RequestContext, None],
@@ -249,7 +256,7 @@ class ContactMutations:
             point_key=answer.point,
         )
 
-    @mutation("Say that the contact of a slot was made; again and again is the same as once.")
+    @mutation("Say that the contact of a slot was made; again and again is the same as once.", permission=CONTACT)
     async def confirm_contact(
         self,
         info: Info[RequestContext, None],
@@ -262,7 +269,9 @@ class ContactMutations:
         made = await info.context.service(ContactDesk).confirm(reservation_id, at=at, outcome=outcome, note=note)
         return cast(Interaction, await info.context.fetch("Interaction", made, info))
 
-    @mutation("Give a slot back because the contact was not made; again and again is the same as once.")
+    @mutation(
+        "Give a slot back because the contact was not made; again and again is the same as once.", permission=CONTACT
+    )
     async def release_contact(
         self, info: Info[RequestContext, None], reservation_id: strawberry.ID, reason: str
     ) -> Reservation:
@@ -270,7 +279,10 @@ class ContactMutations:
         await info.context.service(ContactDesk).release(reservation_id, reason)
         return cast(Reservation, await info.context.fetch("Reservation", reservation_id, info))
 
-    @mutation("Ask that a contact limit is shortened for some time; it has no effect until another person approves it.")
+    @mutation(
+        "Ask that a contact limit is shortened for some time; it has no effect until another person approves it.",
+        permission=ASK,
+    )
     async def ask_limit_override(
         self,
         info: Info[RequestContext, None],
@@ -289,7 +301,7 @@ class ContactMutations:
         written = await service.ask(asked, by=info.context.caller.subject, idempotency_key=input.idempotency_key)
         return cast(LimitOverride, await info.context.fetch("LimitOverride", written.id, info))
 
-    @mutation("Approve an override that another person asked for.")
+    @mutation("Approve an override that another person asked for.", permission=APPROVE)
     async def approve_limit_override(
         self,
         info: Info[RequestContext, None],
@@ -300,7 +312,7 @@ class ContactMutations:
         await info.context.service(OverrideService).approve(id, by=info.context.caller.subject, note=note)
         return cast(LimitOverride, await info.context.fetch("LimitOverride", id, info))
 
-    @mutation("Reject an override that another person asked for.")
+    @mutation("Reject an override that another person asked for.", permission=APPROVE)
     async def reject_limit_override(
         self,
         info: Info[RequestContext, None],
@@ -311,7 +323,7 @@ class ContactMutations:
         await info.context.service(OverrideService).reject(id, by=info.context.caller.subject, note=note)
         return cast(LimitOverride, await info.context.fetch("LimitOverride", id, info))
 
-    @mutation("End an override at once, or take back what was asked for.")
+    @mutation("End an override at once, or take back what was asked for.", permission=ASK)
     async def revoke_limit_override(
         self,
         info: Info[RequestContext, None],

@@ -36,10 +36,12 @@ _PARTY: Final = frozenset(
     }
 )
 _EVERYTHING_BUT: Final[dict[str, frozenset[str]]] = {
-    # What the customer may read of each type is everything, but not the ways to other people.
+    # What the customer may read of each type is everything, but not the ways to other people and what is the bank's.
     "Agreement": frozenset({"holders", "transfersOut", "transfersIn", "supports", "dependsOn", "source", "offer"}),
-    "ContactPoint": frozenset({"parties"}),
-    "Product": frozenset(),
+    # Who shares a contact point may be why it is blocked.
+    "ContactPoint": frozenset({"parties", "blockedReason", "blockedAt"}),
+    # What the bank earns with it.
+    "Product": frozenset({"value"}),
     "ProductFamily": frozenset(),
     "StandingOrder": frozenset(),
     "Movement": frozenset(),

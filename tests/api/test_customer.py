@@ -127,6 +127,20 @@ async def test_other_root_fields_are_closed(ask_as, database: Database, query: s
         "agreements { nodes { transfersOut { edges { amount } } } }",
         "agreements { nodes { transfersIn { nodes { id } } } }",
         "contactPoints { nodes { parties { totalCount } } }",
+        # On a shared phone it was perhaps somebody else's wish, in an employee's words.
+        "contactPoints { nodes { blockedReason } }",
+        "contactPoints { nodes { blockedAt } }",
+        'contactPoints(where: {blockedAt: {gt: "2020-01-01T00:00:00Z"}}) { totalCount }',
+        # What the bank earns.
+        "agreements { nodes { product { value } } }",
+        "agreements { nodes { product { leadsTo(where: {value: {gt: 1}}) { totalCount } } } }",
+        # How decisions about a customer are explained to staff.
+        'whyContacted(interactionId: "i1") { text }',
+        'whyNot(productCode: "CREDIT_CARD") { text }',
+        "reservations { totalCount }",
+        "consents { nodes { note } }",
+        "vulnerable",
+        "agreements { nodes { offer { id } } }",
         # Filters and orderings tell as much as the field itself.
         'agreements(where: {holders: {some: {displayName: {startsWith: "A"}}}}) { totalCount }',
         'agreements(where: {source: {eq: "x"}}) { totalCount }',

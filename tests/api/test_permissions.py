@@ -1,0 +1,117 @@
+"""Which role may ask for which change and for which service's answer: every one that the schema has."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    get_named_type,
+    is_leaf_type,
+    is_required_argument,
+    is_required_input_field,
+)
+
+from graph_crm.api.execution import Executor, Request
+from graph_crm.api.schema import platform_schema
+from graph_crm.errors import InvalidInput
+from graph_crm.graph.database import Database
+from graph_crm.security.roles import Caller, Permission, Role
+
+RIGHTS = {
+    Permission.DECIDE: {"decide"},
+    Permission.CONTACT: {"reserveContact", "confirmContact", "releaseContact", "recordResponse"},
+    Permission.CONSENT: {
+        "recordConsent",
+        "withdrawConsent",
+        "objectToProfiling",
+        "withdrawProfilingObjection",
+        "flagVulnerability",
+        "clearVulnerability",
+        "blockContactPoint",
+        "unblockContactPoint",
+    },
+    Permission.ASK_OVERRIDE: {"askLimitOverride", "revokeLimitOverride"},
+    Permission.APPROVE_OVERRIDE: {"approveLimitOverride", "rejectLimitOverride"},
+    Permission.SWITCH_RULES: {"switchRule"},
+    Permission.READ_PARTIES: {"preview", "consentState", "earliestContactAt", "ruleReports"},
+}
+"""A change that is not here needs MUTATE."""
+STAFF = set(Role) - {Role.CUSTOMER}
+DESKS = {Role.AGENT, Role.RELATIONSHIP_MANAGER, Role.SERVICE, Role.ADMINISTRATOR}
+WHO = {
+    Permission.MUTATE: DESKS,
+    Permission.DECIDE: DESKS,
+    Permission.CONTACT: DESKS,
+    Permission.CONSENT: DESKS,
+    Permission.ASK_OVERRIDE: {Role.RELATIONSHIP_MANAGER, Role.MARKETER, Role.ADMINISTRATOR},
+    Permission.APPROVE_OVERRIDE: {Role.ADMINISTRATOR},
+    Permission.SWITCH_RULES: {Role.MARKETER, Role.ADMINISTRATOR},
+    Permission.READ_PARTIES: STAFF,
+}
+CORE = platform_schema().core
+WORDS = {"DateTime": '"2026-11-23T10:00:00Z"', "Date": '"2026-11-23"', "Decimal": '"1"', "Int": "1", "Float": "1.5"}
+
+
+class Reached(InvalidInput):
+    """The caller got as far as the service."""
+
+    code = "REACHED"
+
+
+def fields() -> list[tuple[str, str, GraphQLField]]:
+    assert CORE.mutation_type is not None
+    assert CORE.query_type is not None
+    changes = [("mutation", name, field) for name, field in CORE.mutation_type.fields.items()]
+    asked = [
+        ("query", name, field)
+        for name, field in CORE.query_type.fields.items()
+        if name not in platform_schema().registry.roots
+    ]
+    return changes + asked
+
+
+def literal(kind: Any) -> str:
+    """A value that fits the type."""
+    if isinstance(kind, GraphQLNonNull):
+        return literal(kind.of_type)
+    if isinstance(kind, GraphQLList):
+        return f"[{literal(kind.of_type)}]"
+    if isinstance(kind, GraphQLEnumType):
+        return next(iter(kind.values))
+    if isinstance(kind, GraphQLInputObjectType):
+        needed = {name: field.type for name, field in kind.fields.items() if is_required_input_field(field)}
+        return f"{{{', '.join(f'{name}: {literal(type_)}' for name, type_ in needed.items())}}}"
+    return WORDS.get(kind.name, '"x"')
+
+
+def document(operation: str, name: str, field: GraphQLField) -> str:
+    needed = {key: one.type for key, one in field.args.items() if is_required_argument(one)}
+    given = ", ".join(f"{key}: {literal(type_)}" for key, type_ in needed.items())
+    below = "" if is_leaf_type(get_named_type(field.type)) else " { __typename }"
+    return f"{operation} {{ {name}{f'({given})' if given else ''}{below} }}"
+
+
+def refuse(_service: type[Any]) -> Any:
+    raise Reached("a service was asked for")
+
+
+@pytest.mark.parametrize(("operation", "name", "field"), fields(), ids=[name for _, name, _ in fields()])
+async def test_every_role_gets_as_far_as_its_rights_and_no_further(
+    operation: str, name: str, field: GraphQLField
+) -> None:
+    executor = Executor(platform_schema(), cast(Database, None), refuse)
+    needed = next((right for right, names in RIGHTS.items() if name in names), Permission.MUTATE)
+    assert operation == "mutation" or needed is Permission.READ_PARTIES
+    codes = {}
+    for role in Role:
+        caller = Caller("somebody", role, "x" if role is Role.CUSTOMER else None)
+        answer = await executor.execute(Request(document(operation, name, field), caller))
+        (error,) = answer["errors"]
+        codes[role] = error["extensions"]["code"]
+    assert codes == {role: "REACHED" if role in WHO[needed] else "FORBIDDEN" for role in Role}
