@@ -16,7 +16,7 @@ from graph_crm.decisions.gates import BankState
 from graph_crm.decisions.offer_states import AGAIN
 from graph_crm.decisions.offers import DUE
 from graph_crm.decisions.pipeline import Asked, Outcome, decide, decide_proposals
-from graph_crm.decisions.service import Clock, Entry, named
+from graph_crm.decisions.service import Clock, Entry, named, require_covered
 from graph_crm.decisions.storing import Told, slot, store
 from graph_crm.graph.database import Database, Row, Transaction
 from graph_crm.rules.manager import RuleBook
@@ -61,15 +61,18 @@ class Reconsideration:
         if now >= _instant(offer["validUntil"]):
             await self._move(tx, offer_id, now, status="EXPIRED", statusReason="NOT_ANSWERED_IN_TIME")
             return None
-        return await self._judged(tx, offer_id, offer, now)
+        return await self._judged(tx, locked, offer_id, offer, now)
 
-    async def _judged(self, tx: Transaction, offer_id: str, offer: Row, now: dt.datetime) -> str | None:
+    async def _judged(
+        self, tx: Transaction, locked: ledger.Locked, offer_id: str, offer: Row, now: dt.datetime
+    ) -> str | None:
         bank, book = await self._bank.now(tx.run, now)
         # It lives no longer than it was promised to, and is not in its own way.
         bank = replace(bank, offer_life=_instant(offer["validUntil"]) - now)
         customers = await snapshots.load(
             tx.run, [offer["party"]], now=now, needs=self._bank.needs, memory=self._bank.memory
         )
+        require_covered(locked, customers)
         customer = replace(
             customers[0], open_offers=tuple(one for one in customers[0].open_offers if one.id != offer_id)
         )

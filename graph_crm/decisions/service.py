@@ -111,6 +111,7 @@ class DecisionService:
         now = max(locked.now if self._clock is None else ticked(self._clock()), event.at)
         bank, book = await self.bank.now(tx.run, now)
         customers = await self._customers(tx.run, [party], now=now, triggers={party: event})
+        require_covered(locked, customers)
         asked = Asked("EVENT", hooks=True)
         key = f"event:{event.id}"
         outcome = decide(book, book.caring_for(event.type), customers, bank, asked=asked, keys={party: key})[0]
@@ -191,6 +192,15 @@ class DecisionService:
     ) -> list[Snapshot]:
         wanted = self.bank.needs if needs is None else self.bank.needs | needs
         return await snapshots.load(read, ids, now=now, needs=wanted, triggers=triggers, memory=self.bank.memory)
+
+
+def require_covered(locked: ledger.Locked, customers: Sequence[Snapshot]) -> None:
+    """Raise DatabaseBusy where a household or contact point came in after the ledgers were locked.
+
+    The entry is given back then, and the next attempt locks the newcomer as well.
+    """
+    if not all(locked.covers(one) for one in customers):
+        raise DatabaseBusy("A customer's household or contact points changed just now", hint="Repeat the request")
 
 
 def named(entry: Entry, field: str, topic: str) -> str:

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from graph_crm.contacts import ledger
 from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.decisions.bank import Terms
 from graph_crm.decisions.service import DecisionService
-from graph_crm.errors import InvalidInput
+from graph_crm.errors import DatabaseBusy, InvalidInput
 from graph_crm.graph.database import Database
 from graph_crm.resources import folder
 from graph_crm.rules import Proposal, Rule, Veto, holds, hookimpl
@@ -294,3 +295,21 @@ async def test_an_entry_that_names_no_event_is_refused(bank: Database):
 
 async def test_an_event_that_is_gone_is_no_error(bank: Database):
     assert await decide(service(bank), bank, "never was") is None
+
+
+async def test_a_household_that_comes_in_after_the_locks_gives_the_event_back(
+    bank: Database, monkeypatch: pytest.MonkeyPatch
+):
+    lock = ledger.lock_parties
+
+    async def and_then_she_marries(tx: Any, parties: Any) -> Any:
+        locked = await lock(tx, parties)
+        await tx.run(
+            "MATCH (p:Party {id: 'anna'}) CREATE (p)-[:MEMBER_OF {since: date('2020-01-01')}]->(:Household {id: 'new'})"
+        )
+        return locked
+
+    monkeypatch.setattr(ledger, "lock_parties", and_then_she_marries)
+    with pytest.raises(DatabaseBusy):
+        await decide(service(bank), bank, "e1")
+    assert await stored(bank) == []
