@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from graph_crm.graph.database import Row, Transaction
+from graph_crm.rules.snapshot import Snapshot
 
 _TAKE = """MERGE (l:ContactLedger {key: key})
 SET l.version = coalesce(l.version, 0) + 1
@@ -83,6 +84,14 @@ class Locked:
     versions: Mapping[str, int]
     now: dt.datetime
     """In UTC, whole milliseconds. Nothing that another transaction wrote under these ledgers is later."""
+
+    def covers(self, customer: Snapshot) -> bool:
+        """Whether all ledgers of the customer are held, as it was read under them.
+
+        Not so for somebody who came into a household, or got a contact point, between the two: nothing that the
+        limits say about the customer is sure then.
+        """
+        return customer.versions.keys() <= self.versions.keys()
 
 
 def party_key(party_id: str) -> str:

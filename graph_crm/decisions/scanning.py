@@ -51,6 +51,16 @@ class ScanReport:
     offers: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Acted:
+    """What one transaction did."""
+
+    decisions: int = 0
+    offers: int = 0
+    left: tuple[str, ...] = ()
+    """Customers who have to be judged again, in another transaction."""
+
+
 class RuleScan:
     """Asks the rules that wait for no event."""
 
@@ -134,10 +144,11 @@ class RuleScan:
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
             fresh = await self._fresh(batch, rules, now)
-            for at in range(0, len(fresh), WRITE_BATCH):
-                decisions, offers = await self._act(fresh[at : at + WRITE_BATCH], rules, as_of)
-                report.decisions += decisions
-                report.offers += offers
+            while fresh:
+                done = await self._act(fresh[:WRITE_BATCH], rules, as_of)
+                fresh = [*done.left, *fresh[WRITE_BATCH:]]
+                report.decisions += done.decisions
+                report.offers += done.offers
             if told:
                 told(min(start + BATCH, len(ids)), len(ids))
         return report
@@ -158,30 +169,25 @@ class RuleScan:
         known = {row["key"] for row in rows}
         return [party for key, party in keys.items() if key not in known]
 
-    async def _act(self, ids: Sequence[str], rules: Sequence[BookedRule], as_of: dt.date | None) -> tuple[int, int]:
+    async def _act(self, ids: Sequence[str], rules: Sequence[BookedRule], as_of: dt.date | None) -> _Acted:
         decided: list[Outcome] = []
 
-        async def work(tx: Transaction) -> tuple[int, int]:
+        async def work(tx: Transaction) -> _Acted:
             locked = await ledger.lock_parties(tx, ids)
             if locked is None:
-                return 0, 0
+                return _Acted()
             now = locked.now if self._clock is None and as_of is None else self._now(as_of)
             bank, book = await self._bank.now(tx.run, now)
             asked = Asked("SCAN")
             outcomes = await self._decided(tx.run, ids, rules, bank, book, now)
-            told = []
-            for one in outcomes:
-                key = scan_key(one)
-                if key is not None:
-                    one.key = key
-                    told.append(Told(one, "scan"))
+            told, left = _apart(outcomes, locked)
             stored = await store(tx, told, bank, asked, self._desk, now=now)
             decided[:] = [one.outcome for one in told] if stored else []
-            return len(stored), sum(len(one.outcome.offers) for one in told) if stored else 0
+            return _Acted(len(stored), sum(len(one.outcome.offers) for one in told) if stored else 0, left)
 
-        found = await self._database.write(work, idempotent=True)
+        done = await self._database.write(work, idempotent=True)
         tally(self._book, decided)
-        return found
+        return done
 
     async def _decided(
         self,
@@ -213,6 +219,31 @@ class RuleScan:
 
     def _now(self, as_of: dt.date | None) -> dt.datetime:
         return ticked((self._clock or utc_now)()) if as_of is None else end_of(as_of)
+
+
+def _apart(outcomes: Iterable[Outcome], locked: ledger.Locked) -> tuple[list[Told], tuple[str, ...]]:
+    """What can be stored in one transaction, and whom it leaves for the next one.
+
+    All were judged before any of their contacts is reserved: of those who share a household or a contact point one
+    gets a contact, and the others are judged again when it counts. So are those who have just moved in with somebody
+    whose ledger is not locked.
+    """
+    told, left = [], []
+    taken: set[str] = set()
+    for one in outcomes:
+        key = scan_key(one)
+        if key is None:
+            continue
+        theirs = one.snapshot.versions.keys()
+        reserves = any(each.reserve for each in one.offers)
+        if not locked.covers(one.snapshot) or (reserves and not taken.isdisjoint(theirs)):
+            left.append(one.snapshot.id)
+            continue
+        if reserves:
+            taken |= theirs
+        one.key = key
+        told.append(Told(one, "scan"))
+    return told, tuple(left)
 
 
 def _last(snapshot: Snapshot, types: Sequence[str]) -> EventFact | None:
