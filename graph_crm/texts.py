@@ -11,6 +11,7 @@ import datetime as dt
 import math
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -32,19 +33,32 @@ _REGION = {"en": "en_GB"}
 """English without a region is written as in Europe: the day before the month."""
 _LARGEST = 10**15
 """A number from here on, and what is no number, is shown as it is: nobody counts so far."""
+_LONGEST = 2000
+"""Characters of a value in a sentence; the rest is left out. Fluent refuses to say longer ones."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)\Z")
 _WORD = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 _NAME = re.compile(r"[a-z]{2,3}([_-][A-Za-z]{2,4})?\Z")
 
 
+class _Layer:
+    """The messages of a language as of one file: its own, and those of the files before it where it has none."""
+
+    def __init__(self, language: str, resources: tuple[Resource, ...]) -> None:
+        self.resources = resources
+        self.bundle = FluentBundle([language], use_isolating=False)
+        self.uses: dict[str, frozenset[str] | None] = {}
+        for each in resources:
+            self.bundle.add_resource(each, allow_overrides=True)
+            self.uses |= {one.id.name: _variables(one) for one in each.body if isinstance(one, Message)}
+
+
 class Texts:
     """The messages of every language, read once."""
 
     def __init__(self, folders: Iterable[Path] = (SHIPPED,)) -> None:
-        self._bundles: dict[str, FluentBundle] = {}
+        self._layers: dict[str, list[_Layer]] = {}
         self._locales: dict[str, Locale] = {}
-        self._uses: dict[tuple[str, str], frozenset[str] | None] = {}
         for folder in folders:
             for file in sorted(folder.glob("*.ftl")):
                 self._add(file)
@@ -61,22 +75,16 @@ class Texts:
 
     def _add(self, file: Path) -> None:
         language = file.stem
-        if language not in self._bundles:
-            try:
-                self._locales[language] = Locale.parse(_REGION.get(language, language).replace("-", "_"))
-            except (ValueError, UnknownLocaleError) as error:
-                raise ConfigurationError(
-                    f"{file.name} names no language.", hint="Call it by its code, for example cs.ftl."
-                ) from error
-            self._bundles[language] = FluentBundle([language], use_isolating=False)
-        resource = _read(file)
-        self._bundles[language].add_resource(resource, allow_overrides=True)
-        self._uses |= {(language, one.id.name): _variables(one) for one in resource.body if isinstance(one, Message)}
+        if language not in self._layers:
+            self._locales[language] = _locale(file)
+        layers = self._layers.setdefault(language, [])
+        earlier = layers[0].resources if layers else ()
+        layers.insert(0, _Layer(language, (*earlier, _read(file))))
 
     @property
     def languages(self) -> list[str]:
         """The languages that have texts, by code."""
-        return sorted(self._bundles)
+        return sorted(self._layers)
 
     def language(self, wanted: str | None) -> str | None:
         """The language that answers for ``wanted``: pl for pl-PL; English for None; None: there are no such texts."""
@@ -85,28 +93,37 @@ class Texts:
         if not _NAME.match(wanted):
             return None
         for name in (wanted, wanted.replace("_", "-"), re.split("[_-]", wanted)[0]):
-            if name in self._bundles:
+            if name in self._layers:
                 return name
         return None
 
     def message(self, name: str, values: Mapping[str, Any], language: str, zone: str | None = None) -> str | None:
         """The message ``name`` in just this language; None where it has none, or a value of it is missing.
 
-        Instants are told in the time ``zone`` (IANA name), or in UTC, saying so.
+        One of the bank that can't be said leaves the shipped one. Instants are told in the time ``zone`` (IANA name),
+        or in UTC, saying so.
         """
-        bundle = self._bundles.get(language)
-        if bundle is None or not bundle.has_message(name):
+        found = (self._format(layer, name, values, language, zone) for layer in self._layers.get(language, ()))
+        return next((text for text in found if text is not None), None)
+
+    def _format(
+        self, layer: _Layer, name: str, values: Mapping[str, Any], language: str, zone: str | None
+    ) -> str | None:
+        if not layer.bundle.has_message(name):
             return None
-        pattern = bundle.get_message(name).value
+        pattern = layer.bundle.get_message(name).value
         if pattern is None:
             return None
-        uses = self._uses[language, name]
+        uses = layer.uses[name]
         told = {
             key: self._told(key, value, language, zone)
             for key, value in values.items()
             if value is not None and (uses is None or key in uses)
         }
-        text, errors = bundle.format_pattern(pattern, told)
+        try:
+            text, errors = layer.bundle.format_pattern(pattern, {key: _cut(value) for key, value in told.items()})
+        except RecursionError:  # messages that say each other
+            return None
         return None if errors else str(text)
 
     def say(
@@ -194,8 +211,27 @@ def _variables(message: Message) -> frozenset[str] | None:
     return None if found.refers else frozenset(found.names)
 
 
+def _locale(file: Path) -> Locale:
+    language = file.stem
+    with suppress(ValueError, UnknownLocaleError):
+        if _NAME.match(language):
+            return Locale.parse(_REGION.get(language, language).replace("-", "_"))
+    raise ConfigurationError(f"{file.name} names no language.", hint="Call it by its code, for example cs.ftl.")
+
+
+def _cut(value: Any) -> Any:
+    return f"{value[:_LONGEST]}..." if isinstance(value, str) and len(value) > _LONGEST else value
+
+
 def _read(file: Path) -> Resource:
-    text = file.read_text("utf-8")
+    try:
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{file.name} is not UTF-8.", hint="Save it in UTF-8.") from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file.name} can't be read: {error.strerror}.", hint="Correct or unset texts_dir."
+        ) from error
     resource = FluentParser().parse(text)
     for entry in resource.body:
         if isinstance(entry, Junk):

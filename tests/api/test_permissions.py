@@ -83,11 +83,11 @@ def literal(kind: Any) -> str:
     if isinstance(kind, GraphQLList):
         return f"[{literal(kind.of_type)}]"
     if isinstance(kind, GraphQLEnumType):
-        return next(iter(kind.values))
+        return str(next(iter(kind.values)))
     if isinstance(kind, GraphQLInputObjectType):
         needed = {name: field.type for name, field in kind.fields.items() if is_required_input_field(field)}
         return f"{{{', '.join(f'{name}: {literal(type_)}' for name, type_ in needed.items())}}}"
-    return WORDS.get(kind.name, '"x"')
+    return WORDS.get(str(kind), '"x"')
 
 
 def document(operation: str, name: str, field: GraphQLField) -> str:

@@ -247,11 +247,46 @@ def test_a_bank_replaces_a_sentence_and_adds_a_language(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content", "told"),
-    [("en.ftl", "GOOD = yes\n\nbad one\n", "line 3"), ("notalanguage.ftl", "GOOD = yes\n", "names no language")],
+    [
+        ("en.ftl", "GOOD = yes\n\nbad one\n", "line 3"),
+        ("notalanguage.ftl", "GOOD = yes\n", "names no language"),
+        ("PL.ftl", "GOOD = yes\n", "names no language"),
+    ],
 )
 def test_a_file_of_texts_that_can_not_be_read_is_refused(tmp_path: Path, name: str, content: str, told: str) -> None:
     (tmp_path / name).write_text(content, "utf-8")
     with pytest.raises(ConfigurationError, match=told):
+        Texts.load(tmp_path)
+
+
+def test_a_sentence_of_the_bank_that_can_not_be_said_leaves_the_shipped_one(tmp_path: Path) -> None:
+    (tmp_path / "en.ftl").write_text("why-source = Told by { $who }.\nAGE = Aged { $years }.\n", "utf-8")
+    (tmp_path / "pl.ftl").write_text("AGE = { AGE }\n", "utf-8")
+    own = Texts.load(tmp_path)
+    assert own.say("why-source", {"source": "core"}) == Texts().say("why-source", {"source": "core"})
+    for language in LANGUAGES:
+        assert own.sentence("AGE", {"age": 5}, language) == Texts().sentence("AGE", {"age": 5}, language)
+
+
+def test_a_value_of_any_length_can_be_said() -> None:
+    endless = "x" * 100_000
+    for language in LANGUAGES:
+        told = texts.current().say("why-reasons", {"reasons": endless}, language)
+        assert "xxx" in told
+        assert len(told) < 5_000
+        assert texts.current().say("why-source", {"source": [endless, endless]}, language)
+
+
+@pytest.mark.parametrize("content", [b"PARTY_BLOCKED = Klient je zablokov\xe1n.\n", b"\xff\xfe"])
+def test_a_file_of_texts_in_another_encoding_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "cs.ftl").write_bytes(content)
+    with pytest.raises(ConfigurationError, match="UTF-8"):
+        Texts.load(tmp_path)
+
+
+def test_a_file_of_texts_that_is_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cs.ftl").mkdir()
+    with pytest.raises(ConfigurationError, match=r"cs\.ftl"):
         Texts.load(tmp_path)
 
 
