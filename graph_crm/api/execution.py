@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
 
-from graphql import FieldNode, GraphQLError, GraphQLObjectType, OperationType, execute, get_named_type
+from graphql import (
+    FieldNode,
+    GraphQLError,
+    GraphQLObjectType,
+    OperationType,
+    SelectionSetNode,
+    execute,
+    get_named_type,
+)
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
@@ -19,7 +27,7 @@ from graph_crm.api.schema import MappedSchema
 from graph_crm.errors import CrmError, InvalidInput, NotFound
 from graph_crm.graph.compiler import Compiler, Statement
 from graph_crm.graph.compiler.arguments import Value
-from graph_crm.graph.compiler.selection import Selections
+from graph_crm.graph.compiler.selection import Fields, Selections
 from graph_crm.graph.context import RequestContext
 from graph_crm.graph.database import Database
 from graph_crm.graph.mutation import PERMISSION
@@ -150,13 +158,8 @@ class Executor:
         selected = Selections(operation.fragments, variables).fields(
             [operation.node.selection_set], frozenset({"Query"})
         )
+        self._check_roots(selected)
         plan = []
-        if len(selected) > self._schema.limits.most_roots:
-            raise InvalidInput(
-                f"The query has more than {self._schema.limits.most_roots} root fields.",
-                hint="Split it into several queries.",
-                limit=self._schema.limits.most_roots,
-            )
         for key, nodes in selected.items():
             name = nodes[0].name.value
             if name == "__typename":
@@ -169,6 +172,14 @@ class Executor:
                 # Its neighbours still get their answers, as they would if the database had said no.
                 plan.append(Planned(key, None, name, refused=error))
         return plan
+
+    def _check_roots(self, selected: Fields) -> None:
+        """Refuse a request that asks for more at once than one request may."""
+        most = self._schema.limits.most_roots
+        if len(selected) > most:
+            raise InvalidInput(
+                f"The query has more than {most} root fields.", hint="Split it into several queries.", limit=most
+            )
 
     def _statement(
         self, name: str, nodes: list[FieldNode], operation: Operation, variables: dict[str, Any], caller: Caller
@@ -225,13 +236,13 @@ class Executor:
 
     # Mutations, introspection and what else has resolvers
 
-    @staticmethod
     def _require(
-        operation: Operation, variables: dict[str, Any], caller: Caller, root: GraphQLObjectType | None
+        self, operation: Operation, variables: dict[str, Any], caller: Caller, root: GraphQLObjectType | None
     ) -> None:
         """Raise Forbidden for a root field that the caller's role may not use, before anything is done."""
         names = frozenset({root.name}) if root else frozenset()
         selected = Selections(operation.fragments, variables).fields([operation.node.selection_set], names)
+        self._check_roots(selected)
         for nodes in selected.values():
             field = root.fields.get(nodes[0].name.value) if root else None
             if field is None:
@@ -242,23 +253,36 @@ class Executor:
             if needed:  # a mapped field is judged by its own rules
                 caller.require(Permission(needed))
 
-    def _check_answers(self, operation: Operation, variables: dict[str, Any], caller: Caller) -> None:
-        """Refuse a mutation whose answer can't be read, before it changes anything."""
-        mutation = self._schema.core.mutation_type
-        selected = Selections(operation.fragments, variables).fields(
-            [operation.node.selection_set], frozenset({"Mutation"})
-        )
+    def _check_answers(
+        self,
+        operation: Operation,
+        variables: dict[str, Any],
+        caller: Caller,
+        sets: Iterable[SelectionSetNode | None],
+        kind: Any,
+    ) -> None:
+        """Refuse a mutation whose answer can't be read, before it changes anything.
+
+        ``sets`` is what is asked of the type ``kind``: the mutations, or the answer of one that has nodes in it.
+        """
+        if not isinstance(kind, GraphQLObjectType):
+            return
+        selected = Selections(operation.fragments, variables).fields(sets, frozenset({kind.name}))
         for nodes in selected.values():
-            field = mutation.fields.get(nodes[0].name.value) if mutation else None
-            mapping = self._schema.registry.nodes.get(get_named_type(field.type).name) if field else None
+            field = kind.fields.get(nodes[0].name.value)
+            below = get_named_type(field.type) if field else None
+            mapping = self._schema.registry.nodes.get(below.name) if below else None
             if mapping:
                 self._compiler(operation, variables, caller).node(mapping, "", nodes).parameters.bind(variables)
+            else:
+                self._check_answers(operation, variables, caller, [node.selection_set for node in nodes], below)
 
     async def _run(self, operation: Operation, variables: dict[str, Any], request: Request) -> dict[str, Any]:
         caller = request.caller
         if operation.kind is OperationType.MUTATION:
-            self._require(operation, variables, caller, self._schema.core.mutation_type)
-            self._check_answers(operation, variables, caller)
+            mutations = self._schema.core.mutation_type
+            self._require(operation, variables, caller, mutations)
+            self._check_answers(operation, variables, caller, [operation.node.selection_set], mutations)
         elif operation.kind is OperationType.SUBSCRIPTION:
             raise InvalidInput("Subscriptions are not answered over POST.", hint="Send a query or a mutation.")
         else:
