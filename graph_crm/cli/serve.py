@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from graph_crm.cli.console import note, run
-from graph_crm.errors import ConfigurationError
+from graph_crm.errors import ConfigurationError, CrmError
 
 WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True, help="Stop when stdin is closed.")]
 
@@ -34,6 +35,7 @@ def serve(
     from graph_crm.bootstrap import running, verifier
     from graph_crm.cli.listening import listen, refusal
     from graph_crm.decisions.activity import ActivityLog
+    from graph_crm.decisions.service import DecisionService
     from graph_crm.settings import load
 
     settings = load(host=host, port=port)
@@ -57,6 +59,8 @@ def serve(
                     lifespan="off",
                 )
             )
+            with suppress(CrmError):  # without a database the server starts, and says so in /readyz
+                await platform.service(DecisionService).warm_up()
             port = sockets[0].getsockname()[1]
             logs.get(__name__).info("server_starts", address=f"http://{settings.host}:{port}", stop="Ctrl-C")
             counting = asyncio.create_task(ActivityLog(platform.database, platform.rules).keep())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from graph_crm.contacts.cypher import APPROVED
 
+CLOCK = "RETURN datetime.realtime().epochMillis AS now"
+
 BANK = f"""WITH $now AS now
 RETURN {APPROVED} AS overrides,
   COLLECT {{ MATCH (x:Product) RETURN [x.code, x.familyCode, x.name, coalesce(x.active, true), x.value] }} AS products,
@@ -49,7 +51,8 @@ RETURN d.id AS id, offers"""
 STORE = _STORE
 """Store a decision with its offers once: a second attempt under the same key changes nothing and returns no row."""
 
-STORE_AS_SEEN = f"""MERGE (l:ContactLedger {{key: $ledger}})
+STORE_AS_SEEN = f"""MATCH (:Party {{id: $party}})
+MERGE (l:ContactLedger {{key: $ledger}})
 SET l.looked = coalesce(l.looked, 0) + 1
 WITH l WHERE coalesce(l.version, 0) = $version
 {_STORE}"""

@@ -33,6 +33,8 @@ JUST_NOW = days(1)
 TOPIC = "event.recorded"
 ATTEMPTS = 5
 """So often advice is thought over anew because the customer changed meanwhile."""
+NOBODY = ""
+"""The identifier of no party."""
 LARGEST_LIMIT = 20
 LARGEST_CONTEXT = 4_000
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -79,7 +81,7 @@ class DecisionService:
         desk: ContactDesk | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """``clock`` replaces the database's clock, by which all processes go, and for advice this machine's."""
+        """``clock`` replaces the database's clock, by which all processes go."""
         self._database = database
         self.book = book
         self.terms = terms
@@ -125,6 +127,17 @@ class DecisionService:
 
     # For the customer who is here
 
+    async def warm_up(self) -> None:
+        """Have the database plan the large statements before the first customer waits for them; writes nothing."""
+        now = ticked((self._clock or utc_now)())
+        await self.bank.lately(now)
+        await self._customers(self._database.read, [NOBODY], now=now, needs=self._waiting_for(self.book))
+        nothing = dict.fromkeys(("key", "event", "reconsidered", "asOf", "at", "decision", "controlUnit", "version"))
+        lists: dict[str, Any] = {"overrides": [], "episodes": [], "offers": []}
+        await self._database.execute(
+            cypher.STORE_AS_SEEN, {"party": NOBODY, "ledger": ledger.party_key(NOBODY), **nothing, **lists}
+        )
+
     async def advise(self, wish: Wish) -> str:
         """The best actions for a customer who is here now, stored as a decision; its id.
 
@@ -156,13 +169,10 @@ class DecisionService:
         return outcome
 
     async def _thought(self, wish: Wish, key: str) -> tuple[Outcome, BankState, Asked]:
-        now = ticked((self._clock or utc_now)())
+        now = ticked(await self.bank.clock() if self._clock is None else self._clock())
         bank, book = await self.bank.lately(now)
         rules = [one for one in book.rules if one.mode != "off"]
-        waiting = {event: JUST_NOW for one in rules for event in one.rule.events}
-        customers = await self._customers(
-            self._database.read, [wish.party_id], now=now, needs=Needs(events=MappingProxyType(waiting))
-        )
+        customers = await self._customers(self._database.read, [wish.party_id], now=now, needs=self._waiting_for(book))
         if not customers:
             raise NotFound(
                 "partyId: there is no such party", hint="Look the party up with searchParties.", field="partyId"
@@ -170,6 +180,12 @@ class DecisionService:
         customer = replace(customers[0], channel=wish.channel, context=MappingProxyType(dict(wish.context)))
         asked = Asked("INBOUND", limit=wish.limit, hooks=True)
         return self._advice(book, rules, customer, bank, asked, key), bank, asked
+
+    @staticmethod
+    def _waiting_for(book: RuleBook) -> Needs:
+        """The events of the last day that rules wait for: for advice they are asked about those."""
+        waiting = {event: JUST_NOW for one in book.rules if one.mode != "off" for event in one.rule.events}
+        return Needs(events=MappingProxyType(waiting))
 
     @staticmethod
     def _advice(

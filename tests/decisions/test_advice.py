@@ -87,6 +87,20 @@ async def test_the_screen_gets_the_best_offers_of_all_rules_and_of_what_just_hap
     assert (row["mode"], row["event"]) == ("INBOUND", "look")
 
 
+async def test_a_machine_whose_clock_is_behind_sees_what_was_just_withdrawn(
+    bank: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=10)
+    monkeypatch.setattr(decisions_service, "utc_now", lambda: behind)
+    decisions = DecisionService(bank, book(), Terms(ContactPolicy.load(), exploration=0.0))
+    assert await offers(bank, await decisions.advise(Wish("anna", "ATM")))
+    await bank.execute(
+        "MATCH (p:Party {id: 'anna'}) CREATE (p)-[:GAVE]->(:Consent {id: 'no', partyId: p.id, purpose: 'MARKETING', "
+        "status: 'WITHDRAWN', at: datetime.realtime(), recordedAt: datetime.realtime()})"
+    )
+    assert not await offers(bank, await decisions.advise(Wish("anna", "ATM")))
+
+
 async def test_an_event_of_the_day_before_yesterday_no_longer_speaks(bank: Database) -> None:
     decision = await service(bank, now=NOON + dt.timedelta(days=2)).advise(Wish("anna", "ATM"))
     assert [product for product, _, _ in await offers(bank, decision)] == ["CREDIT_CARD"]
@@ -211,6 +225,12 @@ async def test_advice_costs_two_statements(bank: Database) -> None:
     with bank.counting() as sent:
         await decisions.advise(Wish("anna", "ATM"))
     assert len(sent) == 2
+
+
+async def test_warming_up_leaves_nothing_behind(bank: Database) -> None:
+    before = await bank.read("MATCH (n) RETURN count(n) AS nodes")
+    await service(bank).warm_up()
+    assert await bank.read("MATCH (n) RETURN count(n) AS nodes") == before
 
 
 async def test_many_customers_are_advised_at_once(bank: Database) -> None:

@@ -130,6 +130,9 @@ class Home:
             # The hint that it sends makes the driver set a timer for every read of the socket, which doubled what a row
             # costs (Python 3.11). The platform bounds each call by itself.
             "server.bolt.connection_keep_alive_for_requests": "OFF",
+            # A large statement takes long to plan. While the graph grows, the default has every connection plan it anew
+            # every ten seconds, all of them at once.
+            "dbms.cypher.min_replan_interval": "60s",
             "server.http.enabled": "false",
             "server.https.enabled": "false",
             "server.memory.heap.initial_size": f"{min(heap_mb, 512)}m",
