@@ -84,10 +84,13 @@ SET o.locked = true
 REMOVE o.locked
 WITH o, row WHERE o.status IN $open
 SET o.status = row.status, o.statusReason = row.reason, o.statusAt = $now, o.pointKey = row.pointKey,
-  o.notBefore = CASE row.status WHEN 'WAITING' THEN coalesce(o.notBefore, $now) ELSE o.notBefore END
+  o.notBefore = CASE WHEN row.status <> 'WAITING' OR o.notBefore > $now THEN o.notBefore ELSE $now END
 RETURN o.id AS id
 """
-"""Cancel offers, or let those wait for another slot that can still be made in another way."""
+"""Cancel offers, or let those wait for another slot that can still be made in another way.
+
+An instant for which they were judged before does not call them up again: they wait until now.
+"""
 
 FLAG = """
 MATCH (p:Party {id: $partyId})

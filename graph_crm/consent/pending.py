@@ -55,7 +55,13 @@ class _Changes:
 
 
 async def cancel(
-    tx: Transaction, judge: Judge, now: dt.datetime, *, party_id: str | None = None, points: Iterable[str] = ()
+    tx: Transaction,
+    judge: Judge,
+    now: dt.datetime,
+    *,
+    party_id: str | None = None,
+    points: Iterable[str] = (),
+    needs: Needs | None = None,
 ) -> Cancelled:
     """Cancel what ``judge`` has a reason against.
 
@@ -63,7 +69,8 @@ async def cancel(
     of the party and of the points must be locked by ``tx``.
 
     An offer is cancelled when its channel (or, where none is chosen, each of its channels) is closed to it; where only
-    its reservation or its contact point is, it is open again and can be made in another way.
+    its reservation or its contact point is, it is open again and can be made in another way. ``needs``: what ``judge``
+    must see of the customers beside consents and contact points.
     """
     own: list[Mapping[str, Any]] = []
     open_offers: list[tuple[str, Mapping[str, Any]]] = []
@@ -82,7 +89,7 @@ async def cancel(
     if not own and not open_offers:
         return Cancelled()
     concerned = sorted({one["partyId"] for one in own} | {party for party, _ in open_offers})
-    loaded = await snapshots.load(tx.run, concerned, now=now, needs=Needs(), memory=WHAT_WAS_SAID)
+    loaded = await snapshots.load(tx.run, concerned, now=now, needs=needs or Needs(), memory=WHAT_WAS_SAID)
     changes = _judged(judge, {one.id: one for one in loaded}, own, open_offers)
     return await _carry_out(tx, changes, now)
 

@@ -1,12 +1,16 @@
-"""Protecting customers by the bank's own hand: the vulnerability flag, and contact points that nobody may use."""
+"""Protecting customers: special care, contact points that nobody may use, complaints, talks of collections."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from graph_crm.consent import cypher
 from graph_crm.consent.pending import cancel
 from graph_crm.contacts import ledger
 from graph_crm.contacts.approach import Approach, Finding
-from graph_crm.contacts.suppression import closed
+from graph_crm.contacts.overrides import shipped
+from graph_crm.contacts.policy import COLLECTIONS, COMPLAINT, ContactPolicy
+from graph_crm.contacts.suppression import closed, suppression
 from graph_crm.errors import NotFound
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.graph.outbox import OutboxEntry
@@ -21,8 +25,9 @@ _BLOCKED = Finding(False, "POINT_BLOCKED", "the contact point is blocked")
 class ProtectionService:
     """Flags and blocks. Every method is one transaction; what is pending and forbidden by it is cancelled there."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, policy: Callable[[], ContactPolicy] = shipped) -> None:
         self._database = database
+        self._policy = policy
 
     async def flag_vulnerability(self, party_id: str, reason: str, *, idempotency_key: str | None = None) -> Written:
         """The bank must treat the party with special care: from now on nothing is promoted to it.
@@ -61,6 +66,24 @@ class ProtectionService:
         party_id = entry.partition_key
         locked = await ledger.lock(tx, ledger.keys(party_id))
         await cancel(tx, closed, locked.now, party_id=party_id)
+
+    async def heed(self, tx: Transaction, entry: OutboxEntry) -> None:
+        """Cancel the promotion that waits for a customer who complained, or with whom collections spoke.
+
+        The event is recorded by a slice below this one: the outbox brings it here (topic `events.service.RECORDED`).
+        Until it arrives every new question about the customer is answered with no. Other events change nothing.
+        """
+        if entry.payload.get("type") not in (COMPLAINT, COLLECTIONS):
+            return
+        locked = await ledger.lock_parties(tx, [entry.partition_key])
+        if locked is None:
+            return
+        policy = self._policy()
+
+        def suppressed(customer: Snapshot, approach: Approach) -> Finding | None:
+            return suppression(customer, approach, policy) if approach.promotional else None
+
+        await cancel(tx, suppressed, locked.now, party_id=entry.partition_key, needs=policy.needs)
 
     async def block_contact_point(self, point_key: str, reason: str, *, idempotency_key: str | None = None) -> Written:
         """Nobody may be contacted here from now on, for example because somebody else answers the phone.

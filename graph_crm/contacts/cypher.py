@@ -50,7 +50,7 @@ RETURN versions, now.epochMillis AS now,
 """What a question about a slot needs beside the customer: versions of the ledgers, clock, slot of this key, product,
 offer, overrides."""
 
-_OPEN = "o.status IN ['PROPOSED', 'WAITING', 'RESERVED']"
+_OPEN = "o.status IN ['PROPOSED', 'WAITING', 'RESERVED', 'LATER', 'NO_ANSWER']"
 
 # Whatever clock the caller went by: a slot that is held is seen by everyone from now on.
 _HELD = f"""CREATE (p)-[:RESERVED]->(r:Reservation {{id: row.id}})
@@ -123,6 +123,7 @@ _ENDED = """SET r.state = $state, r.endedAt = now, r.reason = $reason
 WITH r, now
 CALL (r, now) {
   MATCH (r)-[:FOR_OFFER]->(o:Offer) WHERE o.status = 'RESERVED'
+    AND NOT EXISTS { MATCH (o)<-[:FOR_OFFER]-(v) WHERE v.state = 'HELD' AND v.until > now }
   SET o.status = 'WAITING', o.notBefore = now, o.statusReason = $offerReason, o.statusAt = now
 }
 RETURN r.id AS id"""

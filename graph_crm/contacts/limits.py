@@ -37,6 +37,11 @@ def limits(
     """
     if not approach.promotional or approach.inbound:
         return Finding(True, "LIMITS_SKIPPED", "limits bind only promotion that the bank begins", gate=GATE)
+    if policy.limits_unknown:
+        names = ", ".join(policy.limits_unknown)
+        return Finding(
+            False, "LIMITS_UNKNOWN", f"plugin {names} could not say its contact limits", {"plugin": names}, gate=GATE
+        )
     counted = [_counted(one, snapshot, approach, overrides) for one in policy.limits if binds(one, approach)]
     uses = [one.use(approach.at) for one in counted]
     if all(one.allowed for one in uses):
@@ -184,14 +189,19 @@ class Counted:
     def _spans(self, at: dt.datetime) -> list[_Span]:
         """What each contact covers, for an approach begun at ``at``: without its beginning, with its end.
 
-        A customer who asked to be called again has no claim to rest from that day on: the contact is not counted.
+        A customer who asked to be called again has no claim to rest from that day on: the contact is not counted. It
+        stays a try, and it counts for whoever else the limit protects.
         """
         width = window(self.days(at))
         return [
             (one.at - width, max(one.at, one.until), one)
             for one in self.touches
-            if one.call_back_at is None or one.call_back_at > at or one.outcome != "LATER"
+            if one.call_back_at is None or one.call_back_at > at or not self._frees(one)
         ]
+
+    def _frees(self, touch: Touch) -> bool:
+        """Whether the contact stops counting on the day for which the customer asked to be called again."""
+        return touch.outcome == "LATER" and touch.own and self.limit.counts == "contacts"
 
     def _clear_of_full(self, at: dt.datetime) -> dt.datetime:
         spans = self._spans(at)

@@ -20,6 +20,7 @@ from pydantic import (
     ConfigDict,
     Field,
     InstanceOf,
+    PrivateAttr,
     ValidationError,
     field_validator,
     model_validator,
@@ -171,6 +172,7 @@ class ContactPolicy(_Part):
     times: tuple[Times, ...] = Field(min_length=1)
     cool_off: CoolOff
     suppression: Suppression
+    _limits_unknown: tuple[str, ...] = PrivateAttr(default=())
 
     @field_validator("limits", "times", mode="before")
     @classmethod
@@ -210,10 +212,15 @@ class ContactPolicy(_Part):
         except ValidationError as error:
             raise ConfigurationError(f"The contact policy {file}: {_problems(error)}.", hint=_HINT) from None
 
-    def with_limits(self, extra: Sequence[ContactLimit]) -> ContactPolicy:
+    @property
+    def limits_unknown(self) -> tuple[str, ...]:
+        """Plugins that have limits and could not say them: as long as there is one, no promotion has room."""
+        return self._limits_unknown
+
+    def with_limits(self, extra: Sequence[ContactLimit], *, unknown: Sequence[str] = ()) -> ContactPolicy:
         """The policy with the limits of plugins: they add, they never remove or change one.
 
-        Raises RuleError for a name that is taken.
+        ``unknown``: the plugins that could not say theirs. Raises RuleError for a name that is taken.
         """
         taken = {one.name for one in self.limits}
         for one in extra:
@@ -223,12 +230,14 @@ class ContactPolicy(_Part):
                     hint="A plugin adds limits under names of its own; it can't change one of the policy.",
                 )
             taken.add(one.name)
-        if not extra:
+        if not extra and not unknown:
             return self
         # A copy would keep the version that was worked out before.
-        return type(self).model_construct(
+        made = type(self).model_construct(
             limits=(*self.limits, *extra), times=self.times, cool_off=self.cool_off, suppression=self.suppression
         )
+        made._limits_unknown = tuple(unknown)  # noqa: SLF001 - one of its own class
+        return made
 
     def limit(self, name: str) -> ContactLimit | None:
         """The limit of that name, if there is one."""

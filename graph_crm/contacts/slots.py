@@ -28,6 +28,8 @@ _PURPOSE: Mapping[ActionClass, ContactPurpose] = {
     ActionClass.TRANSACTIONAL: ContactPurpose.SERVICE,
     ActionClass.MANDATORY: ContactPurpose.SERVICE,
 }
+_SELLING = (ContactPurpose.MARKETING, ContactPurpose.PARTNERS)
+"""What is promotion whatever class it is given: limits and rests must bind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +149,16 @@ def checked(
     if at is not None and at.tzinfo is None:
         raise checks.refuse("at", "has no time zone", "Send an offset, for example 2026-11-23T10:00:00Z.")
     kind = checks.one_of("actionClass", action_class, ActionClass)
+    wish = _PURPOSE[kind] if purpose is None else checks.one_of("purpose", purpose, ContactPurpose)
+    if wish in _SELLING and kind is not ActionClass.PROMOTIONAL:
+        raise checks.refuse(
+            "actionClass", f"does not fit the purpose {wish.value}", "To sell something is PROMOTIONAL."
+        )
     return Wanted(
         party_id=party_id,
         channel=checks.one_of("channel", channel, Channel),
         action_class=kind,
-        purpose=_PURPOSE[kind] if purpose is None else checks.one_of("purpose", purpose, ContactPurpose),
+        purpose=wish,
         direction=checks.one_of("direction", direction, ContactDirection),
         product=product,
         point=point,

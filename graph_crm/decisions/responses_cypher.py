@@ -39,9 +39,11 @@ The last part of ``contact`` says whether it was made for this offer and nothing
 """
 
 _LATEST = """MATCH (i)-[:LED_TO]->(s:Response)
-  WITH i, s ORDER BY s.outcome IN ['ACCEPTED', 'REJECTED'] DESC, s.at DESC,
+  WITH i, s ORDER BY s.outcome IN ['ACCEPTED', 'REJECTED'] DESC, s.outcome = 'NO_ANSWER', s.at DESC,
     CASE s.outcome WHEN 'PRESENTED' THEN 0 WHEN 'CLICKED' THEN 1 ELSE 2 END DESC, s.id
   WITH i, head(collect(s)) AS s
+  WHERE NOT (coalesce(i.outcome, '') IN ['ACCEPTED', 'REJECTED'] AND NOT s.outcome IN ['ACCEPTED', 'REJECTED'])
+    AND NOT (s.outcome = 'NO_ANSWER' AND coalesce(i.outcome, 'NO_ANSWER') <> 'NO_ANSWER')
   SET i.outcome = s.outcome, i.callBackAt = s.callBackAt"""
 
 RECORD = f"""
@@ -82,7 +84,8 @@ RETURN r.id AS id
 """
 """Store an answer with its contact, the slots that it used or made needless, and what it led to.
 
-A contact carries the outcome of the answers given at it: the final one, otherwise the latest.
+A contact carries the outcome of the answers given at it: the final one, otherwise the latest. What was recorded with
+it is not made less by what is told later: a refusal stays one, and a talk never becomes a call that nobody answered.
 """
 
 SETTLE = """

@@ -167,7 +167,10 @@ class RuleBook:
         if limits is None and "contact_limits" in plugin.hooks:
             self.limits_unknown.append(plugin.name)
         for limit in limits or ():
+            if limit in self.contact_limits:
+                continue
             if any(limit.name == known.name for known in self.contact_limits):
+                self.limits_unknown.append(plugin.name)
                 self._say(plugin, f"contact limit {limit.name} is in another plugin already; this one is left out")
             else:
                 self.contact_limits.append(limit)

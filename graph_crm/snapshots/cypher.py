@@ -135,7 +135,7 @@ _ANSWERS = """COLLECT {
   UNION ALL
   MATCH (p)-[:HAD]->(i:Interaction)
   WHERE i.at >= answersFrom AND i.at < until AND i.outcome IN $outcomes
-    AND NOT EXISTS { MATCH (i)-[:LED_TO]->(:Response) }
+    AND NOT EXISTS { MATCH (i)-[:LED_TO]->(s:Response) WHERE s.outcome = i.outcome }
   RETURN [i.id, i.outcome, i.at.epochMillis, i.productCode,
     head(COLLECT { MATCH (x:Product {code: i.productCode}) RETURN x.familyCode }), i.channel, i.offerId,
     i.callBackAt.epochMillis] AS answer

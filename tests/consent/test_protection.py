@@ -12,6 +12,7 @@ from graph_crm.consent.kinds import ConsentStatus, Purpose
 from graph_crm.consent.protection import ProtectionService
 from graph_crm.consent.service import ConsentService, Statement
 from graph_crm.errors import CrmError, NotFound
+from graph_crm.events.service import RECORDED, EventService, RecordEvent
 from graph_crm.events.worker import Worker
 from graph_crm.graph.database import Database
 from graph_crm.parties.batch import PartyBatch
@@ -34,7 +35,7 @@ async def agreed(consents: ConsentService) -> None:
 
 @pytest.fixture
 def worker(bank: Database, protection: ProtectionService) -> Worker:
-    return Worker(bank, {CLOSED: protection.close})
+    return Worker(bank, {CLOSED: protection.close, RECORDED: protection.heed})
 
 
 async def slots(database: Database) -> dict[str, str]:
@@ -69,6 +70,31 @@ async def test_a_flag_stops_promotion_and_says_why_and_since_when(
     assert (again["since"], again["reason"]) == (found["since"], "asked twice")
     await protection.clear_vulnerability("anna")
     assert await party(bank) == {"vulnerable": False, "reason": None, "since": None, "version": 4}
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "why"),
+    [
+        ("complaint", {"subject": "fees"}, "COMPLAINT_OPEN"),
+        ("collections_contact", {"hardship": True}, "COLLECTIONS"),
+    ],
+)
+async def test_a_complaint_and_a_talk_of_collections_take_promotion_off_the_call_list(
+    bank: Database, worker: Worker, reserve: Any, propose: Any, event: str, payload: dict[str, Any], why: str
+) -> None:
+    await propose("anna", "card")
+    await reserve("anna", "call", offer="card", pointKey=SHARED)
+    await reserve("anna", "statement", actionClass="TRANSACTIONAL", purpose="SERVICE", pointKey=SHARED)
+    await reserve("jan", "jans call", pointKey=SHARED)
+    await EventService(bank).record(RecordEvent(type="atm_balance_check", party_id="anna"))
+    await worker.drain()
+    assert (await slots(bank))["call"] == "HELD"
+    await EventService(bank).record(RecordEvent(type=event, party_id="anna", payload=payload))
+    await worker.drain()
+    assert worker.counts.failed == 0
+    assert await slots(bank) == {"call": "CANCELLED", "jans call": "HELD", "statement": "HELD"}
+    (row,) = await bank.read("MATCH (o:Offer) RETURN o.status AS status, o.statusReason AS why")
+    assert (row["status"], row["why"]) == ("CANCELLED", why)
 
 
 async def test_a_blocked_point_is_closed_to_everybody_and_to_nothing_that_the_law_demands(

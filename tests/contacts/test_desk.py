@@ -123,6 +123,22 @@ async def test_what_is_not_promotional_skips_limits_and_what_is_mandatory_skips_
     await desk.refused("ada", purpose="SURVEY")
 
 
+@pytest.mark.parametrize("action_class", ["TRANSACTIONAL", "MANDATORY"])
+@pytest.mark.parametrize("purpose", ["MARKETING", "PARTNERS"])
+async def test_who_wants_to_sell_can_not_call_it_something_that_skips_the_limits(
+    desk: Desk, action_class: str, purpose: str
+) -> None:
+    with pytest.raises(InvalidInput, match="actionClass"):
+        await desk.call("ada", action_class=action_class, purpose=purpose)
+
+
+async def test_while_a_plugin_can_not_say_its_limits_nothing_is_promoted(desk: Desk) -> None:
+    desk.used = policy().with_limits([], unknown=["careful"])
+    (against,) = (await desk.refused("ada")).findings
+    assert (against.gate, against.code) == ("contact_limits", "LIMITS_UNKNOWN")
+    await desk.held("ada", action_class="TRANSACTIONAL")
+
+
 async def test_a_slot_held_by_a_clock_that_is_fast_is_seen_at_once(desk: Desk, database: Database) -> None:
     desk.used = policy(ContactLimit(name="calls", count=1, days=10))
     fast = dt.datetime.now(dt.UTC) + 5 * MINUTE

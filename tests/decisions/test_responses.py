@@ -9,11 +9,15 @@ from typing import Any
 import pytest
 from offered import DAY, HOUR, MINUTE, NOON, Bank
 
+from graph_crm import snapshots
+from graph_crm.contacts.desk import memory_of
+from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.decisions.responses import Acceptance
 from graph_crm.errors import IdempotencyKeyReused, InvalidInput, NotFound, OfferAnswered, OfferEnded
 from graph_crm.graph.database import Database
 from graph_crm.products.agreements import AgreementService
 from graph_crm.products.commands import AgreementDetails, NewAgreement, NewHolder
+from graph_crm.rules.conditions import Needs
 
 pytestmark = pytest.mark.lts
 
@@ -215,6 +219,32 @@ async def test_the_contact_carries_the_outcome_of_the_latest_answer(bank: Bank) 
     (contact,) = await bank.contacts()
     assert contact["outcome"] == "REJECTED"
     assert await bank.count("(:Interaction)-[:LED_TO]->(:Response)") == 3
+
+
+async def test_a_talk_never_becomes_a_call_that_nobody_answered(bank: Bank) -> None:
+    """Such a call uses no limit: written down afterwards it would free the next one."""
+    await bank.offer()
+    talk = await bank.desk.confirm(await bank.slot(), outcome="PRESENTED")
+    bank.clock.now += 3 * MINUTE
+    await bank.say("NO_ANSWER", interaction_id=talk)
+    assert [one["outcome"] for one in await bank.contacts()] == ["PRESENTED"]
+    bank.clock.now += 3 * MINUTE
+    await bank.say("CLICKED", interaction_id=talk)
+    bank.clock.now += 3 * MINUTE
+    await bank.say("NO_ANSWER", interaction_id=talk)
+    assert [one["outcome"] for one in await bank.contacts()] == ["CLICKED"]
+
+
+async def test_a_refusal_that_was_recorded_with_the_contact_stays_one(bank: Bank) -> None:
+    await bank.offer()
+    talk = await bank.desk.confirm(await bank.slot(), outcome="REJECTED")
+    bank.clock.now += 3 * MINUTE
+    await bank.say("LATER", interaction_id=talk)
+    assert [one["outcome"] for one in await bank.contacts()] == ["REJECTED"]
+    (anna,) = await snapshots.load(
+        bank.database.read, ["anna"], now=bank.clock.now, needs=Needs(), memory=memory_of(ContactPolicy.load())
+    )
+    assert {(one.outcome, one.product) for one in anna.answers} == {("REJECTED", "SMALL_LOAN"), ("LATER", "SMALL_LOAN")}
 
 
 async def test_nobody_answered_is_a_contact_too_and_the_offer_comes_again(bank: Bank) -> None:
@@ -436,7 +466,8 @@ async def test_answers_to_many_offers_of_one_customer_at_once_lose_nothing(bank:
     said = [bank.say(outcomes[number % 3], f"o{number % 18}", at=NOON) for number in range(36)]
     await asyncio.gather(*said, *(agreements.open(opened) for _ in range(6)))
     rows = await bank.database.read("MATCH (o:Offer) RETURN o.status AS status, count(o) AS n")
-    assert {row["status"]: row["n"] for row in rows} == dict.fromkeys(outcomes, 6)
+    # A yes or a no settles the product: nobody calls later about what was to wait.
+    assert {row["status"]: row["n"] for row in rows} == {"ACCEPTED": 6, "REJECTED": 6, "CANCELLED": 6}
     assert await bank.count("(:Response)") == len(await bank.told()) == 18
     assert await bank.count("(:Agreement)") == 6 + 6
     assert await bank.count("(:Offer)-[:CONVERTED_TO]->(:Agreement)") == 6

@@ -363,3 +363,19 @@ def test_a_customer_with_thousands_of_contacts_is_judged_at_once():
     started = time.process_time()
     assert not limits(many, call(), SHIPPED).allowed
     assert time.process_time() - started < 1
+
+
+def test_a_call_that_the_customer_asked_for_is_still_one_more_try():
+    """Nobody is called again and again by writing down that the customer wants to be called in a minute."""
+    said = [touch(ago(day), outcome="LATER", call_back_at=ago(day) + TICK) for day in (1, 2, 3)]
+    found = asked(SHIPPED, *said)
+    assert (found.allowed, found.numbers["limit"]) == (False, "call_attempts")
+    assert asked(SHIPPED, *said[1:]).allowed
+
+
+@pytest.mark.parametrize("scope", ["household", "contact_point"])
+def test_who_asked_to_be_called_again_frees_no_call_to_anybody_else(scope: str):
+    limit = ContactLimit(name="together", count=1, days=7, scope=scope, channels=("PHONE",))
+    said = {"outcome": "LATER", "call_back_at": NOW, "household": True, "points": (MOBILE,)}
+    assert asked(limited(limit), touch(ago(1), own=True, **said)).allowed
+    assert not asked(limited(limit), touch(ago(1), own=False, **said)).allowed
