@@ -142,7 +142,9 @@ def rules(settings: Settings) -> RuleBook:
 def terms(settings: Settings, book: RuleBook) -> Terms:
     """What the bank has settled in its files and settings; the contact limits of plugins are added to the policy's."""
     return Terms(
-        policy=ContactPolicy.load(settings.contact_policy).with_limits(book.contact_limits),
+        policy=ContactPolicy.load(settings.contact_policy).with_limits(
+            book.contact_limits, unknown=book.limits_unknown
+        ),
         exploration=settings.exploration,
         levers=settings.levers,
         control=ControlGroup(settings.control_share, settings.control_salt),
@@ -195,7 +197,10 @@ def worker(platform: Platform) -> Worker:
     decisions = platform.service(DecisionService)
     waiting = platform.service(Reconsideration)
 
+    protection = ProtectionService(platform.database, lambda: decisions.terms.policy)
+
     async def decide(tx: Transaction, entry: OutboxEntry) -> None:
+        await protection.heed(tx, entry)
         await decisions.decide_for_event(tx, entry)
 
     async def reconsider(tx: Transaction, entry: OutboxEntry) -> None:
@@ -205,7 +210,7 @@ def worker(platform: Platform) -> Worker:
         RECORDED: decide,
         DUE: reconsider,
         learning.TOPIC: learning.learn,
-        CLOSED: ProtectionService(platform.database).close,
+        CLOSED: protection.close,
     }
     return Worker(platform.database, topics, concurrency=platform.settings.worker_concurrency)
 
