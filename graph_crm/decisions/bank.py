@@ -20,6 +20,7 @@ from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.manager import RuleBook
 from graph_crm.rules.snapshot import ticked
 
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 FRESH_SECONDS = 1.0
 """For so long a decision for a customer who is here goes by what was read of the bank before."""
 
@@ -42,16 +43,17 @@ class Bank:
     def __init__(self, database: Database, book: RuleBook, terms: Terms) -> None:
         self._database = database
         self._book = book
-        self._terms = terms
+        self.terms = terms
         self._learner = LearnerStore(database)
         self._last: tuple[float, BankState, RuleBook] | None = None
+        self._asked: tuple[float, dt.datetime] | None = None
         self.memory = memory_of(terms.policy)
         """What of a customer's past the contact policy looks at."""
 
     @property
     def needs(self) -> Needs:
         """What the snapshots must hold for all rules, hooks and the contact policy."""
-        return self._book.needs | self._terms.policy.needs
+        return self._book.needs | self.terms.policy.needs
 
     async def now(
         self, read: snapshots.Reader, at: dt.datetime, *, learner: Learner | None = None
@@ -59,7 +61,7 @@ class Bank:
         """The bank at ``at``, and the rule book with the modes that rules are switched to."""
         (row,) = await read(cypher.BANK, {"now": ticked(at)})
         catalogue = {one[0]: Sold(*one) for one in row["products"]}
-        terms = self._terms
+        terms = self.terms
         state = BankState(
             catalogue=catalogue,
             policy=terms.policy,
@@ -75,6 +77,19 @@ class Bank:
             offer_life=terms.offer_life,
         )
         return state, self._book.switched(modes_of(row["modes"]))
+
+    async def clock(self) -> dt.datetime:
+        """The clock of the database, as it was asked a second ago at most.
+
+        All that is known of customers is written by it: by the clock of a machine that is behind, what was just
+        withdrawn would be still to come. It is ahead by no more than the question took, and never behind.
+        """
+        if self._asked is None or time.monotonic() - self._asked[0] > FRESH_SECONDS:
+            started = time.monotonic()
+            (row,) = await self._database.read(cypher.CLOCK)
+            self._asked = (started, _EPOCH + dt.timedelta(milliseconds=row["now"]))
+        started, told = self._asked
+        return told + dt.timedelta(seconds=time.monotonic() - started)
 
     async def lately(self, at: dt.datetime) -> tuple[BankState, RuleBook]:
         """The bank as of a second ago at most: for advice, which no contact limit binds."""

@@ -132,9 +132,11 @@ class RuleScan:
 
         All rules that find a customer are weighed against each other in one decision. Each rule acts once an episode:
         whatever runs twice, and however many processes run it, there is one offer. ``told`` hears how many customers
-        of how many are done. Raises RuleError for a rule that is not known, is off or waits for an event.
+        of how many are done. Raises RuleError for a rule that is not known, is off or waits for an event, and for a day
+        in the past whose offers would still be alive.
         """
         now = self._now(as_of)
+        self._must_be_over(now)
         _, book = await self._bank.now(self._database.read, now)
         rules = [self._wanted(book, one) for one in rule_ids] or [
             one for one in book.rules if one.mode != "off" and not one.rule.events
@@ -152,6 +154,15 @@ class RuleScan:
             if told:
                 told(min(start + BATCH, len(ids)), len(ids))
         return report
+
+    def _must_be_over(self, as_of: dt.datetime) -> None:
+        """What was said and done since ``as_of`` is not seen: nobody may be contacted without it."""
+        terms, now = self._bank.terms, self._now(None)
+        if as_of < now < as_of + terms.offer_life + terms.hold:
+            raise RuleError(
+                f"Offers as of {as_of.date()} would still be alive, and what happened since is not looked at.",
+                hint="Leave the day out to decide as of now, or list without storing.",
+            )
 
     @staticmethod
     def _wanted(book: RuleBook, rule_id: str) -> BookedRule:

@@ -118,6 +118,15 @@ async def test_such_a_rule_is_asked_at_the_last_event(at_the_atm: Database):
     assert (await service(at_the_atm).run(["atm_balance_loan"], DAY)).offers == 1
 
 
+@pytest.mark.parametrize("ago", [1, 30])
+async def test_nothing_is_stored_as_of_a_day_whose_offers_would_still_be_alive(bank: Database, ago: int):
+    """What the customers said since then would not be seen."""
+    with pytest.raises(RuleError, match="still be alive"):
+        await service(bank).run(["loan_to_credit_card"], dt.datetime.now(dt.UTC).date() - dt.timedelta(days=ago))
+    assert not await bank.read("MATCH (d:Decision) RETURN d.id AS id")
+    assert (await service(bank).run(["loan_to_credit_card"], dt.datetime.now(dt.UTC).date())).offers
+
+
 async def test_a_veto_of_another_plugin_counts_in_a_scan(bank: Database):
     class Plugin:
         @hookimpl
