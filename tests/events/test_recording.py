@@ -155,6 +155,16 @@ async def test_a_clock_that_is_a_little_ahead_is_accepted(service: EventService)
     await service.record(RecordEvent(type="login", party_id="p1", at=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1)))
 
 
+async def test_what_a_fast_clock_reports_has_happened_by_now(service: EventService, empty_database: Database):
+    """A complaint that is put off until its clock has come would forbid nothing until then."""
+    ahead = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=4)
+    event = RecordEvent(type="complaint", party_id="p1", id="angry", at=ahead, payload={"subject": "fees"})
+    await service.record(event)
+    (row,) = await empty_database.read("MATCH (e:Event {id: 'angry'}) RETURN e.at <= datetime.realtime() AS happened")
+    assert row["happened"]
+    assert await service.record(event) == "angry"
+
+
 def test_wrong_fields_of_a_payload_are_named_without_their_values():
     with pytest.raises(InvalidInput) as caught:
         standard_catalogue().payload_text("card_payment", {"amount": "secret", "currency": "CZK"})
