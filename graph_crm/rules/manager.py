@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -20,16 +20,22 @@ from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.hookspecs import PROJECT, Hooks
 from graph_crm.rules.limits import ContactLimit
 from graph_crm.rules.loader import ANYTHING, Found, describe, find
-from graph_crm.rules.results import MODES, Mode, Proposal, Rule, Treatment, Veto
+from graph_crm.rules.results import MODES, Mode, Proposal, Rule, Treatment, Veto, check_reason
 from graph_crm.rules.snapshot import Snapshot
 from graph_crm.rules.verdicts import Reason, Verdict
 
 FAILURES_UNTIL_SUSPENDED = 5
 """So many failures in a row suspend a plugin; one success in between starts the count anew."""
 
+MOST_PROPOSALS = 100
+"""A plugin proposes so much for each customer of a batch at most; all of it is kept in the trace."""
+LARGEST_FACTOR = 1_000_000
+"""A plugin weighs a proposal by so much at most: beyond that priorities are no numbers any more."""
+
 VETO_HOOKS = ("eligibility", "suitability", "veto")
 """The hooks that may forbid a proposal, in the order in which they are asked."""
 
+_OWN_CONDITIONS = "graph_crm.rules.conditions."
 T = TypeVar("T")
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -90,6 +96,11 @@ class BookedRule:
     def version(self) -> str:
         """The rule's version, computed once."""
         return self.rule.version
+
+    @cached_property
+    def foreign(self) -> bool:
+        """Whether a condition of the author's own is in it: what it says is looked at before it is kept."""
+        return any(not type(one).__module__.startswith(_OWN_CONDITIONS) for one in self.rule.when.atoms())
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +276,9 @@ class RuleBook:
             counters.evaluated += 1
             try:
                 verdict = _said(rule, _verdict(rule.when.check(snapshot)))
+                if booked.foreign:
+                    for reason in verdict.reasons:
+                        check_reason(f"a reason of {rule.id}", reason)
                 proposal = _proposal(booked, snapshot, verdict) if verdict.passed else None
             except ANYTHING as error:
                 counters.failed += 1
@@ -282,18 +296,25 @@ class RuleBook:
         """What the hooks ``propose`` of all plugins give, validated; a rule's id belongs to the plugin that has it."""
         known = {one.id for one in snapshots}
 
-        def checked(value: object) -> list[Proposal]:
+        def checked(plugin: Plugin, value: object) -> list[Proposal]:
             proposals = _list_of(Proposal, "proposals")(value)
+            if len(proposals) > MOST_PROPOSALS * len(snapshots):
+                raise RuleError(f"{MOST_PROPOSALS} proposals for each customer at most, not {len(proposals)}")
             for one in proposals:
                 if one.party not in known:
                     raise RuleError(f"proposals for the customers of the batch; {one.party} is none of them")
+                owner = self._booked[one.rule].plugin if one.rule in self._booked else plugin
+                if owner is not plugin:
+                    raise RuleError(f"proposals of rules of its own; {one.rule} is a rule of plugin {owner.name}")
+                for fact in _list_of(Reason, "reasons as facts")(one.facts):
+                    check_reason(f"facts of {one.rule}", fact)
             return proposals
 
         return [
-            Named(plugin.name, replace(one, mode=self._modes.get(one.rule, one.mode)))
+            Named(plugin.name, replace(one, mode=self.mode(one.rule, one.mode)))
             for plugin in self._with("propose")
-            for one in self._answer(plugin, "propose", checked, {"snapshots": snapshots}) or ()
-            if self._modes.get(one.rule, one.mode) != "off"
+            for one in self._answer(plugin, "propose", partial(checked, plugin), {"snapshots": snapshots}) or ()
+            if self.mode(one.rule, one.mode) != "off"
         ]
 
     def veto(
@@ -356,8 +377,8 @@ class RuleBook:
             if numbers is None or len(numbers) != len(proposals):
                 raise RuleError(f"a list of {len(proposals)} numbers, one a proposal")
             for one in numbers:
-                if not _within(one, math.inf):
-                    raise RuleError(f"factors that are finite and 0 or more, not {one!r}")
+                if not _within(one, LARGEST_FACTOR):
+                    raise RuleError(f"factors that are finite and from 0 to {LARGEST_FACTOR:,}, not {one!r}")
             return [float(one) for one in numbers]
 
         for plugin in self._with("score"):
@@ -381,7 +402,8 @@ class RuleBook:
             return None
         plugin.calls += 1
         try:
-            answer = implementation.function(*(arguments[name] for name in implementation.argnames))
+            # A copy for each: what one plugin does to its list is not what the next one sees.
+            answer = implementation.function(*(tuple(arguments[name]) for name in implementation.argnames))
         except ANYTHING as error:
             self._failed(plugin, f"hook {hook}", error)
             return None
@@ -458,13 +480,18 @@ def _needs(value: object) -> Needs:
     return value
 
 
+def _briefly(value: object) -> str:
+    """A value in an error message; of what may be a customer only the type, for the message is logged and kept."""
+    return repr(value)[:80] if value is None or isinstance(value, str | int | float) else f"a {type(value).__name__}"
+
+
 def _list_of(kind: type[T], plural: str) -> Callable[[object], list[T]]:
     def check(value: object) -> list[T]:
         if not isinstance(value, list | tuple):
-            raise RuleError(f"a list of {plural}, not {value!r}")
+            raise RuleError(f"a list of {plural}, not {_briefly(value)}")
         for one in value:
             if not isinstance(one, kind):
-                raise RuleError(f"a list of {plural}; it holds {one!r}")
+                raise RuleError(f"a list of {plural}; it holds {_briefly(one)}")
         return list(value)
 
     return check

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
+import orjson
+
 from graph_crm.errors import RuleError
 from graph_crm.rules.conditions.base import Condition, one_of
 from graph_crm.rules.periods import Period
@@ -28,6 +30,9 @@ EVENT_TYPE = re.compile(r"[a-z][a-z0-9_]*\Z")
 LANGUAGE = re.compile(r"[a-z]{2,3}\Z")
 USUAL_PRIORITY = 100
 HIGHEST_PRIORITY = 1000
+LONGEST_SENTENCE = 2_000
+"""Characters of one reason that is said."""
+LONGEST_SCRIPT = 10_000
 _OWN_FOLDER = str(Path(__file__).parent)
 
 
@@ -70,6 +75,7 @@ class Rule:
         _wanted("id", self.id, RULE_ID, "lower_snake_case, for example loan_to_credit_card")
         if not isinstance(self.title, str) or not self.title.strip():
             raise RuleError(f"Rule {self.id}: title must be a sentence, not {self.title!r}.")
+        _can_be_stored(f"Rule {self.id}: title", self.title, LONGEST_SENTENCE)
         if not isinstance(self.when, Condition):
             raise RuleError(
                 f"Rule {self.id}: when must be a condition, not {self.when!r}.", hint="For example holds('CASH_LOAN')."
@@ -137,6 +143,8 @@ class Proposal:
         _priority(f"Proposal of {self.rule}", self.priority)
         if self.mode not in MODES:
             raise RuleError(f"Proposal of {self.rule}: mode {self.mode!r} is not known.")
+        if not isinstance(self.version, str):
+            raise RuleError(f"Proposal of {self.rule}: version must be a text.")
         one_of(f"Proposal of {self.rule}: action_class", self.action_class, ACTION_CLASSES)
         object.__setattr__(self, "translations", _translations(f"Proposal of {self.rule}", self.translations))
 
@@ -161,6 +169,8 @@ class Veto:
         _wanted("Veto: code", self.code, CODE, "an upper-case code, for example MOVING_ABROAD")
         if not isinstance(self.reason, str) or not self.reason.strip():
             raise RuleError("Veto: reason must be a sentence.")
+        _can_be_stored("Veto: reason", self.reason, LONGEST_SENTENCE)
+        check_facts("Veto", self.numbers, self.evidence)
         if self.offer is not None:
             _wanted("Veto: offer", self.offer, CODE, "a product code, for example CREDIT_CARD")
 
@@ -186,6 +196,7 @@ class Treatment:
         one_of("Treatment: channel", self.channel, CHANNELS)
         if not isinstance(self.script, str) or not self.script.strip():
             raise RuleError("Treatment: script must be a text.")
+        _can_be_stored("Treatment: script", self.script, LONGEST_SCRIPT)
 
 
 def _caller() -> Place:
@@ -218,7 +229,39 @@ def _sentences(owner: str, reasons: object) -> tuple[str, ...]:
     texts = found if isinstance(found, list | tuple) else ()
     if not texts or not all(isinstance(one, str) and one.strip() for one in texts):
         raise RuleError(f"{owner}: reasons must be one sentence or more: nobody is contacted without a reason.")
+    for one in texts:
+        _can_be_stored(f"{owner}: a reason", one, LONGEST_SENTENCE)
     return tuple(texts)
+
+
+def _can_be_stored(name: str, text: str, longest: int) -> None:
+    if len(text) > longest:
+        raise RuleError(f"{name} must have {longest:,} characters at most; it has {len(text):,}.")
+    if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
+        raise RuleError(f"{name} holds half of a surrogate pair, which can't be stored.")
+
+
+def check_reason(owner: str, reason: Reason) -> None:
+    """Raise RuleError for a reason of an author that a trace can't keep."""
+    if not isinstance(reason.code, str) or not isinstance(reason.text, str):
+        raise RuleError(f"{owner}: code and text must be texts.")
+    _can_be_stored(f"{owner}: code", reason.code, LONGEST_SENTENCE)
+    _can_be_stored(f"{owner}: text", reason.text, LONGEST_SENTENCE)
+    check_facts(owner, reason.as_json()["numbers"], reason.evidence)
+
+
+def check_facts(owner: str, numbers: object, evidence: object) -> None:
+    """Raise RuleError for numbers and evidence of an author that a trace can't keep."""
+    if not isinstance(numbers, Mapping):
+        raise RuleError(f"{owner}: numbers must be values by name, not a {type(numbers).__name__}.")
+    try:
+        orjson.dumps(dict(numbers))
+    except TypeError as error:
+        raise RuleError(f"{owner}: numbers must be plain JSON values by name: {error}.") from None
+    if not isinstance(evidence, list | tuple) or not all(isinstance(one, str) for one in evidence):
+        raise RuleError(f"{owner}: evidence must be a list of identifiers.")
+    for one in evidence:
+        _can_be_stored(f"{owner}: evidence", one, LONGEST_SENTENCE)
 
 
 def _translations(owner: str, translations: object) -> Mapping[str, tuple[str, ...]]:

@@ -8,10 +8,24 @@ from pathlib import Path
 import pytest
 
 from graph_crm.errors import RuleError
-from graph_crm.rules import Needs, Proposal, Rule, Veto, days, did, holds, hookimpl, nobody
+from graph_crm.rules import (
+    Condition,
+    Needs,
+    Proposal,
+    Reason,
+    Rule,
+    Treatment,
+    Verdict,
+    Veto,
+    days,
+    did,
+    holds,
+    hookimpl,
+    nobody,
+)
 from graph_crm.rules.hookspecs import hook_names
 from graph_crm.rules.loader import Found
-from graph_crm.rules.manager import FAILURES_UNTIL_SUSPENDED, RuleBook
+from graph_crm.rules.manager import FAILURES_UNTIL_SUSPENDED, MOST_PROPOSALS, RuleBook
 from graph_crm.rules.testing import customer
 
 ANNA = customer("anna").holds("CURRENT_ACCOUNT", since="2024-01-01").on("2024-06-01")
@@ -227,6 +241,149 @@ def test_a_veto_that_can_not_be_asked_forbids_everything():
         (named,) = found.veto([ANNA], [])
         assert (named.plugin, named.value.code, named.value.party) == ("p0", "VETO_UNKNOWN", "anna")
     assert found.plugins[0].state == "suspended"
+
+
+def test_what_a_plugin_does_to_its_lists_is_not_what_the_next_one_sees():
+    """A veto is neither taken away from who comes later, nor from one that can't be asked."""
+
+    class Greedy:
+        @hookimpl
+        def veto(self, snapshots, proposals):
+            for given in (snapshots, proposals):
+                if isinstance(given, list):
+                    given.clear()
+            return []
+
+    class Careful:
+        @hookimpl
+        def veto(self, snapshots, proposals):
+            return [Veto(party=one.id, code="NO", reason="no") for one in snapshots for _ in proposals]
+
+    class Failing:
+        @hookimpl
+        def veto(self, snapshots):
+            raise OSError
+
+    proposals = [Proposal(party="anna", rule="x", offer="X", channels=["ATM"], reasons="r")]
+    said = book(Greedy(), Careful(), Failing()).veto([ANNA], proposals)
+    assert [(one.plugin, one.value.code) for one in said] == [("p1", "NO"), ("p2", "VETO_UNKNOWN")]
+
+
+UNTELLABLE = [{"x": object()}, {"x": {1}}, {"x": 2**100}, {"x": "\ud800"}, {1: 2}, [1], None]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"numbers": numbers} for numbers in UNTELLABLE),
+        {"evidence": 5},
+        {"evidence": (1,)},
+        {"evidence": "anna"},
+        {"reason": "half \ud800"},
+        {"reason": "x" * 2_001},
+    ],
+)
+def test_a_veto_that_no_trace_can_keep_forbids_everything(wrong):
+    """It would make every decision fail, and its plugin would never be suspended."""
+
+    class Plugin:
+        @hookimpl
+        def veto(self, snapshots):
+            return [Veto(**({"party": one.id, "code": "NO", "reason": "no"} | wrong)) for one in snapshots]
+
+    found = book(Plugin())
+    assert [one.value.code for one in found.veto([ANNA], [])] == ["VETO_UNKNOWN"]
+    assert found.plugins[0].failures == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"facts": [1]},
+        {"facts": 5},
+        *({"facts": [Reason("CODE", "text", numbers)]} for numbers in UNTELLABLE),
+        {"facts": [Reason("CODE", "half \ud800")]},
+        {"facts": [Reason("CODE", "text", evidence=(1,))]},
+        {"reasons": "half \ud800"},
+        {"reasons": "x" * 2_001},
+        {"version": {"a": 1}},
+    ],
+)
+def test_a_proposal_that_no_trace_can_keep_is_a_failure_of_its_plugin(wrong):
+    said = {"party": "anna", "rule": "x", "offer": "X", "channels": ["ATM"], "reasons": "r"} | wrong
+    found = book(with_propose(lambda _: [Proposal(**said)]))
+    assert found.propose([ANNA]) == []
+    assert found.plugins[0].failures == 1
+
+
+@pytest.mark.parametrize("reason", [Reason("CODE", "text", {"x": object()}), Reason("CODE", "half \ud800")])
+def test_a_reason_of_the_authors_own_condition_that_no_trace_can_keep_is_a_failure_of_its_rule(reason: Reason):
+    class Odd(Condition):
+        def check(self, snapshot):
+            del snapshot
+            return Verdict(False, (reason,))
+
+        def write(self, writer, party):
+            del writer, party
+            return "false"
+
+    found = book(with_rules(a_rule("odd", when=Odd()), a_rule("fine")))
+    assert [len(found.judge(one, [ANNA])) for one in found.rules] == [0, 1]
+    assert found.plugins[0].failures == 1
+
+
+def test_a_script_has_an_end():
+    said = {"party": "anna", "offer": "X", "channel": "ATM"}
+    for script in ("x" * 10_001, "half \udfff"):
+        with pytest.raises(RuleError, match="Treatment: script"):
+            Treatment(**said, script=script)
+
+
+def test_a_plugin_proposes_so_much_for_each_customer_and_no_more():
+    def answer(many: int):
+        one = Proposal(party="anna", rule="x", offer="X", channels=["ATM"], reasons="r")
+        return book(with_propose(lambda _: [one] * many)).propose([ANNA])
+
+    assert (len(answer(MOST_PROPOSALS)), len(answer(MOST_PROPOSALS + 1))) == (MOST_PROPOSALS, 0)
+
+
+def test_nobody_proposes_in_the_name_of_another_plugins_rule():
+    one = Proposal(party="anna", rule="theirs", offer="X", channels=["ATM"], reasons="r")
+    found = book(with_rules(a_rule("theirs", mode="shadow")), with_propose(lambda _: [one]))
+    assert found.propose([ANNA]) == []
+    assert "theirs is a rule of plugin p0" in found.plugins[1].problem
+
+
+def test_what_a_hook_proposes_of_its_own_rule_has_the_mode_of_the_rule():
+    one = Proposal(party="anna", rule="mine", offer="X", channels=["ATM"], reasons="r", mode="on")
+
+    class Plugin:
+        @hookimpl
+        def rules(self):
+            return [a_rule("mine", mode="shadow")]
+
+        @hookimpl
+        def propose(self, snapshots):
+            del snapshots
+            return [one]
+
+    assert [named.value.mode for named in book(Plugin()).propose([ANNA])] == ["shadow"]
+
+
+def test_a_wrong_answer_is_told_without_the_customers_in_it():
+    found = book(with_propose(lambda snapshots: [snapshots[0]]))
+    found.propose([ANNA])
+    assert found.plugins[0].problem.endswith("it holds a Snapshot")
+
+
+def test_a_score_beyond_all_measure_is_a_failure():
+    class Plugin:
+        @hookimpl
+        def score(self, proposals):
+            return [1e308 for _ in proposals]
+
+    proposals = [Proposal(party="anna", rule="x", offer="X", channels=["ATM"], reasons="r")]
+    assert book(Plugin()).score([ANNA], proposals) == [{}]
 
 
 @pytest.mark.parametrize("answer", [[1.0], ["high"], [-1.0, 1.0], [float("nan"), 1.0], None])
