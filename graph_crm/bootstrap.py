@@ -206,10 +206,14 @@ def worker(platform: Platform) -> Worker:
     async def reconsider(tx: Transaction, entry: OutboxEntry) -> None:
         await waiting.reconsider(tx, entry)
 
+    async def learn(tx: Transaction, entry: OutboxEntry) -> None:
+        await protection.heed_refusal(tx, entry)
+        await learning.learn(tx, entry)
+
     topics = {
         RECORDED: decide,
         DUE: reconsider,
-        learning.TOPIC: learning.learn,
+        learning.TOPIC: learn,
         CLOSED: protection.close,
     }
     return Worker(platform.database, topics, concurrency=platform.settings.worker_concurrency)

@@ -22,9 +22,8 @@ CREATE (p)-[:GAVE]->(c:Consent)
 SET c = statement, c.partyId = p.id, c.recordedAt = $now
 """
 
-_RESERVATION = (
-    """v { .id, .partyId, .channel, .direction, .actionClass, .purpose, .productCode, .pointKey, .offerId }"""
-)
+_RESERVATION = """v { .id, .partyId, .channel, .direction, .actionClass, .purpose, .productCode, .pointKey, .offerId,
+    familyCode: head(COLLECT { MATCH (x:Product {code: v.productCode}) RETURN x.familyCode }) }"""
 _WAITS = "v.state = 'HELD' AND v.until > $now"
 
 PENDING = f"""

@@ -62,6 +62,7 @@ async def cancel(
     party_id: str | None = None,
     points: Iterable[str] = (),
     needs: Needs | None = None,
+    memory: snapshots.Memory = WHAT_WAS_SAID,
 ) -> Cancelled:
     """Cancel what ``judge`` has a reason against.
 
@@ -69,8 +70,8 @@ async def cancel(
     of the party and of the points must be locked by ``tx``.
 
     An offer is cancelled when its channel (or, where none is chosen, each of its channels) is closed to it; where only
-    its reservation or its contact point is, it is open again and can be made in another way. ``needs``: what ``judge``
-    must see of the customers beside consents and contact points.
+    its reservation or its contact point is, it is open again and can be made in another way. ``needs`` and ``memory``:
+    what ``judge`` must see of the customers beside consents and contact points.
     """
     own: list[Mapping[str, Any]] = []
     open_offers: list[tuple[str, Mapping[str, Any]]] = []
@@ -89,7 +90,7 @@ async def cancel(
     if not own and not open_offers:
         return Cancelled()
     concerned = sorted({one["partyId"] for one in own} | {party for party, _ in open_offers})
-    loaded = await snapshots.load(tx.run, concerned, now=now, needs=needs or Needs(), memory=WHAT_WAS_SAID)
+    loaded = await snapshots.load(tx.run, concerned, now=now, needs=needs or Needs(), memory=memory)
     changes = _judged(judge, {one.id: one for one in loaded}, own, open_offers)
     return await _carry_out(tx, changes, now)
 
@@ -168,6 +169,7 @@ def _approach(customer: Snapshot, of: Mapping[str, Any], channel: str, point: st
         action_class=of["actionClass"] or PROMOTIONAL,  # what is not known to be harmless is judged as a promotion
         purpose=purpose if purpose in PURPOSES else None,
         product=of["productCode"],
+        family=of["familyCode"],
         point=point,
     )
 

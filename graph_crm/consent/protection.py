@@ -1,4 +1,4 @@
-"""Protecting customers: special care, contact points that nobody may use, complaints, talks of collections."""
+"""Protecting customers: special care, contact points that nobody may use, complaints, collections, refusals."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from graph_crm.consent import cypher
 from graph_crm.consent.pending import cancel
 from graph_crm.contacts import ledger
 from graph_crm.contacts.approach import Approach, Finding
+from graph_crm.contacts.cool_off import cool_off
+from graph_crm.contacts.desk import memory_of
 from graph_crm.contacts.overrides import shipped
 from graph_crm.contacts.policy import COLLECTIONS, COMPLAINT, ContactPolicy
 from graph_crm.contacts.suppression import closed, suppression
@@ -84,6 +86,25 @@ class ProtectionService:
             return suppression(customer, approach, policy) if approach.promotional else None
 
         await cancel(tx, suppressed, locked.now, party_id=entry.partition_key, needs=policy.needs)
+
+    async def heed_refusal(self, tx: Transaction, entry: OutboxEntry) -> None:
+        """Cancel the promotion that waits for a customer who refused something, where the rest forbids it.
+
+        The response itself has settled its own product; its family, and everything after repeated refusals, is settled
+        here (topic `decisions.responses.RECORDED`). Other responses change nothing.
+        """
+        party_id = entry.payload.get("partyId")
+        if entry.payload.get("outcome") != "REJECTED" or not isinstance(party_id, str):
+            return
+        locked = await ledger.lock_parties(tx, [party_id])
+        if locked is None:
+            return
+        policy = self._policy()
+
+        def resting(customer: Snapshot, approach: Approach) -> Finding | None:
+            return cool_off(customer, approach, policy)
+
+        await cancel(tx, resting, locked.now, party_id=party_id, memory=memory_of(policy))
 
     async def block_contact_point(self, point_key: str, reason: str, *, idempotency_key: str | None = None) -> Written:
         """Nobody may be contacted here from now on, for example because somebody else answers the phone.

@@ -85,7 +85,6 @@ class ReserveContactInput:
     purpose: ContactPurpose | None = strawberry.field(
         default=None, description="What the contact is for; left out, what fits the class."
     )
-    direction: ContactDirection = strawberry.field(default=ContactDirection.OUTBOUND, description="Who begins.")
     product_code: strawberry.ID | None = strawberry.field(
         default=None, description="The product that it is about; left out with an offer, the offer's."
     )
@@ -234,7 +233,6 @@ class ContactMutations:
             action_class=input.action_class,
             purpose=input.purpose,
             product_code=input.product_code,
-            direction=input.direction,
             point=input.point_key,
             at=input.at,
             ttl=dt.timedelta(minutes=input.minutes),

@@ -44,7 +44,8 @@ WITH versions, CASE WHEN size(versions) >= 0 THEN coalesce($now, datetime.realti
 RETURN versions, now.epochMillis AS now,
   COLLECT {{ MATCH (p:Party)-[:RESERVED]->(r:Reservation {{key: $key}}) RETURN {_RESERVATION} }} AS held,
   COLLECT {{ MATCH (x:Product {{code: $product}}) RETURN [x.code, x.familyCode] }} AS product,
-  COLLECT {{ MATCH (o:Offer {{id: $offer}}) RETURN [o.partyId, o.status, o.productCode, o.familyCode] }} AS offer,
+  COLLECT {{ MATCH (o:Offer {{id: $offer}})
+    RETURN [o.partyId, o.status, o.productCode, o.familyCode, coalesce(o.actionClass, 'PROMOTIONAL')] }} AS offer,
   {APPROVED} AS overrides
 """
 """What a question about a slot needs beside the customer: versions of the ledgers, clock, slot of this key, product,
@@ -90,6 +91,9 @@ RETURN r.id AS id
 """Hold one slot where nobody was quicker; no row: somebody was, or the offer fell away."""
 
 BY_KEY = f"MATCH (p:Party)-[:RESERVED]->(r:Reservation {{key: $key}}) RETURN {_RESERVATION} AS held"
+
+OFFER_OF = "MATCH (r:Reservation {id: $id}) RETURN r.offerId AS offer"
+"""The offer that a slot is held for."""
 
 RESERVATION = f"MATCH (p:Party)-[:RESERVED]->(r:Reservation {{id: $id}}) RETURN {_RESERVATION} AS held"
 

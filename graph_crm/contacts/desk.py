@@ -103,6 +103,10 @@ class _Moved(Exception):
     """Somebody wrote under the customer's ledgers, or changed which there are: begin again."""
 
 
+REACHED = ("PRESENTED", "NO_ANSWER")
+"""What confirming a contact may say of an offer: the customer heard it, or nobody was there."""
+
+
 class ContactDesk:
     """The use cases of contact slots.
 
@@ -248,12 +252,19 @@ class ContactDesk:
         `rules.snapshot.OUTCOMES`, for example NO_ANSWER.
 
         Raises: NotFound; ReservationGone where the slot ran out, or was given back; ReservationNotOpen before it
-        begins.
+        begins; InvalidInput for an answer to the offer that the slot is held for: `recordResponse` takes that.
         """
         if outcome is not None and outcome not in OUTCOMES:
             raise checks.refuse("outcome", "is not known", f"Use one of: {', '.join(OUTCOMES)}.")
         said = None if note is None else checks.text("note", note, checks.NOTE_LIMIT, lines=True)
-
+        if outcome is not None and outcome not in REACHED:
+            rows = await self._database.read(cypher.OFFER_OF, {"id": reservation_id})
+            if rows and rows[0]["offer"] is not None:
+                raise checks.refuse(
+                    "outcome",
+                    "is an answer to the offer",
+                    f"Confirm with {' or '.join(REACHED)}, or with none, and send the answer with recordResponse.",
+                )
         if at is not None:
             checks.instant("at", at, self._now() or checks.utc_now())
         identifier = interaction_id(reservation_id)
@@ -380,7 +391,7 @@ class ContactDesk:
             )
         if wanted.offer_id is not None and held is None:
             require_open_offer(row["offer"], wanted)
-            product = row["offer"][0][2:]
+            product = row["offer"][0][2:4]
         return _Situation(
             versions=dict(row["versions"]),
             now=now,

@@ -82,7 +82,8 @@ def binds(limit: ContactLimit, approach: Approach) -> bool:
 
 def counts(limit: ContactLimit, touch: Touch) -> bool:
     """Whether the limit counts contacts of this kind and with this outcome, whomever they reached."""
-    if limit.counts == "contacts" and touch.outcome == "NO_ANSWER":
+    # Only a call can miss the customer: a message or a letter that nobody answered has reached somebody.
+    if limit.counts == "contacts" and touch.outcome == "NO_ANSWER" and touch.channel == "PHONE":
         return False
     return limit.covers(
         channel=touch.channel,

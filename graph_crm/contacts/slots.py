@@ -149,6 +149,10 @@ def checked(
     if at is not None and at.tzinfo is None:
         raise checks.refuse("at", "has no time zone", "Send an offset, for example 2026-11-23T10:00:00Z.")
     kind = checks.one_of("actionClass", action_class, ActionClass)
+    if checks.one_of("direction", direction, ContactDirection) is ContactDirection.INBOUND:
+        raise checks.refuse(
+            "direction", "is INBOUND: the customer who came needs no slot", "Record the contact with recordInteraction."
+        )
     wish = _PURPOSE[kind] if purpose is None else checks.one_of("purpose", purpose, ContactPurpose)
     if wish in _SELLING and kind is not ActionClass.PROMOTIONAL:
         raise checks.refuse(
@@ -228,7 +232,7 @@ def require_open_offer(found: Sequence[Sequence[Any]], wanted: Wanted) -> None:
     """Raise unless the offer (rows of `cypher.SITUATION`) is the customer's and waits to be delivered."""
     if not found or found[0][0] != wanted.party_id:
         raise NotFound("offerId: the customer has no such offer", hint="Use the id of an offer.", field="offerId")
-    _, status, product = found[0][:3]
+    _, status, product, _, action_class = found[0]
     if status not in _OPEN_OFFERS:
         raise InvalidInput(
             f"offerId: the offer can't be delivered, it is {status}",
@@ -238,6 +242,8 @@ def require_open_offer(found: Sequence[Sequence[Any]], wanted: Wanted) -> None:
         )
     if wanted.product is not None and wanted.product != product:
         raise checks.refuse("productCode", "is another product than the offer's", "Leave it out, or send the offer's.")
+    if action_class == ActionClass.PROMOTIONAL and wanted.action_class is not ActionClass.PROMOTIONAL:
+        raise checks.refuse("actionClass", "is not the offer's", "The offer is promotion; so is a contact about it.")
 
 
 def no_party() -> CrmError:

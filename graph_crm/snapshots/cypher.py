@@ -61,10 +61,12 @@ _VERSIONS = f"""COLLECT {{
   RETURN [key, coalesce(l.version, 0)]
 }}"""
 
+# A statement that was written past the platform without one of its instants holds from the other one.
 _CONSENTS = """COLLECT {
   MATCH (p)-[:GAVE]->(s:Consent)
-  WHERE s.at < until AND s.recordedAt < until
-  RETURN [s.id, s.purpose, s.status, s.at.epochMillis, s.channel, s.pointKey] ORDER BY s.at, s.recordedAt, s.id
+  WHERE coalesce(s.at, s.recordedAt) < until AND coalesce(s.recordedAt, s.at) < until
+  RETURN [s.id, s.purpose, s.status, coalesce(s.at, s.recordedAt).epochMillis, s.channel, s.pointKey]
+  ORDER BY coalesce(s.at, s.recordedAt), s.recordedAt, s.id
 }"""
 
 _POINTS = f"""COLLECT {{
@@ -74,11 +76,11 @@ _POINTS = f"""COLLECT {{
     COUNT {{ MATCH (c)<-[t:REACHABLE_AT]-(q:Party) WHERE q <> p AND {_ON.format("t")} }},
     COLLECT {{
       MATCH (s:Consent {{pointKey: c.valueKey}})
-      WHERE s.at < until AND s.recordedAt < until
+      WHERE coalesce(s.at, s.recordedAt) < until AND coalesce(s.recordedAt, s.at) < until
         AND EXISTS {{ MATCH (:Party {{id: s.partyId}})-[t:REACHABLE_AT]->(c) WHERE {_ON.format("t")} }}
       // The last decides: of one instant the refusal.
       RETURN [s.partyId, s.purpose, s.channel, s.status, s.id]
-      ORDER BY s.at, s.status <> 'GRANTED', s.recordedAt, s.id
+      ORDER BY coalesce(s.at, s.recordedAt), coalesce(s.status, '') <> 'GRANTED', s.recordedAt, s.id
     }}] ORDER BY coalesce(r.preferred, false) DESC, r.since DESC, c.valueKey
 }}"""
 

@@ -15,6 +15,7 @@ from graph_crm.errors import CrmError, NotFound
 from graph_crm.events.service import RECORDED, EventService, RecordEvent
 from graph_crm.events.worker import Worker
 from graph_crm.graph.database import Database
+from graph_crm.graph.outbox import OutboxEntry
 from graph_crm.parties.batch import PartyBatch
 from graph_crm.parties.commands import PartyRow, PersonDetails
 from graph_crm.parties.kinds import ContactPointKind
@@ -95,6 +96,26 @@ async def test_a_complaint_and_a_talk_of_collections_take_promotion_off_the_call
     assert await slots(bank) == {"call": "CANCELLED", "jans call": "HELD", "statement": "HELD"}
     (row,) = await bank.read("MATCH (o:Offer) RETURN o.status AS status, o.statusReason AS why")
     assert (row["status"], row["why"]) == ("CANCELLED", why)
+
+
+async def test_a_refusal_takes_the_family_of_its_product_off_the_call_list(
+    bank: Database, protection: ProtectionService, reserve: Any, propose: Any
+) -> None:
+    await bank.execute(
+        "UNWIND [['CARD_GOLD', 'CARD'], ['SMALL_LOAN', 'LOAN']] AS one CREATE (:Product {code: one[0],"
+        " familyCode: one[1], active: true}) WITH count(*) AS _ CREATE (:Response {id: 'no', partyId: 'anna',"
+        " outcome: 'REJECTED', productCode: 'CREDIT_CARD', familyCode: 'CARD', at: datetime.realtime(),"
+        " recordedAt: datetime.realtime()})"
+    )
+    await propose("anna", "gold", productCode="CARD_GOLD", familyCode="CARD")
+    await reserve("anna", "gold call", offer="gold", pointKey=SHARED, productCode="CARD_GOLD")
+    await reserve("anna", "loan call", pointKey=SHARED, productCode="SMALL_LOAN")
+    await reserve("anna", "statement", actionClass="TRANSACTIONAL", purpose="SERVICE", pointKey=SHARED)
+    entry = OutboxEntry("entry", "response.recorded", "model", {"partyId": "anna", "outcome": "REJECTED"}, 1, "w")
+    await bank.write(lambda tx: protection.heed_refusal(tx, entry))
+    assert await slots(bank) == {"gold call": "CANCELLED", "loan call": "HELD", "statement": "HELD"}
+    (row,) = await bank.read("MATCH (o:Offer) RETURN o.status AS status, o.statusReason AS why")
+    assert (row["status"], row["why"]) == ("CANCELLED", "FAMILY_REFUSED")
 
 
 async def test_a_blocked_point_is_closed_to_everybody_and_to_nothing_that_the_law_demands(

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from shared_phone import ANNAS, MAIL, SHARED
 
 from graph_crm import snapshots
+from graph_crm.consent.kinds import Purpose
 from graph_crm.consent.pending import WHAT_WAS_SAID
+from graph_crm.consent.service import ConsentService
 from graph_crm.contacts.approach import Approach
+from graph_crm.contacts.kinds import Channel
 from graph_crm.contacts.permission import permission
 from graph_crm.graph.database import Database
 from graph_crm.rules.conditions.base import Needs
@@ -136,3 +139,18 @@ async def test_the_loaded_snapshot_resolves_as_the_rule_reads(street: Database, 
                         found = permission(customer, approach)
                         wanted = expected(said, customer.id, purpose, channel, point, day)
                         assert found.allowed == wanted, (customer.id, purpose, channel, point, day, found)
+
+
+@pytest.mark.parametrize("lost", ["at", "recordedAt"])
+@pytest.mark.parametrize("point", [None, SHARED])
+async def test_a_withdrawal_that_lost_one_of_its_instants_holds(bank: Database, lost: str, point: str | None) -> None:
+    """Data that was written past the platform: what is not known about a refusal is no consent."""
+    await bank.execute(
+        "MATCH (p:Party {id: 'anna'}) UNWIND [['GRANTED', 10], ['WITHDRAWN', 5]] AS said"
+        " CREATE (p)-[:GAVE]->(s:Consent {id: said[0], partyId: p.id, purpose: 'MARKETING', status: said[0],"
+        " at: datetime() - duration({days: said[1]}), recordedAt: datetime() - duration({days: said[1]})})"
+        f" WITH s WHERE s.status = 'WITHDRAWN' SET s.pointKey = $point, s.{lost} = null",
+        {"point": point},
+    )
+    found = await ConsentService(bank).standing("anna", Purpose.MARKETING, Channel.PHONE, SHARED)
+    assert not found.allowed

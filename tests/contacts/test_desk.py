@@ -132,6 +132,21 @@ async def test_who_wants_to_sell_can_not_call_it_something_that_skips_the_limits
         await desk.call("ada", action_class=action_class, purpose=purpose)
 
 
+async def test_who_wants_to_call_can_not_say_that_the_customer_calls(desk: Desk) -> None:
+    with pytest.raises(InvalidInput, match="direction"):
+        await desk.call("ada", direction="INBOUND")
+
+
+@pytest.mark.parametrize("action_class", ["TRANSACTIONAL", "MANDATORY"])
+async def test_an_offer_that_is_promotion_can_not_be_brought_as_anything_else(
+    desk: Desk, empty_database: Database, action_class: str
+) -> None:
+    await empty_database.execute("CREATE (:Offer {id: 'o', partyId: 'ada', status: 'WAITING', productCode: 'CARD'})")
+    with pytest.raises(InvalidInput, match="actionClass"):
+        await desk.call("ada", offer_id="o", action_class=action_class)
+    await desk.held("ada", offer_id="o")
+
+
 async def test_while_a_plugin_can_not_say_its_limits_nothing_is_promoted(desk: Desk) -> None:
     desk.used = policy().with_limits([], unknown=["careful"])
     (against,) = (await desk.refused("ada")).findings

@@ -130,6 +130,13 @@ def test_a_call_that_nobody_answered_is_no_contact_but_an_attempt():
     assert asked(SHIPPED, *tries[1:]).allowed
 
 
+@pytest.mark.parametrize("channel", ["SMS", "EMAIL", "LETTER", None])
+def test_a_message_that_nobody_answered_is_a_contact(channel: str | None):
+    limit = ContactLimit(name="contacts", count=1, days=30)
+    assert asked(limited(limit), touch(ago(1), channel="PHONE", outcome="NO_ANSWER")).allowed
+    assert not asked(limited(limit), touch(ago(1), channel=channel, outcome="NO_ANSWER")).allowed
+
+
 def test_later_counts_until_the_day_that_the_customer_named():
     policy = limited(ONE_CALL)
     said = touch(ago(5), outcome="LATER", call_back_at=NOW + days(3))
