@@ -23,13 +23,16 @@ def earliest(
     as_json: AsJson = False,
 ) -> None:
     """Say when the bank may next contact a customer to sell something, and which rule says so. Holds nothing."""
-    from graph_crm.bootstrap import running
+    from graph_crm import bootstrap
     from graph_crm.contacts.desk import ContactDesk
     from graph_crm.settings import load
 
     async def work() -> None:
-        async with running(load()) as platform:
-            asked, found = await platform.service(ContactDesk).earliest(party, channel, product_code=product)
+        settings = load()
+        agreed = bootstrap.terms(settings, bootstrap.rules(settings))
+        async with bootstrap.connected(settings) as database:
+            desk = ContactDesk(database, lambda: agreed.policy)
+            asked, found = await desk.earliest(party, channel, product_code=product)
         if as_json:
             print_json(
                 {

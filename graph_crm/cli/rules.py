@@ -208,6 +208,7 @@ async def _candidates(
     rule: str, as_of: datetime | None, *, record: bool
 ) -> tuple[list[Candidate], int, tuple[str, ...]]:
     from graph_crm import bootstrap
+    from graph_crm.decisions.activity import ActivityLog
     from graph_crm.decisions.scanning import RuleScan
     from graph_crm.settings import load
 
@@ -218,4 +219,9 @@ async def _candidates(
         service = RuleScan(database, book, bootstrap.terms(settings, book))
         day = as_of.date() if as_of else None
         found = [one async for one in service.candidates(rule, day)]
-        return found, (await service.run([rule], day)).offers if record else 0, events
+        if not record:
+            return found, 0, events
+        counting = bootstrap.rules(settings)  # a book of its own: what was only listed is not counted
+        report = await RuleScan(database, counting, bootstrap.terms(settings, counting)).run([rule], day)
+        await ActivityLog(database, counting).flush()
+        return found, report.offers, events

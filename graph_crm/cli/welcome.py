@@ -12,16 +12,24 @@ from graph_crm.security.roles import Role
 from graph_crm.security.tokens import issue
 from graph_crm.settings import Settings
 
-# A person with a loan, some history and nothing against offers shows most; any will do in a bank that has none.
+# A person whom the rules have something to offer, and nothing speaks against; any will do in a bank that has none.
 _CUSTOMER: Final = """
 MATCH (party:Person)
-WITH party, COUNT { (party)-[:HOLDS]->(:Agreement {familyCode: 'LOAN'}) } AS loans ORDER BY party.id LIMIT 500
+WITH party,
+  EXISTS { (party)-[:HOLDS]->(:Agreement {familyCode: 'CURRENT_ACCOUNT', status: 'ACTIVE'}) }
+    AND NOT EXISTS { (party)-[:HOLDS]->(:Agreement {productCode: 'SMALL_LOAN'}) }
+    AND NOT EXISTS { (party)-[:HOLDS]->(a:Agreement) WHERE a.status IN ['IN_ARREARS', 'DEFAULTED'] }
+    AND NOT EXISTS { (party)-[:DID]->(e:Event) WHERE e.type IN ['complaint', 'collections_contact'] }
+    AND NOT EXISTS { (party)-[:HAD]->(i:Interaction) WHERE i.outcome = 'REJECTED' }
+    AND party.birthDate < date() - duration({years: 25}) AS offerable,
+  EXISTS {
+    (party)-[:GAVE]->(said:Consent)
+    WHERE said.purpose = 'MARKETING' AND said.status = 'GRANTED' AND said.channel IS NULL
+  } AND NOT EXISTS { (party)-[:GAVE]->(said:Consent) WHERE said.status <> 'GRANTED' } AS agreed,
+  EXISTS { (party)-[:HOLDS]->(:Agreement {familyCode: 'LOAN'}) } AS borrows
+ORDER BY party.id LIMIT 2000
 RETURN party.id AS id, party.displayName AS name
-ORDER BY loans > 0 DESC, EXISTS {
-  (party)-[:GAVE]->(said:Consent) WHERE said.purpose = 'MARKETING' AND said.status = 'GRANTED' AND said.channel IS NULL
-} AND NOT EXISTS {
-  (party)-[:GAVE]->(said:Consent) WHERE said.status <> 'GRANTED'
-} DESC, COUNT { (party)-[:HAD]->() } DESC, id LIMIT 1
+ORDER BY offerable AND agreed DESC, borrows DESC, COUNT { (party)-[:HAD]->() } DESC, id LIMIT 1
 """
 
 
@@ -102,7 +110,7 @@ def welcome(settings: Settings, secret: str, example: Example) -> str:
         "",
         *(f"  {role.value:21} {token}" for role, token in made.items()),
         "",
-        "To try:",
+        "To try (the worker asks the rules about every customer now: within a minute the last one fills):",
         "",
         f"  TOKEN={made[Role.AGENT]}",
     ]

@@ -42,7 +42,7 @@ from graph_crm.errors import AlreadyExists, DatabaseBusy, InvalidInput, NotFound
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.parties import checks
 from graph_crm.parties.service import new_id
-from graph_crm.rules.snapshot import OUTCOMES, Snapshot, ticked
+from graph_crm.rules.snapshot import OUTCOMES, PartyFacts, Snapshot, ticked
 
 BATCH = 50
 """So many slots that ran out are marked in one statement."""
@@ -55,6 +55,7 @@ TURNS = QUICK_TURNS + 3
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 Clock: TypeAlias = Callable[[], dt.datetime]
+KeptOut: TypeAlias = Callable[[PartyFacts], bool]
 Policy: TypeAlias = Callable[[], ContactPolicy]
 
 
@@ -112,10 +113,19 @@ class ContactDesk:
 
     ``policy`` is asked anew each time, so that a changed policy holds at once; without it the shipped one. ``clock``
     replaces the database's clock in tests; it must stand still during a call, because it is read before the locks.
+    ``kept_out``: whom nothing is promoted to, the control group; nobody when not given.
     """
 
-    def __init__(self, database: Database, policy: Policy = shipped, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        policy: Policy = shipped,
+        *,
+        clock: Clock | None = None,
+        kept_out: KeptOut | None = None,
+    ) -> None:
         self._database = database
+        self._kept_out = kept_out
         self._policy = policy
         self._clock = clock
         self._gates = Gates()
@@ -199,6 +209,8 @@ class ContactDesk:
         if situation.held is not None:
             return same_slot(situation.held, wanted)
         snapshot = await self._snapshot(read, wanted.party_id, situation.now)
+        if control := self._control(snapshot, wanted):
+            return Refused((control,), Earliest(None, control), situation.now)
         policy = self._policy()
         ways = self._ways(snapshot, situation, wanted)
         refusals: tuple[Finding, ...] = ()
@@ -366,6 +378,8 @@ class ContactDesk:
         )
         situation = await self._situation(self._database.read, wanted)
         snapshot = await self._snapshot(self._database.read, party_id, situation.now)
+        if control := self._control(snapshot, wanted):
+            return situation.now, Earliest(None, control)
         ways = self._ways(snapshot, situation, wanted)
         return situation.now, self._first(snapshot, ways, situation.overrides)
 
@@ -424,6 +438,17 @@ class ContactDesk:
         else:
             points = [one.key for one in points_for(snapshot, wanted.channel.value)] or [None]
         return [wanted.approach(situation.now, situation.product, situation.family, point) for point in points]
+
+    def _control(self, snapshot: Snapshot, wanted: Wanted) -> Finding | None:
+        """Why nothing is promoted to the customer at all; None: it may be."""
+        if (
+            wanted.action_class is not ActionClass.PROMOTIONAL
+            or not self._kept_out
+            or not self._kept_out(snapshot.party)
+        ):
+            return None
+        reason = "the customer's household is in the control group"
+        return Finding(False, "IN_CONTROL_GROUP", reason, evidence=(snapshot.id,), gate="control_group")
 
     def _first(self, snapshot: Snapshot, ways: Sequence[Approach], overrides: Sequence[Override]) -> Earliest:
         """The earliest of all ways; where none is foreseeable, what the first way says."""

@@ -124,6 +124,8 @@ class Question:
     bank: BankState
     vetoes: Mapping[str, Sequence[tuple[str, Veto]]] = field(default_factory=lambda: MappingProxyType({}))
     """By hook: the plugin's name and its veto, those that stop this proposal only."""
+    episode: GateVerdict | None = None
+    """That a scan has offered it for the same reason before; None: it has not."""
 
     @property
     def sold(self) -> Sold | None:
@@ -186,6 +188,8 @@ def applicability(question: Question) -> GateVerdict:
             numbers={"product": offer, "since": on_its_way[0].made_at.isoformat()},
             evidence=tuple(one.id for one in on_its_way),
         )
+    if question.episode is not None:
+        return question.episode
     return _pass("applicability", "APPLICABLE", f"{offer} is sold and not yet owned", numbers={"product": offer})
 
 

@@ -190,8 +190,7 @@ def decide_proposals(
 
 
 def _settle(book: RuleBook, outcomes: Sequence[Outcome], bank: BankState, asked: Asked) -> None:
-    _once_an_episode(outcomes, asked)
-    _through_gates(book, outcomes, bank)
+    _through_gates(book, outcomes, bank, asked)
     for outcome in outcomes:
         _to_customer(outcome, bank, book)
     _arbitrate(book, outcomes, bank, asked)
@@ -243,23 +242,20 @@ def episodes_of(one: Considered, party: str) -> tuple[str, ...]:
     return tuple(f"{kind}{one.rule}|{party}|{each}" for each in sorted(one.evidence) or ("once",))
 
 
-def _once_an_episode(outcomes: Sequence[Outcome], asked: Asked) -> None:
-    if asked.mode != "SCAN":
-        return
-    for outcome, one, _ in _alive(outcomes):
-        names = episodes_of(one, outcome.snapshot.id)
-        when = [asked.fired[name] for name in names if name in asked.fired]
-        if len(when) < len(names):
-            continue
-        last = max(when).date()
-        again = one.repeat_after.after(last) if one.repeat_after else None
-        if again is None or again > outcome.snapshot.as_of:
-            text = f"this was offered on {last} for the same reason"
-            numbers = {"on": last.isoformat(), "again": again.isoformat() if again else None}
-            earliest = dt.datetime.combine(again, dt.time(), dt.UTC) if again else None
-            one.gates.append(
-                GateVerdict("applicability", Effect.DROP, "OFFERED_IN_EPISODE", text, numbers, names, earliest)
-            )
+def _fired(one: Considered, snapshot: Snapshot, asked: Asked) -> GateVerdict | None:
+    """That a scan has made this offer for the same reason before; None: it has not, or may again."""
+    names = episodes_of(one, snapshot.id) if asked.mode == "SCAN" else ()
+    when = [asked.fired[name] for name in names if name in asked.fired]
+    if not when or len(when) < len(names):
+        return None
+    last = max(when).date()
+    again = one.repeat_after.after(last) if one.repeat_after else None
+    if again is not None and again <= snapshot.as_of:
+        return None
+    text = f"this was offered on {last} for the same reason"
+    numbers = {"on": last.isoformat(), "again": again.isoformat() if again else None}
+    earliest = dt.datetime.combine(again, dt.time(), dt.UTC) if again else None
+    return GateVerdict("applicability", Effect.DROP, "OFFERED_IN_EPISODE", text, numbers, names, earliest)
 
 
 def _alive(outcomes: Sequence[Outcome]) -> list[tuple[Outcome, Considered, Proposal]]:
@@ -271,17 +267,18 @@ def _alive(outcomes: Sequence[Outcome]) -> list[tuple[Outcome, Considered, Propo
     ]
 
 
-def _through_gates(book: RuleBook, outcomes: Sequence[Outcome], bank: BankState) -> None:
+def _through_gates(book: RuleBook, outcomes: Sequence[Outcome], bank: BankState, asked: Asked) -> None:
     alive = _alive(outcomes)
     if not alive:
         return
     proposals = [proposal for _, _, proposal in alive]
-    asked = {proposal.party for proposal in proposals}
-    snapshots = [one.snapshot for one in outcomes if one.snapshot.id in asked]
+    parties = {proposal.party for proposal in proposals}
+    snapshots = [one.snapshot for one in outcomes if one.snapshot.id in parties]
     vetoes = {hook: book.veto(snapshots, proposals, hook) for hook in VETO_HOOKS}
     for outcome, one, proposal in alive:
         against = {hook: _stopping(found, proposal) for hook, found in vetoes.items()}
-        one.gates += passed_through(Question(outcome.snapshot, proposal, bank, against))
+        episode = _fired(one, outcome.snapshot, asked)
+        one.gates += passed_through(Question(outcome.snapshot, proposal, bank, against, episode))
 
 
 def _stopping(vetoes: Sequence[Named[Veto]], proposal: Proposal) -> list[tuple[str, Veto]]:

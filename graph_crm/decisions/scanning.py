@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from graph_crm import snapshots
 from graph_crm.contacts import ledger
@@ -27,6 +28,8 @@ BATCH = 500
 WRITE_BATCH = 25
 """So many decisions are stored in one transaction: their customers' ledgers are held for as long."""
 SCAN_SECONDS = 300.0
+WRITE_SECONDS = 60.0
+"""For one batch of decisions; nobody waits for it."""
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -74,6 +77,7 @@ class RuleScan:
         clock: Clock | None = None,
     ) -> None:
         self._database = database
+        self._read = partial(database.read, timeout=SCAN_SECONDS)
         self._book = book
         self._bank = Bank(database, book, terms)
         self._desk = desk or ContactDesk(database, lambda: terms.policy)
@@ -101,10 +105,10 @@ class RuleScan:
     ) -> AsyncIterator[list[Outcome]]:
         """What these rules would decide, batch by batch; nothing is written, and no episode is looked at."""
         now = self._now(as_of)
-        bank, book = await self._bank.now(self._database.read, now)
+        bank, book = await self._bank.now(self._read, now)
         ids = await self.found(rules, now)
         for start in range(0, len(ids), BATCH):
-            customers = await self._customers(self._database.read, ids[start : start + BATCH], now, rules)
+            customers = await self._customers(self._read, ids[start : start + BATCH], now, rules)
             asked = Asked("SCAN") if limit is None else Asked("SCAN", limit=limit)
             keys = {one.id: f"scan:{now.date()}:{one.id}" for one in customers}
             yield decide(book, rules, customers, bank, asked=asked, keys=keys)
@@ -137,7 +141,7 @@ class RuleScan:
         """
         now = self._now(as_of)
         self._must_be_over(now)
-        _, book = await self._bank.now(self._database.read, now)
+        _, book = await self._bank.now(self._read, now)
         rules = [self._wanted(book, one) for one in rule_ids] or [
             one for one in book.rules if one.mode != "off" and not one.rule.events
         ]
@@ -173,10 +177,10 @@ class RuleScan:
 
     async def _fresh(self, batch: Sequence[str], rules: Sequence[BookedRule], now: dt.datetime) -> list[str]:
         """Those of a batch about whom there is something new to tell, looked at without any lock."""
-        bank, book = await self._bank.now(self._database.read, now)
-        outcomes = await self._decided(self._database.read, batch, rules, bank, book, now)
+        bank, book = await self._bank.now(self._read, now)
+        outcomes = await self._decided(self._read, batch, rules, bank, book, now)
         keys = {key: one.snapshot.id for one in outcomes if (key := scan_key(one)) is not None}
-        rows = await self._database.read(cypher.KNOWN_DECISIONS, {"keys": list(keys)})
+        rows = await self._read(cypher.KNOWN_DECISIONS, {"keys": list(keys)})
         known = {row["key"] for row in rows}
         return [party for key, party in keys.items() if key not in known]
 
@@ -196,7 +200,7 @@ class RuleScan:
             decided[:] = [one.outcome for one in told] if stored else []
             return _Acted(len(stored), sum(len(one.outcome.offers) for one in told) if stored else 0, left)
 
-        done = await self._database.write(work, idempotent=True)
+        done = await self._database.write(work, idempotent=True, timeout=WRITE_SECONDS)
         tally(self._book, decided)
         return done
 

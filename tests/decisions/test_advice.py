@@ -11,6 +11,7 @@ import pytest
 from graph_crm.api.execution import Executor, Request
 from graph_crm.api.schema import platform_schema
 from graph_crm.contacts import ledger
+from graph_crm.contacts.desk import ContactDesk
 from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.decisions import service as decisions_service
 from graph_crm.decisions.bank import Terms
@@ -350,3 +351,23 @@ async def test_it_is_cancelled_when_its_rule_no_longer_holds(bank: Database) -> 
 async def test_it_expires_when_its_time_is_over(bank: Database) -> None:
     offer = await waiting(bank)
     assert (await reconsidered(bank, offer, dt.datetime(2026, 8, 1, tzinfo=dt.UTC)))[0] == "EXPIRED"
+
+
+async def test_a_call_that_nobody_answered_is_tried_again_after_its_rest(bank: Database) -> None:
+    await bank.write(lambda tx: service(bank).decide_for_event(tx, Entry(eventId="look")))
+    (row,) = await bank.read("MATCH (r:Reservation)-[:FOR_OFFER]->(o) RETURN r.id AS slot, o.id AS offer")
+    await ContactDesk(bank, clock=lambda: NOON).confirm(row["slot"], outcome="NO_ANSWER")
+    status, reason, _ = await reconsidered(bank, row["offer"], NOON)
+    assert (status, reason) == ("WAITING", "NO_ANSWER")
+    (waits,) = await bank.read("MATCH (o:Offer {id: $id}) RETURN toString(o.notBefore) AS at", {"id": row["offer"]})
+    assert waits["at"].startswith("2026-06-05")
+
+
+async def test_an_answer_to_an_offer_is_not_smuggled_into_the_confirmation_of_its_contact(bank: Database) -> None:
+    await bank.write(lambda tx: service(bank).decide_for_event(tx, Entry(eventId="look")))
+    (row,) = await bank.read("MATCH (r:Reservation) RETURN r.id AS slot")
+    with pytest.raises(InvalidInput) as refused:
+        await ContactDesk(bank, clock=lambda: NOON).confirm(row["slot"], outcome="ACCEPTED")
+    assert "recordResponse" in (refused.value.hint or "")
+    (row,) = await bank.read("RETURN COUNT { (:Interaction) } AS contacts")
+    assert row["contacts"] == 0
