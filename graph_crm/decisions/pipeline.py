@@ -145,6 +145,8 @@ class Asked:
     limit: int = MOST_OFFERS
     hooks: bool = False
     """Whether the plugins' own proposals are asked as well."""
+    only_yes: frozenset[str] = frozenset()
+    """Rules whose no is of no interest, by id: a no of theirs is found without its reasons, and left out."""
     fired: Mapping[str, dt.datetime] = field(default_factory=dict)
     """Episodes that an offer was made for, and when: a scan acts upon each once. See `episodes_of`."""
 
@@ -164,8 +166,9 @@ def decide(
     chance (exploration) is settled by it, so that the same question has the same answer.
     """
     considered: dict[str, list[Considered]] = defaultdict(list)
+    fitting = book.fitting([one for one in rules if one.rule.id in asked.only_yes], snapshots)
     for booked in rules:
-        for judgement in book.judge(booked, snapshots):
+        for judgement in book.judge(booked, fitting.get(booked.rule.id, snapshots)):
             considered[judgement.party].append(_of_rule(judgement))
     if asked.hooks:
         for named in book.propose(snapshots):

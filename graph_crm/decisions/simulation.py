@@ -17,6 +17,7 @@ from graph_crm.decisions import cypher
 from graph_crm.decisions.bank import Bank
 from graph_crm.decisions.gates import BankState, Effect, GateVerdict
 from graph_crm.decisions.pipeline import PUSH, Asked, Considered, Outcome, decide
+from graph_crm.errors import InvalidInput
 from graph_crm.graph.database import Database
 from graph_crm.rules.conditions import any_did, scan
 from graph_crm.rules.manager import BookedRule, RuleBook
@@ -166,8 +167,16 @@ class Simulator:
     async def simulate(
         self, rule_id: str, as_of: dt.date | None = None, *, progress: Progress = no_progress
     ) -> Simulation:
-        """Try a rule as of the end of a day; now when none is given. Raises RuleError for a rule that there is not."""
+        """Try a rule as of the end of a day; now when none is given.
+
+        Raises RuleError for a rule that there is not, InvalidInput for a day that is not here yet.
+        """
         self._book.rule(rule_id)
+        if as_of is not None and as_of > self.today:
+            raise InvalidInput(
+                f"{as_of} is not here yet: nobody knows what customers will have by then.",
+                hint=f"Ask about a day until {self.today}, or leave the day out for now.",
+            )
         now = ticked(self._clock()) if as_of is None else end_of(as_of)
         trial = await self.trial(rule_id, now)
         ids = await trial.search()
@@ -252,11 +261,15 @@ class Trial:
     def _decided(
         self, customers: list[Snapshot], event: str | None, fired: Mapping[str, dt.datetime], *, others: bool
     ) -> list[Outcome]:
-        asked = Asked(mode="EVENT" if event else "SCAN", hooks=others and event is not None, fired=fired)
         keys = {one.id: f"simulate:{self.rule_id}:{self.now.date()}:{one.id}" for one in customers}
         rules = [self.rule]
         if others:
             rules += [one for one in self.book.rules if one.rule.id != self.rule_id and _beside(one, event)]
+        # Of the others only what they would offer is counted.
+        only_yes = frozenset(one.rule.id for one in rules if one is not self.rule)
+        asked = Asked(
+            mode="EVENT" if event else "SCAN", hooks=others and event is not None, only_yes=only_yes, fired=fired
+        )
         return decide(self.book, rules, customers, self.state, asked=asked, keys=keys)
 
     async def _fired(self, ids: Sequence[str]) -> dict[str, dt.datetime]:

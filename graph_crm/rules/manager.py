@@ -17,6 +17,7 @@ import structlog
 
 from graph_crm.errors import RuleError
 from graph_crm.rules.conditions.base import Needs
+from graph_crm.rules.conditions.together import Together
 from graph_crm.rules.hookspecs import PROJECT, Hooks
 from graph_crm.rules.limits import ContactLimit
 from graph_crm.rules.loader import ANYTHING, Found, describe, find
@@ -134,6 +135,7 @@ class RuleBook:
         self._booked: dict[str, BookedRule] = {}
         self._counters: dict[tuple[str, Mode], RuleCounters] = {}
         self._needs = Needs()
+        self._together: dict[tuple[tuple[str, str], ...], Together] = {}
         self.contact_limits: list[ContactLimit] = []
         """What the plugins add to the contact policy."""
         self.limits_unknown: list[str] = []
@@ -164,7 +166,9 @@ class RuleBook:
             self._manager.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
             self._manager.unregister(name=found.name)
-            self._broken(plugin, " ".join(str(error).split()))
+            # Pluggy names the module object; the plugin's file is named already.
+            text = str(error).replace(f" in plugin {found.module!r}", "").replace(repr(found.module), found.name)
+            self._broken(plugin, " ".join(text.split()))
             return
         callers = self._manager.get_hookcallers(found.module) or []
         plugin.hooks = tuple(caller.name for caller in callers)
@@ -264,6 +268,24 @@ class RuleBook:
         """Whether anything is to be asked at all when an event of this type comes."""
         imperative = any(not one.suspended and "propose" in one.hooks for one in self.plugins)
         return imperative or bool(self.caring_for(event))
+
+    def fitting(self, rules: Sequence[BookedRule], snapshots: Sequence[Snapshot]) -> dict[str, list[Snapshot]]:
+        """By rule, the customers whom it fits: all rules together, without reasons, many times as fast as `judge`.
+
+        Where a condition raises, nothing is known of any of the rules and nothing is returned: `judge` isolates it.
+        """
+        if not rules:
+            return {}
+        key = tuple((one.rule.id, one.version) for one in rules)
+        try:
+            together = self._together.setdefault(key, Together([one.rule.when for one in rules]))
+            truths = together.truths(snapshots)
+        except ANYTHING:
+            return {}
+        return {
+            booked.rule.id: [one for one, answers in zip(snapshots, truths, strict=True) if answers[place]]
+            for place, booked in enumerate(rules)
+        }
 
     def judge(self, booked: BookedRule, snapshots: Sequence[Snapshot]) -> list[Judgement]:
         """Ask one rule about a batch of customers; one that raises is counted and left out."""

@@ -491,3 +491,20 @@ def test_reasons_are_said_in_every_language_that_the_author_wrote():
 def test_translations_that_are_no_sentences_by_language_are_refused(wrong):
     with pytest.raises(RuleError):
         a_rule(translations=wrong)
+
+
+def test_whom_rules_fit_is_found_for_all_of_them_together():
+    class Custom(Condition):
+        def check(self, snapshot):
+            raise ValueError("a mistake of the author")
+
+        def write(self, writer, party):
+            return "true"
+
+    found = book(with_rules(a_rule(id="one"), a_rule(id="none", when=holds("MORTGAGE_STD"))))
+    assert {rule: [who.id for who in whom] for rule, whom in found.fitting(found.rules, [ANNA]).items()} == {
+        "one": [ANNA.id],
+        "none": [],
+    }
+    broken = book(with_rules(a_rule(id="one"), a_rule(id="other", when=Custom())))
+    assert broken.fitting(broken.rules, [ANNA]) == {}  # each is then asked by itself
