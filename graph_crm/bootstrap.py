@@ -22,6 +22,7 @@ from graph_crm.contacts.desk import ContactDesk
 from graph_crm.contacts.overrides import OverrideService
 from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.decisions.bank import Terms
+from graph_crm.decisions.control import membership
 from graph_crm.decisions.gates import ControlGroup
 from graph_crm.decisions.learning import store as learning
 from graph_crm.decisions.offers import DUE, OfferKeeper
@@ -157,7 +158,12 @@ def wired(settings: Settings, database: Database, check: Verifier, book: RuleBoo
     """The platform, with the services that need more than the database."""
     platform = Platform(settings=settings, database=database, verifier=check, rules=book)
     agreed = terms(settings, book)
-    desk = ContactDesk(database, lambda: agreed.policy)
+    group = agreed.control
+    desk = ContactDesk(
+        database,
+        lambda: agreed.policy,
+        kept_out=lambda party: membership(party, share=group.share, salt=group.salt).inside,
+    )
     for service in (
         desk,
         OverrideService(database, lambda: agreed.policy),

@@ -120,7 +120,7 @@ class ContactFinding:
     """What one gate of the contact policy says."""
 
     gate: str = strawberry.field(
-        description="The gate: consent, suppression, cool_off, contact_limits or contact_times."
+        description="The gate: control_group, consent, suppression, cool_off, contact_limits or contact_times."
     )
     code: str = strawberry.field(description="Stable code of the reason.")
     reason: str = strawberry.field(description="The reason in words.")

@@ -441,14 +441,11 @@ class ContactDesk:
 
     def _control(self, snapshot: Snapshot, wanted: Wanted) -> Finding | None:
         """Why nothing is promoted to the customer at all; None: it may be."""
-        if (
-            wanted.action_class is not ActionClass.PROMOTIONAL
-            or not self._kept_out
-            or not self._kept_out(snapshot.party)
-        ):
+        if self._kept_out is None or wanted.action_class is not ActionClass.PROMOTIONAL:
             return None
         reason = "the customer's household is in the control group"
-        return Finding(False, "IN_CONTROL_GROUP", reason, evidence=(snapshot.id,), gate="control_group")
+        found = Finding(False, "IN_CONTROL_GROUP", reason, evidence=(snapshot.id,), gate="control_group")
+        return found if self._kept_out(snapshot.party) else None
 
     def _first(self, snapshot: Snapshot, ways: Sequence[Approach], overrides: Sequence[Override]) -> Earliest:
         """The earliest of all ways; where none is foreseeable, what the first way says."""

@@ -147,6 +147,17 @@ async def test_an_offer_that_is_promotion_can_not_be_brought_as_anything_else(
     await desk.held("ada", offer_id="o")
 
 
+async def test_nobody_promotes_by_hand_to_the_control_group(empty_database: Database) -> None:
+    await build(empty_database, person("ada", households=["home"]), person("ben"))
+    desk = ContactDesk(empty_database, policy, clock=lambda: NOON, kept_out=lambda party: "home" in party.control_units)
+    found = await desk.reserve("ada", "PHONE")
+    assert isinstance(found, Refused)
+    assert [(one.gate, one.code) for one in found.findings] == [("control_group", "IN_CONTROL_GROUP")]
+    assert (await desk.earliest("ada", "PHONE"))[1].at is None
+    assert isinstance(await desk.reserve("ada", "PHONE", action_class="TRANSACTIONAL"), Reserved)
+    assert isinstance(await desk.reserve("ben", "PHONE"), Reserved)
+
+
 async def test_while_a_plugin_can_not_say_its_limits_nothing_is_promoted(desk: Desk) -> None:
     desk.used = policy().with_limits([], unknown=["careful"])
     (against,) = (await desk.refused("ada")).findings
