@@ -154,16 +154,21 @@ def terms(settings: Settings, book: RuleBook) -> Terms:
     )
 
 
-def wired(settings: Settings, database: Database, check: Verifier, book: RuleBook) -> Platform:
-    """The platform, with the services that need more than the database."""
-    platform = Platform(settings=settings, database=database, verifier=check, rules=book)
-    agreed = terms(settings, book)
+def contact_desk(database: Database, agreed: Terms) -> ContactDesk:
+    """The contact desk under the bank's policy, which keeps promotion from the control group."""
     group = agreed.control
-    desk = ContactDesk(
+    return ContactDesk(
         database,
         lambda: agreed.policy,
         kept_out=lambda party: membership(party, share=group.share, salt=group.salt).inside,
     )
+
+
+def wired(settings: Settings, database: Database, check: Verifier, book: RuleBook) -> Platform:
+    """The platform, with the services that need more than the database."""
+    platform = Platform(settings=settings, database=database, verifier=check, rules=book)
+    agreed = terms(settings, book)
+    desk = contact_desk(database, agreed)
     for service in (
         desk,
         OverrideService(database, lambda: agreed.policy),

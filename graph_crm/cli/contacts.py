@@ -24,14 +24,13 @@ def earliest(
 ) -> None:
     """Say when the bank may next contact a customer to sell something, and which rule says so. Holds nothing."""
     from graph_crm import bootstrap
-    from graph_crm.contacts.desk import ContactDesk
     from graph_crm.settings import load
 
     async def work() -> None:
         settings = load()
         agreed = bootstrap.terms(settings, bootstrap.rules(settings))
         async with bootstrap.connected(settings) as database:
-            desk = ContactDesk(database, lambda: agreed.policy)
+            desk = bootstrap.contact_desk(database, agreed)
             asked, found = await desk.earliest(party, channel, product_code=product)
         if as_json:
             print_json(
