@@ -20,7 +20,7 @@ from graph_crm.contacts.overrides import overrides_of
 from graph_crm.decisions import cypher, replay_cypher
 from graph_crm.decisions.bank import Bank, Terms
 from graph_crm.decisions.digest import FORMAT, changed, digests
-from graph_crm.decisions.gates import BankState
+from graph_crm.decisions.gates import BankState, Catalogue
 from graph_crm.decisions.learning.bayes import Explained, Learner
 from graph_crm.decisions.learning.bins import Feature
 from graph_crm.decisions.pipeline import MOST_OFFERS, Asked, Outcome, decide
@@ -116,6 +116,7 @@ class Replaying:
             *_of("policy", "version", stored["policyVersion"], bank.policy.version),
             *_of("learner", "version", stored["modelVersion"], today.learner.version),
             *_of_snapshot(orjson.loads(stored["digests"] or "{}"), digests(customer)),
+            *_of_catalogue(trace, today.catalogue),
             *_of_factors(trace, again),
         ]
         return Replay(decision_id, at, tuple(causes), tuple(_compared(trace, again)))
@@ -146,7 +147,10 @@ class Replaying:
             triggers={party: trigger} if trigger else None,
         )  # fmt: skip
         if not loaded:
-            raise NotFound(f"The customer {party[:80]!r} of the decision is no longer there.")
+            raise NotFound(
+                f"The customer {party[:80]!r} of the decision is no longer there.",
+                hint="`graph-crm decisions show` tells what was decided.",
+            )
         own = set(stored["offers"])
         customer = replace(
             loaded[0],
@@ -264,6 +268,15 @@ def _gates(name: str, then: Mapping[str, Any], today: Mapping[str, Any]) -> Iter
     at = next((place for place, pair in enumerate(zip(before, now, strict=False)) if pair[0] != pair[1]), None)
     at = min(len(before), len(now)) if at is None else at
     yield Change("gate", name, before[at] if at < len(before) else None, now[at] if at < len(now) else None)
+
+
+def _of_catalogue(trace: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> Iterator[Change]:
+    """What was sold then and is not any more."""
+    sold = {one["productCode"] for one in trace for gate in one["gates"] if gate["reasonCode"] == "APPLICABLE"}
+    for code in sorted(sold):
+        product = catalogue.get(code)
+        if product is None or not product.active:
+            yield Change("product", code, "sold", "gone" if product is None else "no longer sold")
 
 
 def _of_factors(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> Iterator[Change]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-DECISION = """MATCH (d:Decision {id: $id})-[:FOR]->(p:Party)
-RETURN p.id AS party, d.key AS key, d.at.epochMillis AS at, d.trigger AS trigger, d.outcome AS outcome, d.mode AS mode,
+DECISION = """MATCH (d:Decision {id: $id})
+OPTIONAL MATCH (d)-[:FOR]->(p:Party)
+RETURN coalesce(p.id, d.partyId, '') AS party,
+  d.key AS key, d.at.epochMillis AS at, d.trigger AS trigger, d.outcome AS outcome, d.mode AS mode,
   coalesce(d.hooks, false) AS hooks, d.limit AS limit, d.channel AS channel, d.context AS context, d.trace AS trace,
   d.ruleVersions AS ruleVersions, d.policyVersion AS policyVersion, d.modelVersion AS modelVersion,
   d.snapshotDigest AS snapshotDigest, d.digests AS digests,

@@ -19,9 +19,10 @@ from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.decisions.bank import Terms
 from graph_crm.decisions.digest import FORMAT, changed, digest, digests
 from graph_crm.decisions.reconsidering import Reconsideration
-from graph_crm.decisions.replay import Change, Replaying
+from graph_crm.decisions.replay import Change, Replaying, stored_decision
 from graph_crm.decisions.scanning import RuleScan
 from graph_crm.decisions.service import DecisionService, Wish
+from graph_crm.decisions.why import decided, teller
 from graph_crm.errors import NotFound
 from graph_crm.graph.database import Database
 from graph_crm.rules import ContactLimit, Proposal, holds, hookimpl, months
@@ -238,6 +239,33 @@ async def test_a_learner_that_learned_on_is_named_and_its_estimates_are_those_of
     await bank.change("CREATE (:LearnedCount {key: 'CREDIT_CARD|PHONE||', model: 'CREDIT_CARD|PHONE', yes: 9, no: 1})")
     found = await bank.replay(decision)
     assert found.same
+
+
+@lts
+@pytest.mark.parametrize(
+    ("change", "now"),
+    [
+        ("MATCH (x:Product {code: 'CREDIT_CARD'}) DETACH DELETE x", "gone"),
+        ("MATCH (x:Product {code: 'CREDIT_CARD'}) SET x.active = false", "no longer sold"),
+    ],
+)
+async def test_a_product_that_is_no_longer_sold_is_named(bank: Bank, change: str, now: str) -> None:
+    decision = await bank.decide()
+    await bank.change(change)
+    found = await bank.replay(decision)
+    assert not found.same
+    assert Change("product", "CREDIT_CARD", "sold", now) in found.causes
+
+
+@lts
+async def test_a_customer_who_is_gone_is_told_and_the_decision_can_still_be_read(bank: Bank) -> None:
+    decision = await bank.decide()
+    await bank.change("MATCH (p:Party {id: 'anna'}) DETACH DELETE p")
+    with pytest.raises(NotFound, match="customer 'anna' of the decision is no longer there"):
+        await bank.replay(decision)
+    told = decided(await stored_decision(bank.database, decision), teller("en"))
+    assert told["party"] == "anna"
+    assert told["trace"]
 
 
 @lts

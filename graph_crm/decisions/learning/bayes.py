@@ -29,6 +29,8 @@ STRENGTH = 20.0
 """So many answers weigh as much as what was believed before them."""
 MOST_KEPT = 10_000
 """Factors that a settled model keeps; values that nobody was seen with before could else fill the memory."""
+ALMOST_NEVER = 1e-12
+"""No rate in a bin is taken for less, nor for closer to 1."""
 LARGEST_LOGIT = 12.0
 """Odds are kept within e^12: no count makes anything certain."""
 
@@ -189,6 +191,7 @@ class Model:
             odds = rate / (1 - rate)
             before = multiplier * odds / (1 + multiplier * odds)
             inside = (yes + STRENGTH * before) / (yes + no + STRENGTH)
+            inside = min(max(inside, ALMOST_NEVER), 1 - ALMOST_NEVER)  # 1 has no odds
             multiplier = inside / (1 - inside) / odds
             all_yes, all_no = all_yes + yes, all_no + no
         return Factor(*cell, multiplier, all_yes, all_no)

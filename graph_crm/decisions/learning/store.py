@@ -24,6 +24,8 @@ YES = frozenset({"ACCEPTED"})
 NO = frozenset({"REJECTED", "IGNORED"})
 """What counts as an answer. PRESENTED, CLICKED and LATER are on the way to one, and after NO_ANSWER nobody knows what
 the customer would have said: that a phone is not picked up says nothing about the product."""
+LARGEST_COUNT = 10**12
+"""More answers of one kind than any bank gets; with more a rate is no longer told from 1."""
 REFRESH_SECONDS = 5.0
 
 _LEARN = """
@@ -109,7 +111,7 @@ class LearnerStore:
 
     async def _changed(self, known: Learner) -> Learner:
         # The totals are read before the counts: what is learned in between makes them differ at the next reading.
-        totals = {_pair(row["model"]): (row["yes"], row["no"]) for row in await self._database.read(_TOTALS)}
+        totals = {_pair(row["model"]): _counts(row) for row in await self._database.read(_TOTALS)}
         before = {pair: (tally.yes, tally.no) for pair, tally in known.tallies.items()}
         if totals == before:
             return known
@@ -118,10 +120,16 @@ class LearnerStore:
         tallies |= {pair: Tally(*totals[pair]) for pair in changed}
         names = sorted(model_name(*pair) for pair in changed)
         for row in await self._database.read(_CELLS, {"models": names}):
-            tallies[_pair(row["model"])].cells[row["feature"], row["bin"]] = (row["yes"], row["no"])
+            tallies[_pair(row["model"])].cells[row["feature"], row["bin"]] = _counts(row)
         learner = Learner(MappingProxyType(tallies))
         _log.debug("learner_read", models=len(tallies), changed=len(changed), version=learner.version)
         return learner
+
+
+def _counts(row: Mapping[str, Any]) -> tuple[int, int]:
+    """The counts of a row, as far as they can be counts: one written past the platform must not stop every decision."""
+    yes, no = (min(max(0, each), LARGEST_COUNT) if isinstance(each, int) else 0 for each in (row["yes"], row["no"]))
+    return yes, no
 
 
 def _pair(model: str) -> tuple[str, str]:

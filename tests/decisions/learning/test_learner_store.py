@@ -118,6 +118,17 @@ async def test_a_model_that_is_gone_is_forgotten(empty_database: Database):
     assert (await store.current()).tallies == {}
 
 
+@pytest.mark.parametrize(("yes", "no"), [(-100, 3), (3, -100), (-5, -5), (2**62, 0), (0, 2**62), (1.5, 2), ("many", 1)])
+async def test_counts_that_nobody_can_have_counted_stop_no_prediction(empty_database: Database, yes: Any, no: Any):
+    await told(empty_database, answer("ACCEPTED", age=40))
+    await empty_database.execute("MATCH (c:LearnedCount) SET c.yes = $yes, c.no = $no", {"yes": yes, "no": no})
+    learner = await LearnerStore(empty_database).current()
+    found = learner.predict("CREDIT_CARD", "PHONE", {"age": 40})
+    assert 0 < found.probability < 1
+    assert 0 <= found.draw("seed") <= 1
+    assert learner.version >= 0
+
+
 async def test_workers_side_by_side_count_every_answer_exactly_once(empty_database: Database):
     """Entries delivered to three workers at once, and one of them a second time."""
     outcomes = ["ACCEPTED", "REJECTED", "NO_ANSWER"] * 20
