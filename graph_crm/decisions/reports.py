@@ -105,7 +105,7 @@ class RuleReports:
         names = sorted({one.rule.id for one in self._book.rules} | counted.keys())
         if rule is not None:
             if rule not in names:
-                raise RuleError(f"There is no rule {rule}.", hint=f"Rules: {', '.join(names) or 'none'}.")
+                raise RuleError(f"There is no rule {rule[:80]}.", hint=f"Rules: {', '.join(names) or 'none'}.")
             names = [rule]
         became = {row["rule"]: row for row in await self._database.read(cypher.BECAME, {"rules": names})}
         problems = await plugin_problems(self._database)

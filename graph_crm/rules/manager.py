@@ -258,7 +258,7 @@ class RuleBook:
                 f" What the hook propose gives (of {', '.join(imperative)}) is asked at events only: record such an "
                 "event, or try it in a test."
             )
-        raise RuleError(f"There is no rule {rule_id}.", hint=hint)
+        raise RuleError(f"There is no rule {rule_id[:80]}.", hint=hint)
 
     def caring_for(self, event: str) -> list[BookedRule]:
         """The rules that are asked when an event of this type comes, those that are off left out."""
