@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,9 @@ from graphql import (
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
+    GraphQLEnumType,
     GraphQLError,
+    GraphQLSchema,
     GraphQLSyntaxError,
     NamedTypeNode,
     NonNullTypeNode,
@@ -30,6 +33,8 @@ from graph_crm.graph.compiler.arguments import Value, structure, value_of
 MOST_TOKENS = 4_000
 """Tokens of a document: what validation takes grows with their square, and nobody else is served meanwhile."""
 _TEXTS = frozenset({"ID", "String"})
+_UNKNOWN_VALUE = re.compile(r"does not exist in '(\w+)' enum")
+"""How graphql-core says that a value is none of an enum."""
 PLANS_KEPT = 64
 """Compiled variants kept of one operation (callers' scopes, filters of different shape)."""
 
@@ -96,7 +101,7 @@ class Operation:
             return dict(given)
         checked = get_variable_values(schema.core, definitions, dict(given), max_errors=10)
         if isinstance(checked, list):
-            return Problem([shown(error, InvalidInput.code) for error in checked])
+            return Problem([shown(error, InvalidInput.code, schema.core) for error in checked])
         complete: dict[str, Any] = {}
         for definition in definitions:
             name = definition.variable.name.value
@@ -152,7 +157,7 @@ class Documents:
             return Problem([{"message": "The document nests too deeply.", "extensions": {"code": Unparsable.code}}])
         errors = validate(self._schema.core, document, max_errors=20)
         if errors:
-            return Problem([shown(error, Invalid.code) for error in errors])
+            return Problem([shown(error, Invalid.code, self._schema.core) for error in errors])
         fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
         return {
             each.name.value if each.name else "": self._operation(document, each, fragments)
@@ -201,8 +206,13 @@ def _type_name(node: Any) -> str:
     return str(node.name.value)
 
 
-def shown(error: GraphQLError, code: str) -> dict[str, Any]:
-    """An error of graphql-core in the response's form, with a stable code."""
+def shown(error: GraphQLError, code: str, schema: GraphQLSchema | None = None) -> dict[str, Any]:
+    """An error of graphql-core in the response's form, with a stable code; of a wrong enum value the right ones."""
     formatted: dict[str, Any] = {**error.formatted}
-    formatted["extensions"] = {"code": code, **(formatted.get("extensions") or {})}
+    extensions = {"code": code, **(formatted.get("extensions") or {})}
+    unknown = _UNKNOWN_VALUE.search(error.message)
+    kind = schema.get_type(unknown[1]) if schema and unknown else None
+    if isinstance(kind, GraphQLEnumType):
+        extensions["hint"] = f"{kind.name} is one of {', '.join(kind.values)}."
+    formatted["extensions"] = extensions
     return formatted

@@ -17,6 +17,7 @@ from graph_crm.consent import types as consent
 from graph_crm.consent.api import ConsentMutations, ConsentQueries
 from graph_crm.contacts import types as contacts
 from graph_crm.contacts.api import ContactMutations, ContactQueries
+from graph_crm.contacts.policy_api import ContactPolicyQueries
 from graph_crm.decisions import response_types as responses
 from graph_crm.decisions import rule_types as rules
 from graph_crm.decisions import types as decisions
@@ -39,7 +40,7 @@ MUTATIONS = (
     DecisionMutations,
     RuleMutations,
 )
-QUERIES = (ContactQueries, ConsentQueries, DecisionQueries, RuleQueries)
+QUERIES = (ContactQueries, ContactPolicyQueries, ConsentQueries, DecisionQueries, RuleQueries)
 """Query fields that no mapping answers, but a service."""
 MAPPED = (contacts, decisions, responses, consent, rules)
 """Imported for what they declare, and with them the slices that they build on."""

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from graph_crm.cli import contact_policy
 from graph_crm.cli.console import AsJson, note, print_json, print_table, run, say
 
 if TYPE_CHECKING:
     from graph_crm.contacts.overrides import OverrideReport
 
 app = typer.Typer(help="Contacts: when a customer may be contacted, and who shortened limits.", no_args_is_help=True)
+app.command()(contact_policy.policy)
 
 
 @app.command()
@@ -76,12 +78,12 @@ def overrides(
         return
     print_table(
         [
-            "limit", "segment", "days", "from", "until", "status", "asked by", "decided by", "reason",
+            "id", "limit", "segment", "days", "from", "until", "status", "asked by", "decided by", "reason",
             "decisions", "slots", "contacts", "responses", "accepted",
         ],
         [
             [
-                one.limit, one.segment or "all", f"{one.days:g}", f"{one.since:%Y-%m-%d %H:%M}",
+                one.id, one.limit, one.segment or "all", f"{one.days:g}", f"{one.since:%Y-%m-%d %H:%M}",
                 f"{one.until:%Y-%m-%d %H:%M}", one.status.value, one.asked_by, one.decided_by, one.reason,
                 one.decisions, one.reservations, one.contacts, one.responses, one.accepted,
             ]

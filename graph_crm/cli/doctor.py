@@ -58,7 +58,7 @@ def wrong(check: str, found: str, advice: str) -> Finding:
 
 
 def doctor(*, as_json: AsJson = False) -> None:
-    """Look at Python, disk, ports, Java, the engine, migrations, plugins and settings; exit 1 if something is wrong."""
+    """Look at Python, disk, port, engine, database, contact policy, plugins and settings; exit 1 if one is wrong."""
     findings = run(_examine())
     if as_json:
         print_json(findings)
@@ -81,7 +81,9 @@ async def _examine() -> list[Finding]:
     except CrmError as error:
         return [*findings, wrong("settings", error.message, error.hint or "Correct the setting.")]
     findings.append(ok("settings", f"read; data in {settings.data_dir}"))
-    checks: list[Callable[[Settings], AsyncIterator[Finding]]] = [_secret, _disk, _port, _engine, _database, _plugins]
+    checks: list[Callable[[Settings], AsyncIterator[Finding]]] = [
+        _secret, _disk, _port, _engine, _database, _contact_policy, _plugins
+    ]  # fmt: skip
     for check in checks:
         name = check.__name__.strip("_")
         try:
@@ -201,6 +203,14 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
         yield ok("migrations", f"all {len(states)} are applied")
 
 
+async def _contact_policy(settings: Settings) -> AsyncIterator[Finding]:
+    from graph_crm.contacts.policy import ContactPolicy
+
+    policy = ContactPolicy.load(settings.contact_policy)
+    file = settings.contact_policy or "the shipped one"
+    yield ok("contact_policy", f"{file}: {len(policy.limits)} limits, version {policy.version} without plugins")
+
+
 async def _plugins(settings: Settings) -> AsyncIterator[Finding]:
     from graph_crm.bootstrap import rules
 
@@ -208,4 +218,7 @@ async def _plugins(settings: Settings) -> AsyncIterator[Finding]:
     for problem in book.problems:
         yield wrong("plugins", problem, "graph-crm rules check names file and line.")
     loaded = [plugin for plugin in book.plugins if plugin.state == "loaded"]
-    yield ok("plugins", f"{len(loaded)} loaded with {len(book.rules)} rules")
+    limits = f", {len(book.contact_limits)} contact limits" if book.contact_limits else ""
+    yield ok("plugins", f"{len(loaded)} loaded with {len(book.rules)} rules{limits}")
+    for name in book.limits_unknown:
+        yield wrong("plugins", f"{name} can't say its contact limits: nothing is promoted", "Correct or remove it.")

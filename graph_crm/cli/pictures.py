@@ -103,14 +103,12 @@ def draw_hindsight(found: Hindsight, file: Path) -> None:
     days = [one.day for one in found.steps]
     width = max(found.step * 0.8, 1)
     steps.bar(days, [one.proposed for one in found.steps], width=width, color=_GONE, label="proposed")
-    longest = found.lifts[-1].days if found.lifts else 0
-    for what, color in (("family", _LATER), ("product", _LEFT)):
-        opened = [
-            next((getattr(each.proposed, what) for each in one.windows if each.days == longest), 0)
-            for one in found.steps
-        ]
+    longest = found.lifts[-1].days if found.lifts else None
+    over = [(one.day, each.proposed) for one in found.steps for each in one.windows if each.days == longest]
+    for what, color in (("family", _LATER), ("product", _LEFT)) if over else ():
         name = f"of them opened {found.product if what == 'product' else found.family} in {longest} days"
-        steps.bar(days, opened, width=width, color=color, label=name)
+        opened = [getattr(proposed, what) for _, proposed in over]
+        steps.bar([day for day, _ in over], opened, width=width, color=color, label=name)
     steps.set_title("Proposals, each customer and reason once")
     steps.set_ylabel("customers")
     steps.tick_params(axis="x", rotation=30, labelsize=8)

@@ -42,6 +42,8 @@ def list_rules(
     Without --counters the mode is the one of file and settings; with it, the one that it was switched to.
     """
     from graph_crm import bootstrap
+    from graph_crm.rules.conditions.base import did_you_mean
+    from graph_crm.rules.products import catalogue
     from graph_crm.settings import load
 
     settings = load()
@@ -64,20 +66,33 @@ def list_rules(
         }
         for one in book.rules
     ]
-    imperative = [one for one in book.plugins if "rules" not in one.hooks]
+    products = catalogue()
+    with_rules = {one.plugin.name for one in book.rules}
+    without_rules = [one for one in book.plugins if one.name not in with_rules]
     if as_json:
         print_json({"rules": rows, "plugins": [_plugin(one) for one in book.plugins], "problems": book.problems})
     else:
         shown = ["rule", "mode", "offer", "on", "plugin", "state", "file", *(COUNTED if counters else ())]
-        print_table(shown, [[row[name] for name in shown] for row in rows])
-        for one in imperative:
-            say(f"Plugin {one.name} ({one.state}, {one.origin}): hooks {', '.join(one.hooks) or 'none'}")
+        print_table(shown, [[_cell(row[name]) for name in shown] for row in rows])
+        for one in without_rules:
+            state = "broken" if "rules" in one.hooks and one.problem else one.state
+            say(f"Plugin {one.name} ({state}): {one.origin}, hooks {', '.join(one.hooks) or 'none'}")
     elsewhere = {problem for one in reports.values() for problem in one.problems}
     for problem in [
         *book.problems,
         *(f"Plugin {p.plugin} is {p.state} in {p.process}: {p.problem}" for p in elsewhere),
     ]:
         note(f"Problem: {problem}")
+    for booked in book.rules:
+        if booked.rule.offer not in products:
+            near = did_you_mean(booked.rule.offer, products)
+            said = f"Rule {booked.rule.id} offers {booked.rule.offer}, which the shipped catalogue does not have."
+            note(f"{said} {near or 'Nobody is offered it unless your own catalogue has it.'}")
+
+
+def _cell(value: Any) -> Any:
+    """Seconds are floats, which nobody reads to the last digit."""
+    return f"{value:.3f}" if isinstance(value, float) else value
 
 
 def _counters(report: RuleReport) -> dict[str, Any]:

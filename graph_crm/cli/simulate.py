@@ -63,6 +63,8 @@ def simulate(
         if picture is not None:
             draw_hindsight(past, picture)
         print_json(_past_plainly(past)) if as_json else _print_hindsight(past)
+        if past.first > first.date():
+            note(f"It begins on {past.first}, with the first agreement: before it the bank had none.")
     if picture is not None:
         note(f"Drawn into {picture}")
 
@@ -104,6 +106,10 @@ def _print_simulation(found: Simulation) -> None:
             [[one.party, one.channel, _minute(one.at), one.rank, one.reason] for one in found.planned[:SHOWN]],
             title=f"The first {min(SHOWN, len(found.planned))} of {len(found.planned):,} customers",
         )
+    else:
+        note(
+            "It would reach nobody: " + (_stops(found) if found.found else "the search of the rule finds no customer.")
+        )
     if found.volume:
         print_table(
             ["day", "channel", "contacts"],
@@ -129,18 +135,47 @@ def _print_simulation(found: Simulation) -> None:
         note(f"The rule is {found.mode} now: graph-crm rules switch {found.rule} on --reason ...")
 
 
+def _stops(found: Simulation) -> str:
+    """Where everybody was stopped, in a sentence."""
+    gates = [one.gate for one in found.funnel if one.stopped]
+    return f"everybody was stopped by {', '.join(gates)}." if gates else "nobody came through the gates."
+
+
 def _print_hindsight(found: Hindsight) -> None:
     title = f"{found.rule}: {found.title} -> {found.product}, {found.first} to {found.last} every {found.step} days"
     rows = [
         [one.day, f"{one.found:,}", f"{one.proposed:,}", f"{one.reachable:,}", *_opened(one.windows)]
         for one in found.steps
     ]
-    print_table(
-        ["day", "found", "newly proposed", "reachable then", *(f"opened* in {days} d" for days in _windows(found))],
-        rows,
-        title=title,
+    windows = _windows(found)
+    if any(one.found for one in found.steps):
+        opened = [f"opened* in {days} d" for days in windows]
+        print_table(["day", "found", "newly proposed", "reachable then", *opened], rows, title=title)
+    if windows:
+        note(f"* {found.product} / any of the family {found.family}")
+    if found.lifts:
+        _print_lifts(found)
+    elif not found.proposed:
+        note("The rule would have proposed nothing on these days: there is nothing to look for afterwards.")
+    for code, count in found.stopped.items():
+        note(f"Stopped at {code}: {count:,} times (a customer counts on every day).")
+    if not found.proposed:
+        return
+    note(
+        f"The graph knows of openings until {found.known_until}: windows that end later are left out. Nobody was "
+        "contacted: the lift tells who buys anyway, not what an offer would have changed."
+        if found.lifts
+        else f"The graph knows of openings until {found.known_until}, and no window ends before: what the customers "
+        "did afterwards can't be told yet. Ask about earlier days."
     )
-    note(f"* {found.product} / any of the family {found.family}")
+    if not found.reachable:
+        note(
+            "No consent that was recorded on those days would have allowed a contact: what the contact policy would "
+            "have said then can't be known."
+        )
+
+
+def _print_lifts(found: Hindsight) -> None:
     print_table(
         ["within", "of proposals", "did", "proposed", "others, same days", "lift"],
         [
@@ -155,17 +190,6 @@ def _print_hindsight(found: Hindsight) -> None:
         ],
         title=f"{found.proposed:,} proposals to {found.customers:,} customers, and what they did afterwards",
     )
-    for code, count in found.stopped.items():
-        note(f"Stopped at {code}: {count:,} times (a customer counts on every day).")
-    note(
-        f"The graph knows of openings until {found.known_until}: windows that end later are left out. Nobody was "
-        "contacted: the lift tells who buys anyway, not what an offer would have changed."
-    )
-    if not found.reachable:
-        note(
-            "No consent that was recorded on those days would have allowed a contact: what the contact policy would "
-            "have said then can't be known."
-        )
 
 
 def _windows(found: Hindsight) -> list[int]:

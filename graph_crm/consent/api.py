@@ -70,6 +70,9 @@ class WithdrawConsentInput:
     purpose: Purpose | None = strawberry.field(default=None, description="The purpose; every one when left out.")
     at: dt.datetime | None = strawberry.field(default=None, description=AT)
     source: str | None = strawberry.field(default=None, description=SAID_WHERE)
+    text_version: str | None = strawberry.field(
+        default=None, description="The version of the text that the customer was shown."
+    )
     note: str | None = strawberry.field(default=None, description=NOTE)
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
 
@@ -147,6 +150,7 @@ class ConsentMutations:
             input.purpose,
             at=input.at,
             source=input.source,
+            text_version=input.text_version,
             note=input.note,
             idempotency_key=input.idempotency_key,
         )

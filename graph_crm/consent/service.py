@@ -106,13 +106,22 @@ class ConsentService:
         *,
         at: dt.datetime | None = None,
         source: str | None = None,
+        text_version: str | None = None,
         note: str | None = None,
         idempotency_key: str | None = None,
     ) -> Written:
         """Withdraw everything of a purpose, or everything: every purpose by every channel at every contact point."""
         purposes = list(Purpose) if purpose is None else [purpose]
         statements = [
-            Statement(purpose=one, status=ConsentStatus.WITHDRAWN, at=at, source=source, note=note) for one in purposes
+            Statement(
+                purpose=one,
+                status=ConsentStatus.WITHDRAWN,
+                at=at,
+                source=source,
+                text_version=text_version,
+                note=note,
+            )
+            for one in purposes
         ]
         return await self.record(party_id, statements, idempotency_key=idempotency_key)
 

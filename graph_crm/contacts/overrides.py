@@ -107,6 +107,11 @@ class OverrideService:
         self._policy = policy
         self._now = now
 
+    @property
+    def policy(self) -> ContactPolicy:
+        """The contact policy that this process works by, the limits of plugins included."""
+        return self._policy()
+
     async def ask(self, override: NewOverride, *, by: str, idempotency_key: str | None = None) -> Written:
         """Ask for an override; it has no effect until another person approves it.
 

@@ -62,7 +62,9 @@ def _limit(value: Any) -> Any:
     try:
         return ContactLimit(**value)
     except RuleError as error:
-        raise ValueError(error.message) from error
+        # What is joined from several mistakes ends in one full stop, which the caller sets.
+        hint = f" ({error.hint.rstrip('.')})" if error.hint else ""
+        raise ValueError(f"{error.message.rstrip('.')}{hint}") from error
 
 
 def _minutes(value: Any) -> int:

@@ -113,6 +113,7 @@ class Hindsight:
     family: str | None
     version: str
     first: dt.date
+    """The first day that was asked about; not before the first agreement of the bank."""
     last: dt.date
     step: int
     known_until: dt.date
@@ -177,11 +178,19 @@ class Past:
     async def replay(
         self, rule_id: str, first: dt.date, last: dt.date, *, step: int = STEP, progress: Progress = no_progress
     ) -> Hindsight:
-        """Ask the rule every ``step`` days from ``first`` to ``last``.
+        """Ask the rule every ``step`` days from ``first`` to ``last``; not before the bank's first agreement.
 
         Raises RuleError for a rule that there is not, InvalidInput for days in the wrong order or too many steps.
         """
         rule = self._book.rule(rule_id).rule
+        rows = await self._database.read(cypher.FIRST_DAY)
+        if rows and first < (begins := dt.date.fromisoformat(rows[0]["day"])):
+            if last < begins:
+                raise InvalidInput(
+                    f"The first agreement was opened on {begins}: there is nothing before it.",
+                    hint=f"Ask about days from {begins} on.",
+                )
+            first = begins
         days = _days(first, last, step)
         rows = await self._database.read(cypher.LAST_DAY, {"today": self._simulator.today})
         known_until = dt.date.fromisoformat(rows[0]["day"]) if rows else first

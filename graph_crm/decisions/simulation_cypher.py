@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+FIRST_DAY = """
+MATCH (a:Agreement) WHERE a.openedOn IS NOT NULL
+WITH a.openedOn AS day ORDER BY day LIMIT 1
+RETURN toString(day) AS day
+"""
+"""The first day on which an agreement was opened: before it there is no bank to ask about."""
+
 LAST_DAY = """
 MATCH (a:Agreement) WHERE a.openedOn <= $today
 WITH a.openedOn AS day ORDER BY day DESC LIMIT 1

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from graph_crm.errors import RuleError
-from graph_crm.rules.conditions.base import one_of
+from graph_crm.rules.conditions.base import did_you_mean, one_of
 from graph_crm.rules.products import catalogue
 from graph_crm.rules.snapshot import (
     ACTION_CLASSES,
@@ -57,16 +57,30 @@ _KIND_OF_CHANNEL = MappingProxyType({"PHONE": "PHONE", "SMS": "PHONE", "EMAIL": 
 
 def as_day(day: Day) -> dt.date:
     """The date that is meant."""
-    return dt.date.fromisoformat(day) if isinstance(day, str) else day
+    if not isinstance(day, str):
+        return day
+    try:
+        return dt.date.fromisoformat(day)
+    except ValueError:
+        raise RuleError(f'{day!r} is no day: write it as "2024-06-03".') from None
 
 
 def instant(moment: Moment, *, of_day: dt.time = NOON) -> dt.datetime:
     """The instant that is meant, in UTC; of a day the time ``of_day``. What has no time zone is UTC."""
     if isinstance(moment, str):
-        moment = dt.datetime.fromisoformat(moment) if len(moment) > len("2024-06-03") else dt.date.fromisoformat(moment)
+        moment = _read(moment)
     if not isinstance(moment, dt.datetime):
         return dt.datetime.combine(moment, of_day)
     return ticked(moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC))
+
+
+def _read(text: str) -> dt.date:
+    try:
+        return dt.datetime.fromisoformat(text) if len(text) > len("2024-06-03") else dt.date.fromisoformat(text)
+    except ValueError:
+        raise RuleError(
+            f'{text!r} is no moment: write a day as "2024-06-03", an instant as "2024-06-03T10:00".'
+        ) from None
 
 
 def frozen_at(moment: Moment) -> dt.datetime:
@@ -416,7 +430,9 @@ def _point_key(point: str) -> str:
 def _family(product: str) -> str:
     known = catalogue().get(product)
     if known is None:
-        raise RuleError(f"The catalogue has no product {product}.", hint="Name its family: family='LOAN'.")
+        near = did_you_mean(product, catalogue())
+        message = f"The catalogue has no product {product}. {near or ''}".rstrip()
+        raise RuleError(message, hint="Of a product of your own name the family, too: family='LOAN'.")
     return known
 
 

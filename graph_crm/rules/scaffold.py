@@ -76,10 +76,16 @@ class Scaffold:
 def new(name: str, folder: Path) -> Scaffold:
     """Write ``folder/name.py`` and ``folder/tests/test_name.py``.
 
-    Raises RuleError for a name that is no Python name in lower case, or when one of the files exists.
+    Raises RuleError for a name that is no Python name in lower case, when one of the files exists, or when there is
+    no folder to make ``folder`` in.
     """
     if not NAME.match(name):
         raise RuleError(f"{name!r} can't be the name of a plugin.", hint="Use lower_snake_case, such as first_salary.")
+    parent = folder.absolute().parent
+    if not parent.is_dir():
+        raise RuleError(
+            f"The folder {parent} is not there.", hint="Correct --dir or GRAPH_CRM_PLUGINS_DIR, or make it."
+        )
     made = Scaffold(folder / f"{name}.py", folder / "tests" / f"test_{name}.py")
     for file in (made.plugin, made.test):
         if file.exists():

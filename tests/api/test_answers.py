@@ -318,3 +318,15 @@ async def test_names_that_the_caller_makes_up_stay_in_the_response(bank: Bank, a
     assert list(response["data"]["DELETE"]) == ["n1", "MATCH", "e1", "WITH"]
     (explained,) = response["extensions"]["explain"]
     assert explained["statement"] == "MATCH (n1:Party {id: $p0}) RETURN [n1.id, n1.city, n1.displayName]"
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        ('query ($c: Channel!) { earliestContactAt(partyId: "p1", channel: $c) { at } }', {"c": "FAX"}),
+        ('{ earliestContactAt(partyId: "p1", channel: FAX) { at } }', {}),
+    ],
+)
+async def test_a_wrong_word_is_refused_with_the_right_ones(bank: Bank, ask, query: str, variables: dict[str, Any]):
+    (error,) = (await ask(query, **variables))["errors"]
+    assert error["extensions"]["hint"] == "Channel is one of PHONE, SMS, EMAIL, ATM, ONLINE, BRANCH, LETTER."

@@ -310,3 +310,37 @@ def test_the_doctor_tells_a_setting_that_can_not_be_used(environment: dict[str, 
     done = command("doctor", env=environment)
     assert done.returncode == 1
     assert "GRAPH_CRM_PORT" in done.stdout
+
+
+def test_the_doctor_and_the_policy_command_read_the_contact_policy(environment: dict[str, str], tmp_path: Path) -> None:
+    shipped = (ROOT / "seed" / "contact_policy.toml").read_text("utf-8")
+    file = tmp_path / "policy.toml"
+    environment["GRAPH_CRM_CONTACT_POLICY"] = str(file)
+    file.write_text(shipped.replace("days = 45", "days = 60"), "utf-8")
+    shown = json.loads(command("contacts", "policy", "--json", env=environment).stdout)
+    assert (shown["file"], shown["limits"][0]["days"], shown["times"][0]["from"]) == (str(file), 60, "09:00")
+    found = {one["check"]: one for one in json.loads(command("doctor", "--json", env=environment).stdout)}
+    assert "3 limits" in found["contact_policy"]["found"]
+    assert shown["version"] in found["contact_policy"]["found"]
+    file.write_text(shipped.replace("count = 1\n", 'count = 1\nscope = "houshold"\n', 1), "utf-8")
+    done = command("doctor", "--json", env=environment)
+    assert done.returncode == 1
+    (wrong,) = [one for one in json.loads(done.stdout) if one["state"] == "wrong"]
+    assert wrong["check"] == "contact_policy"
+    assert "scope 'houshold' is not known: one of customer, household, contact_point (Did you mean" in wrong["found"]
+    assert ".." not in wrong["found"]
+    assert "docs/contact-policy.md" in wrong["advice"]
+
+
+def test_the_limits_of_a_plugin_are_shown_with_those_of_the_file(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "quiet.py").write_text(
+        "from graph_crm.rules import ContactLimit, hookimpl\n\n\n@hookimpl\ndef contact_limits():\n"
+        "    return [ContactLimit(name='weekly', count=1, days=7)]\n"
+    )
+    environment["GRAPH_CRM_PLUGINS_DIR"] = str(tmp_path)
+    limits = json.loads(command("contacts", "policy", "--json", env=environment).stdout)["limits"]
+    assert [(one["name"], one["from"]) for one in limits][-2:] == [
+        ("promotional_contacts", "file"),
+        ("weekly", "plugin"),
+    ]
+    assert "weekly" in command("contacts", "policy", env=environment).stdout

@@ -82,8 +82,10 @@ async def test_every_change_answers_with_what_it_changed(desk: Desk) -> None:
     cleared = await desk.do(f"mutation {{ clearVulnerability({who}}}) {party} }}")
     assert (cleared["vulnerable"], cleared["vulnerableReason"]) == (False, None)
     gone = await desk.do(
-        'mutation { withdrawConsent(input: {partyId: "anna"}) { consents { nodes { status party { id } } } } }'
+        'mutation { withdrawConsent(input: {partyId: "anna", textVersion: "2026-01"})'
+        " { consents { nodes { status textVersion party { id } } } } }"
     )
+    assert {one["textVersion"] for one in gone["consents"]["nodes"]} == {"2026-01", None}
     assert len(gone["consents"]["nodes"]) == 5 + 2
     assert gone["consents"]["nodes"][0]["party"] == {"id": "anna"}
     point = f'input: {{pointKey: "{SHARED}"'

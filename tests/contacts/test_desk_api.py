@@ -168,3 +168,21 @@ async def test_an_override_is_approved_by_another_person_and_listed_with_what_it
         "revokedBy": "mia",
         "revokedNote": "enough",
     }
+
+
+async def test_the_policy_in_force_is_shown_with_its_limits(front: Front) -> None:
+    shown = await front.do(
+        "{ contactPolicy { version limitsUnknown limits { name count days scope channels direction classes counts } } }"
+    )
+    assert shown["version"] == policy().version
+    assert shown["limitsUnknown"] == []
+    assert {
+        "name": "call",
+        "count": 1,
+        "days": 10.0,
+        "scope": "CUSTOMER",
+        "channels": ["PHONE"],
+        "direction": "OUTBOUND",
+        "classes": ["PROMOTIONAL"],
+        "counts": "CONTACTS",
+    } in shown["limits"]

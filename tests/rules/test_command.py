@@ -53,6 +53,23 @@ def test_list_names_a_plugin_that_can_not_be_loaded(command: CliRunner, tmp_path
     assert done.stderr.count("line 1: ZeroDivisionError") == 1
 
 
+def test_list_says_broken_unknown_hook_and_unknown_product_by_the_plugins_file(command: CliRunner, tmp_path: Path):
+    (tmp_path / "own" / "mine.py").write_text(BAD)
+    (tmp_path / "own" / "raises.py").write_text(BAD.replace("vetoes(snapshots)", "rules()").replace("[]", "1 / 0"))
+    (tmp_path / "own" / "gold.py").write_text(
+        "from graph_crm.rules import Rule, everyone, hookimpl\n\n\n@hookimpl\ndef rules():\n    return [\n"
+        "        Rule(id='r', title='t', when=everyone(), offer='CREDIT_CRAD', channels=['ATM'], reasons='r')\n    ]\n"
+    )
+    done = command.invoke(app, ["list"])
+    assert f"Plugin mine (broken): {tmp_path / 'own' / 'mine.py'}" in done.stdout
+    assert "Plugin raises (broken): " in done.stdout
+    assert "unknown hook 'vetoes'" in done.stderr
+    assert "<module" not in done.output
+    assert (
+        "Rule r offers CREDIT_CRAD, which the shipped catalogue does not have. Did you mean CREDIT_CARD?" in done.stderr
+    )
+
+
 def test_candidates_of_a_hook_are_refused_with_the_reason(command: CliRunner, tmp_path: Path):
     (tmp_path / "own" / "low_balance.py").write_text(
         "from graph_crm.rules import hookimpl\n\n\n@hookimpl\ndef propose(snapshots):\n    return []\n"
@@ -164,6 +181,29 @@ async def test_simulate_on_the_past_prints_lifts_and_draws_them(
     assert (tmp_path / "past.png").read_bytes().startswith(b"\x89PNG")
     table = await invoked(command, "simulate", "loan_to_credit_card", *period)
     assert "Nobody was contacted" in " ".join(table.stderr.split())
+
+
+async def test_what_a_simulation_can_not_show_is_said_in_a_sentence(
+    command: CliRunner, demo_bank: Database, tmp_path: Path
+):
+    future = (await invoked(command, "simulate", "loan_to_credit_card", "--as-of", "2999-01-01")).exception
+    assert isinstance(future, CrmError)
+    assert "is not here yet" in future.message
+    assert future.hint
+    before = ["--from", "1850-01-01", "--to", "1850-02-01"]
+    error = (await invoked(command, "simulate", "loan_to_credit_card", *before)).exception
+    assert isinstance(error, CrmError)
+    assert "there is nothing before it" in error.message
+    late = ["--from", "2026-06-25", "--to", "2026-06-30", "--picture", "late.svg"]
+    young = await invoked(command, "simulate", "loan_to_credit_card", *late)
+    assert "no window ends before" in " ".join(young.stderr.split())
+    assert "what they did afterwards" not in young.stdout
+    assert "in 0 days" not in (tmp_path / "late.svg").read_text()
+    begun = await invoked(
+        command, "simulate", "loan_to_credit_card", "--from", "1850-01-01", "--to", "2026-06-30", "--step", "3000"
+    )
+    assert begun.exit_code == 0, begun.output
+    assert "with the first agreement" in " ".join(begun.stderr.split())
 
 
 async def test_switch_history_and_report(command: CliRunner, demo_bank: Database):

@@ -48,3 +48,10 @@ def test_a_name_that_python_can_not_import_is_refused(tmp_path: Path, name: str)
     with pytest.raises(RuleError):
         new(name, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_made_but_not_the_path_to_it(tmp_path: Path):
+    assert new("first_salary", tmp_path / "rules").plugin.exists()
+    with pytest.raises(RuleError, match="is not there"):
+        new("first_salary", tmp_path / "misspelt" / "rules")
+    assert not (tmp_path / "misspelt").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -220,3 +221,17 @@ def test_a_live_bank_says_when_nothing_was_decided_or_a_plugin_failed(live_bank:
 
     with pytest.raises(AssertionError, match="none of them"):
         live_bank.rules(Failing()).event(ANNA, "login")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (lambda: lifecycle.on("1 Jan").expect(ANNA, "CREDIT_CARD"), r"'1 Jan' is no moment: .*2024-06-03T10:00"),
+        (lambda: customer().holds("CASH_LOAN", since="June"), r"'June' is no day: write it as \"2024-06-03\""),
+        (lambda: customer().agrees("MARKTING"), r"purpose 'MARKTING' is not known: one of MARKETING, SERVICE"),
+        (lambda: customer().holds("CURENT_ACCOUNT", since="2024-01-01"), r"Did you mean CURRENT_ACCOUNT\?"),
+    ],
+)
+def test_a_slip_of_the_author_is_told_with_what_is_allowed(wrong: Callable[[], object], told: str):
+    with pytest.raises(RuleError, match=told):
+        wrong()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
@@ -290,9 +291,18 @@ def _needs(parts: tuple[Condition, ...]) -> Needs:
 
 
 def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Refuse a word that the platform does not know."""
+    """Refuse a word that the platform does not know, and name those that it does."""
     if value not in allowed:
-        raise RuleError(f"{name} {value!r} is not known.", hint=f"One of: {', '.join(allowed)}.")
+        raise RuleError(
+            f"{name} {value!r} is not known: one of {', '.join(allowed)}.", hint=did_you_mean(value, allowed)
+        )
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant, as a question; None: no word is near."""
+    near = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(str(word).lower(), near, n=1)
+    return f"Did you mean {near[close[0]]}?" if close else None
 
 
 def a_code(name: str, value: object) -> None:
