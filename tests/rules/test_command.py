@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -218,6 +219,12 @@ async def test_switch_history_and_report(command: CliRunner, demo_bank: Database
     listed = json.loads((await invoked(command, "list", "--counters", "--json")).stdout)["rules"]
     assert {one["rule"]: one["mode"] for one in listed}["deposit_to_card"] == "shadow"
     assert "atm_balance_loan" in (await invoked(command, "report")).stdout
+    await demo_bank.execute(
+        "CREATE (:RuleCount {key: 'deposit_to_card|on', rule: 'deposit_to_card', mode: 'on', since: datetime(),"
+        " at: datetime(), evaluated: 3, passed: 1, unknown: 0, failed: 0, seconds: 0.123456, proposed: 1, offers: 1,"
+        " held: 0})"
+    )
+    assert re.search(r" 0\.123 ", (await invoked(command, "list", "--counters")).stdout), "rounded for people"
 
 
 @pytest.mark.parametrize(
