@@ -47,6 +47,8 @@ from graph_crm.security.tokens import Verifier, signing_secret
 from graph_crm.settings import Settings
 
 BULK_SLOW_SECONDS = 20.0
+LOOK_AGAIN_SECONDS = 300.0
+"""Between two looks whether something speaks against a reserved contact by now."""
 EXPIRE_SECONDS = 30.0
 """Between two looks for reserved contacts whose time is over."""
 
@@ -234,11 +236,14 @@ def timers(platform: Platform) -> Timers:
     """What comes back by the clock: of all worker processes one does it when it is due."""
     scan = platform.service(RuleScan)
     expiring = platform.service(ContactDesk)
+    decisions = platform.service(DecisionService)
+    protection = ProtectionService(platform.database, lambda: decisions.terms.policy)
     return Timers(
         platform.database,
         {
             "rules.scan": (platform.settings.scan_hours * 3600, scan.run),
             "reservations.expire": (EXPIRE_SECONDS, expiring.expire),
+            "reservations.look_again": (LOOK_AGAIN_SECONDS, protection.look_again),
             **platform.service(OfferKeeper).timers(),
         },
     )

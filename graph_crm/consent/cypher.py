@@ -107,3 +107,9 @@ MATCH (c:ContactPoint {valueKey: $point})
 SET c.blocked = $blocked, c.blockedReason = $reason, c.blockedAt = CASE WHEN $blocked THEN $now END
 RETURN c.valueKey AS point
 """
+
+HAVE_SLOTS = """
+MATCH (r:Reservation {state: 'HELD'}) WHERE r.until > datetime.realtime()
+RETURN DISTINCT r.partyId AS party ORDER BY party
+"""
+"""The customers for whom a contact is reserved, from the index."""

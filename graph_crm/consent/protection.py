@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from graph_crm.consent import cypher
 from graph_crm.consent.pending import cancel
@@ -11,6 +12,7 @@ from graph_crm.contacts.approach import Approach, Finding
 from graph_crm.contacts.cool_off import cool_off
 from graph_crm.contacts.desk import memory_of
 from graph_crm.contacts.overrides import shipped
+from graph_crm.contacts.permission import permission
 from graph_crm.contacts.policy import COLLECTIONS, COMPLAINT, ContactPolicy
 from graph_crm.contacts.suppression import closed, suppression
 from graph_crm.errors import NotFound
@@ -105,6 +107,32 @@ class ProtectionService:
             return cool_off(customer, approach, policy)
 
         await cancel(tx, resting, locked.now, party_id=party_id, memory=memory_of(policy))
+
+    async def look_again(self) -> int:
+        """Cancel the slots that what happened since they were held speaks against; how many.
+
+        Most of that is heeded when it is recorded. What comes another way - an agreement that falls into arrears, a
+        refusal that an employee wrote down, an import - is found here; a timer of the workers asks.
+        """
+        rows = await self._database.read(cypher.HAVE_SLOTS)
+        cancelled = 0
+        for row in rows:
+            cancelled += await self._database.write(partial(self._again, party_id=row["party"]), idempotent=True)
+        return cancelled
+
+    async def _again(self, tx: Transaction, *, party_id: str) -> int:
+        locked = await ledger.lock_parties(tx, [party_id])
+        if locked is None:
+            return 0
+        policy = self._policy()
+
+        def against(customer: Snapshot, approach: Approach) -> Finding | None:
+            said = (gate(customer, approach, policy) for gate in (permission, suppression, cool_off))
+            return next((finding for finding in said if not finding.allowed), None)
+
+        memory = memory_of(policy)
+        done = await cancel(tx, against, locked.now, party_id=party_id, needs=policy.needs, memory=memory)
+        return len(done.reservations)
 
     async def block_contact_point(self, point_key: str, reason: str, *, idempotency_key: str | None = None) -> Written:
         """Nobody may be contacted here from now on, for example because somebody else answers the phone.

@@ -235,7 +235,7 @@ class ContactMutations:
             product_code=input.product_code,
             point=input.point_key,
             at=input.at,
-            ttl=dt.timedelta(minutes=input.minutes),
+            ttl=dt.timedelta(minutes=input.minutes or -1),  # a slot of no minutes would be over at once
             key=input.idempotency_key,
             offer_id=input.offer_id,
         )

@@ -144,8 +144,9 @@ def checked(
     offer_id: str | None,
 ) -> Wanted:
     """What is asked for, in the platform's own words. Raises InvalidInput."""
-    if ttl < dt.timedelta() or ttl > LONGEST_TIME_TO_LIVE:
-        raise checks.refuse("ttl", "is out of range", f"Hold a slot for at most {LONGEST_TIME_TO_LIVE.days} days.")
+    if not dt.timedelta() <= ttl <= LONGEST_TIME_TO_LIVE:
+        hint = f"Hold a slot for a minute at least and {LONGEST_TIME_TO_LIVE.days} days at most."
+        raise checks.refuse("minutes", "is out of range", hint)
     if at is not None and at.tzinfo is None:
         raise checks.refuse("at", "has no time zone", "Send an offset, for example 2026-11-23T10:00:00Z.")
     kind = checks.one_of("actionClass", action_class, ActionClass)

@@ -33,6 +33,8 @@ from graph_crm.rules.snapshot import ticked
 
 RECORDED = learning.TOPIC
 """The topic of the outbox under which every response is told to the learner."""
+ONE_WISH = dt.timedelta(days=1)
+"""A yes to another offer of the same product within so long is taken for the same wish."""
 SAME_CONTACT = dt.timedelta(hours=1)
 """What is shown again within it on the same channel is the same talk, or the same look at the screen."""
 EARLY_BY = dt.timedelta(minutes=5)
@@ -211,6 +213,7 @@ class ResponseService:
         acceptance = told.asked.acceptance or Acceptance()
         named = acceptance.agreement_id
         if named is None:
+            await self._refuse_another(tx, told, row)
             holder = NewHolder(party_id=row["party"])
             agreement = NewAgreement(
                 product_code=row["product"], holders=[holder], opened_on=told.at.date(), details=acceptance.details
@@ -224,6 +227,20 @@ class ResponseService:
                 field="acceptance.agreementId",
             )
         return named
+
+
+    @staticmethod
+    async def _refuse_another(tx: Transaction, told: _Told, row: Row) -> None:
+        """Two offers of one product that are both accepted are one wish told twice, until somebody says otherwise."""
+        asked = {"party": row["party"], "product": row["product"], "offer": told.asked.offer_id}
+        found = await tx.run(cypher.ACCEPTED_LATELY, {**asked, "from": told.now - ONE_WISH})
+        if found:
+            raise OfferAnswered(
+                "Another offer of this product was accepted just now",
+                hint="Name its agreement in acceptance.agreementId when it is the same wish;"
+                " open a second agreement with openAgreement.",
+                agreementId=found[0]["agreement"],
+            )
 
 
 async def tell(

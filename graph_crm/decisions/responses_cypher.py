@@ -98,6 +98,13 @@ SET r.state = 'CANCELLED', r.endedAt = $now, r.reason = 'ANSWERED_ELSEWHERE'
 """
 """The customer has said yes or no to a product: nobody calls about another offer of it. Under the ledgers."""
 
+ACCEPTED_LATELY = """
+MATCH (o:Offer {partyId: $party, productCode: $product, status: 'ACCEPTED'})-[:CONVERTED_TO]->(a:Agreement)
+WHERE o.id <> $offer AND o.statusAt >= $from
+RETURN a.id AS agreement ORDER BY a.id LIMIT 1
+"""
+"""The agreement that another offer of the same product has just led to."""
+
 CONVERTED = "MATCH (a:Agreement {id: $agreement})<-[:CONVERTED_TO]-(o:Offer) RETURN o.id AS offer"
 """The offers that led to an agreement."""
 

@@ -74,7 +74,8 @@ class Plugin:
     suspended: bool = False
     calls: int = 0
     failures: int = 0
-    failures_in_a_row: int = 0
+    failures_in_a_row: Counter[str] = field(default_factory=Counter)
+    """By hook, and for all rules together: what one hook does right excuses nothing of another."""
 
     @property
     def state(self) -> str:
@@ -157,9 +158,11 @@ class RuleBook:
         self.plugins.append(plugin)
         if found.module is None:
             self._broken(plugin, found.problem or "could not be imported")
+            self._lost(plugin)
             return
         if self._manager.has_plugin(found.name):
             self._broken(plugin, f"another plugin is called {found.name}; rename the file")
+            self._lost(plugin)
             return
         try:
             self._manager.register(found.module, name=found.name)
@@ -169,6 +172,7 @@ class RuleBook:
             # Pluggy names the module object; the plugin's file is named already.
             text = str(error).replace(f" in plugin {found.module!r}", "").replace(repr(found.module), found.name)
             self._broken(plugin, " ".join(text.split()))
+            self._lost(plugin)
             return
         callers = self._manager.get_hookcallers(found.module) or []
         plugin.hooks = tuple(caller.name for caller in callers)
@@ -200,6 +204,16 @@ class RuleBook:
             raise RuleError(f"Mode {mode!r} of rule {rule.id} is not known.", hint=f"One of: {', '.join(MODES)}.")
         self._booked[rule.id] = BookedRule(rule, plugin, mode, self.counters(rule.id, mode))
         self._needs = self._needs | rule.when.needs()
+
+    def _lost(self, plugin: Plugin) -> None:
+        """A plugin that can't be loaded may have wanted to forbid something: then nobody may be promoted to."""
+        file = Path(plugin.origin)
+        try:
+            text = file.read_text("utf-8") if file.suffix == ".py" else None
+        except (OSError, UnicodeDecodeError):
+            text = None
+        if text is None or any(hook in text for hook in (*VETO_HOOKS, "contact_limits")):
+            self.limits_unknown.append(plugin.name)
 
     def _broken(self, plugin: Plugin, problem: str) -> None:
         plugin.problem = problem
@@ -304,13 +318,13 @@ class RuleBook:
                 proposal = _proposal(booked, snapshot, verdict) if verdict.passed else None
             except ANYTHING as error:
                 counters.failed += 1
-                self._failed(booked.plugin, f"rule {rule.id}", error)
+                self._failed(booked.plugin, "rules", f"rule {rule.id}", error)
                 continue
             counters.passed += verdict.passed
             counters.unknown += verdict.truth is None
             found.append(Judgement(booked, snapshot.id, verdict, proposal))
         if found:
-            booked.plugin.failures_in_a_row = 0
+            booked.plugin.failures_in_a_row["rules"] = 0
         counters.seconds += time.perf_counter() - started
         return found
 
@@ -427,31 +441,31 @@ class RuleBook:
             # A copy for each: what one plugin does to its list is not what the next one sees.
             answer = implementation.function(*(tuple(arguments[name]) for name in implementation.argnames))
         except ANYTHING as error:
-            self._failed(plugin, f"hook {hook}", error)
+            self._failed(plugin, hook, f"hook {hook}", error)
             return None
         try:
             checked = check(answer)
         except RuleError as error:
-            self._failed(plugin, f"hook {hook}", RuleError(f"expected {error.message}"))
+            self._failed(plugin, hook, f"hook {hook}", RuleError(f"expected {error.message}"))
             return None
         except ANYTHING as error:  # the answer is an object of the author's own, which may raise when looked at
-            self._failed(plugin, f"hook {hook}", error)
+            self._failed(plugin, hook, f"hook {hook}", error)
             return None
-        plugin.failures_in_a_row = 0
+        plugin.failures_in_a_row[hook] = 0
         return checked
 
-    def _failed(self, plugin: Plugin, where: str, error: BaseException) -> None:
+    def _failed(self, plugin: Plugin, hook: str, where: str, error: BaseException) -> None:
         plugin.failures += 1
-        plugin.failures_in_a_row += 1
+        plugin.failures_in_a_row[hook] += 1
         file = Path(plugin.origin)
         text = f"{where}: {describe(error, file) if file.suffix == '.py' else describe(error)}"
         _log.error("plugin_failed", plugin=plugin.name, where=where, problem=text, failures=plugin.failures)
         plugin.problem = text
         if plugin.failures == 1:
             self.problems.append(f"Plugin {plugin.name} ({plugin.origin}): {text}")
-        if plugin.failures_in_a_row >= FAILURES_UNTIL_SUSPENDED:
+        if plugin.failures_in_a_row[hook] >= FAILURES_UNTIL_SUSPENDED:
             plugin.suspended = True
-            message = f"suspended after {plugin.failures_in_a_row} failures in a row, the last in {text}"
+            message = f"suspended after {plugin.failures_in_a_row[hook]} failures in a row, the last in {text}"
             self._broken(plugin, message)
 
 

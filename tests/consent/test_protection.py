@@ -204,3 +204,18 @@ async def test_what_waits_at_a_phone_that_the_customer_gave_up_is_cancelled(
 async def test_a_change_that_closes_nothing_leaves_no_work(bank: Database, worker: Worker) -> None:
     await PartyService(bank).update_person("anna", PersonDetails(segment="AFFLUENT", blocked=False))
     assert await worker.drain() == 0
+
+
+async def test_what_nobody_told_the_call_list_is_found_when_it_is_looked_at_again(
+    protection: ProtectionService, bank: Database, reserve: Any
+) -> None:
+    await reserve("anna", "call", pointKey=SHARED)
+    await reserve("anna", "statement", actionClass="TRANSACTIONAL", purpose="SERVICE", pointKey=SHARED)
+    await reserve("jan", "jans call", pointKey=SHARED)
+    assert await protection.look_again() == 0
+    await bank.execute(
+        "MATCH (p:Party {id: 'anna'}) CREATE (p)-[:HOLDS {role: 'OWNER', since: date('2020-01-01')}]->(:Agreement"
+        " {id: 'late', productCode: 'CASH_LOAN', familyCode: 'LOAN', status: 'IN_ARREARS'})"
+    )
+    assert await protection.look_again() == 1
+    assert await slots(bank) == {"call": "CANCELLED", "jans call": "HELD", "statement": "HELD"}

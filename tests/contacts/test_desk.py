@@ -527,8 +527,8 @@ async def test_a_refusal_changes_nothing(desk: Desk, database: Database) -> None
         ({"channel": "PIGEON"}, "channel"),
         ({"action_class": "FUN"}, "actionClass"),
         ({"purpose": "FUN"}, "purpose"),
-        ({"ttl": dt.timedelta(days=8)}, "ttl"),
-        ({"ttl": -MINUTE}, "ttl"),
+        ({"ttl": dt.timedelta(days=8)}, "minutes"),
+        ({"ttl": -MINUTE}, "minutes"),
         ({"at": NOON - DAY}, "at"),
         ({"at": NOON + 200 * DAY}, "at"),
         ({"at": dt.datetime(2026, 3, 2)}, "at"),  # noqa: DTZ001 - without a zone on purpose

@@ -508,3 +508,35 @@ def test_whom_rules_fit_is_found_for_all_of_them_together():
     }
     broken = book(with_rules(a_rule(id="one"), a_rule(id="other", when=Custom())))
     assert broken.fitting(broken.rules, [ANNA]) == {}  # each is then asked by itself
+
+
+@pytest.mark.parametrize(
+    ("source", "unknown"),
+    [
+        ("import nothing_like_this\n\ndef veto(snapshots): ...\n", ["mine"]),
+        ("def contact_limits(:\n", ["mine"]),
+        ("import nothing_like_this\n\ndef rules(): ...\n", []),
+    ],
+)
+def test_a_plugin_that_can_not_be_loaded_may_have_wanted_to_forbid_something(tmp_path, source, unknown):
+    (tmp_path / "mine.py").write_text(source)
+    found = RuleBook.load([tmp_path], installed=False)
+    assert found.plugins[0].state == "broken"
+    assert found.limits_unknown == unknown
+
+
+def test_what_one_hook_does_right_excuses_nothing_of_another():
+    class Plugin:
+        @hookimpl
+        def propose(self, snapshots):
+            raise ValueError("always")
+
+        @hookimpl
+        def score(self, snapshots, proposals):
+            return [1.0 for _ in proposals]
+
+    found = book(Plugin())
+    for _ in range(FAILURES_UNTIL_SUSPENDED):
+        found.propose([ANNA])
+        found.score([ANNA], [])
+    assert found.plugins[0].state == "suspended"
