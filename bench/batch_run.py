@@ -29,8 +29,8 @@ import uvloop
 from bank import LAST_DAY, SEED, temporary_settings
 
 from graph_crm import bootstrap
+from graph_crm.decisions.authoring.simulation import BATCH, Simulator, Trial
 from graph_crm.decisions.bank import Bank
-from graph_crm.decisions.simulation import BATCH, Simulator, Trial
 from graph_crm.graph.database import Database
 from graph_crm.importing import cypher
 from graph_crm.importing.catalogue import ensure_products

@@ -21,16 +21,16 @@ from graph_crm.consent.protection import ProtectionService
 from graph_crm.contacts.desk import ContactDesk
 from graph_crm.contacts.overrides import OverrideService
 from graph_crm.contacts.policy import ContactPolicy
+from graph_crm.decisions.authoring.reports import RuleReports
+from graph_crm.decisions.authoring.switching import RuleSwitching
 from graph_crm.decisions.bank import Terms
 from graph_crm.decisions.control import membership
 from graph_crm.decisions.gates import ControlGroup
 from graph_crm.decisions.learning import store as learning
-from graph_crm.decisions.offers import DUE, OfferKeeper
+from graph_crm.decisions.offers.keeping import DUE, OfferKeeper
 from graph_crm.decisions.reconsidering import Reconsideration
-from graph_crm.decisions.reports import RuleReports
 from graph_crm.decisions.scanning import RuleScan
 from graph_crm.decisions.service import DecisionService
-from graph_crm.decisions.switching import RuleSwitching
 from graph_crm.events.service import RECORDED
 from graph_crm.events.worker import Worker
 from graph_crm.graph.database import Database, Transaction

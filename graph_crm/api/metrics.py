@@ -15,7 +15,8 @@ from graph_crm import __version__
 from graph_crm.events.worker import Worker, WorkerCounts
 from graph_crm.graph.database import Database
 from graph_crm.graph.metrics import BOUNDS, Histogram
-from graph_crm.rules.manager import RuleBook, RuleCounters
+from graph_crm.rules.booked import RuleCounters
+from graph_crm.rules.manager import RuleBook
 
 REGISTRY: Final = CollectorRegistry()
 REQUESTS: Final = Counter(

@@ -18,12 +18,12 @@ from graph_crm.consent.api import ConsentMutations, ConsentQueries
 from graph_crm.contacts import types as contacts
 from graph_crm.contacts.api import ContactMutations, ContactQueries
 from graph_crm.contacts.policy_api import ContactPolicyQueries
-from graph_crm.decisions import response_types as responses
-from graph_crm.decisions import rule_types as rules
 from graph_crm.decisions import types as decisions
 from graph_crm.decisions.api import DecisionMutations, DecisionQueries
-from graph_crm.decisions.responses_api import ResponseMutations
-from graph_crm.decisions.rule_api import RuleMutations, RuleQueries
+from graph_crm.decisions.authoring import types as rules
+from graph_crm.decisions.authoring.api import RuleMutations, RuleQueries
+from graph_crm.decisions.offers import types as responses
+from graph_crm.decisions.offers.api import ResponseMutations
 from graph_crm.events.api import EventMutations
 from graph_crm.graph.compiler import Limits
 from graph_crm.graph.mapping import Registry, graph

@@ -9,7 +9,7 @@ import typer
 from graph_crm.cli.console import AsJson, note, print_json, run, say
 
 if TYPE_CHECKING:
-    from graph_crm.decisions.replay import Replay
+    from graph_crm.decisions.reasons.replay import Replay
 
 app = typer.Typer(help="Decisions: read them in words, make them again.", no_args_is_help=True)
 
@@ -71,8 +71,8 @@ def _shown(change: Any) -> dict[str, Any]:
 
 async def _told(decision: str, language: str) -> dict[str, Any]:
     from graph_crm import bootstrap, texts
-    from graph_crm.decisions import why
-    from graph_crm.decisions.replay import stored_decision
+    from graph_crm.decisions.reasons import telling as why
+    from graph_crm.decisions.reasons.replay import stored_decision
     from graph_crm.settings import load
 
     settings = load()
@@ -84,7 +84,7 @@ async def _told(decision: str, language: str) -> dict[str, Any]:
 
 async def _replayed(decision: str) -> Replay:
     from graph_crm import bootstrap
-    from graph_crm.decisions.replay import Replaying
+    from graph_crm.decisions.reasons.replay import Replaying
     from graph_crm.settings import load
 
     settings = load()

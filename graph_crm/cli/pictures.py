@@ -10,8 +10,8 @@ from graph_crm.errors import InvalidInput
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from graph_crm.decisions.hindsight import Hindsight
-    from graph_crm.decisions.simulation import Simulation
+    from graph_crm.decisions.authoring.hindsight import Hindsight
+    from graph_crm.decisions.authoring.simulation import Simulation
 
 KINDS = (".svg", ".png")
 _GONE, _LEFT, _LATER, _OTHERS = "#d9d9d9", "#1f5f8b", "#e0a030", "#9aa5ad"

@@ -12,8 +12,8 @@ import typer
 from graph_crm.cli.console import AsJson, note, print_json, print_table, run, say
 
 if TYPE_CHECKING:
-    from graph_crm.decisions.reports import RuleReport
-    from graph_crm.decisions.switching import Switch
+    from graph_crm.decisions.authoring.reports import RuleReport
+    from graph_crm.decisions.authoring.switching import Switch
 
 RuleName = Annotated[str, typer.Argument(help="The rule's id; `graph-crm rules list` shows them.")]
 
@@ -118,7 +118,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 async def _switch(rule: str, mode: str, reason: str) -> Switch:
     from graph_crm import bootstrap
-    from graph_crm.decisions.switching import RuleSwitching
+    from graph_crm.decisions.authoring.switching import RuleSwitching
     from graph_crm.settings import load
 
     settings = load()
@@ -131,7 +131,7 @@ async def _switch(rule: str, mode: str, reason: str) -> Switch:
 
 async def _history(rule: str) -> list[Switch]:
     from graph_crm import bootstrap
-    from graph_crm.decisions.switching import RuleSwitching
+    from graph_crm.decisions.authoring.switching import RuleSwitching
     from graph_crm.settings import load
 
     settings = load()
@@ -141,7 +141,7 @@ async def _history(rule: str) -> list[Switch]:
 
 async def _report(rule: str | None) -> list[RuleReport]:
     from graph_crm import bootstrap
-    from graph_crm.decisions.reports import RuleReports
+    from graph_crm.decisions.authoring.reports import RuleReports
     from graph_crm.settings import load
 
     settings = load()

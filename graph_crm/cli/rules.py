@@ -16,7 +16,7 @@ from graph_crm.cli import simulate as simulating
 from graph_crm.cli.console import AsJson, note, print_json, print_table, run, say
 
 if TYPE_CHECKING:
-    from graph_crm.decisions.reports import RuleReport
+    from graph_crm.decisions.authoring.reports import RuleReport
     from graph_crm.decisions.scanning import Candidate
     from graph_crm.rules.manager import RuleBook
 
@@ -114,7 +114,7 @@ def _quiet(logger: str) -> Iterator[None]:
 
 async def _reports(book: RuleBook) -> list[RuleReport]:
     from graph_crm import bootstrap
-    from graph_crm.decisions.reports import RuleReports
+    from graph_crm.decisions.authoring.reports import RuleReports
     from graph_crm.settings import load
 
     async with bootstrap.connected(load()) as database:
@@ -223,7 +223,7 @@ async def _candidates(
     rule: str, as_of: datetime | None, *, record: bool
 ) -> tuple[list[Candidate], int, tuple[str, ...]]:
     from graph_crm import bootstrap
-    from graph_crm.decisions.activity import ActivityLog
+    from graph_crm.decisions.authoring.activity import ActivityLog
     from graph_crm.decisions.scanning import RuleScan
     from graph_crm.settings import load
 

@@ -34,7 +34,7 @@ def serve(
     from graph_crm.api.app import create_app
     from graph_crm.bootstrap import running, verifier
     from graph_crm.cli.listening import listen, refusal
-    from graph_crm.decisions.activity import ActivityLog
+    from graph_crm.decisions.authoring.activity import ActivityLog
     from graph_crm.decisions.service import DecisionService
     from graph_crm.settings import load
 
@@ -83,7 +83,7 @@ def worker(*, with_parent: WithParent = False) -> None:
     from graph_crm.api.metrics import PlatformCollector, serve
     from graph_crm.bootstrap import running, timers
     from graph_crm.bootstrap import worker as make_worker
-    from graph_crm.decisions.activity import ActivityLog
+    from graph_crm.decisions.authoring.activity import ActivityLog
     from graph_crm.graph.housekeeping import Housekeeping
     from graph_crm.settings import load
 

@@ -14,8 +14,8 @@ from graph_crm.cli.console import AsJson, note, print_json, print_table, run
 from graph_crm.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from graph_crm.decisions.hindsight import Hindsight, Lift, Past
-    from graph_crm.decisions.simulation import Progress, Simulation, Simulator
+    from graph_crm.decisions.authoring.hindsight import Hindsight, Lift, Past
+    from graph_crm.decisions.authoring.simulation import Progress, Simulation, Simulator
 
 SHOWN = 10
 """Customers and rules listed at most; --json has all of them."""
@@ -243,9 +243,9 @@ async def _replay(rule: str, first: dt.date, last: dt.date, step: int) -> Hindsi
 async def _simulator(rule: str) -> AsyncIterator[tuple[Simulator, Past, Progress]]:
     from graph_crm import bootstrap
     from graph_crm.cli.importing import progress_bars
+    from graph_crm.decisions.authoring.hindsight import Past
+    from graph_crm.decisions.authoring.simulation import Simulator
     from graph_crm.decisions.bank import Bank
-    from graph_crm.decisions.hindsight import Past
-    from graph_crm.decisions.simulation import Simulator
     from graph_crm.settings import load
 
     settings = load()

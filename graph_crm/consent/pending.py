@@ -19,7 +19,7 @@ from graph_crm.consent import cypher
 from graph_crm.contacts.approach import Approach, Finding, points_for
 from graph_crm.contacts.permission import permission
 from graph_crm.decisions.kinds import OfferStatus
-from graph_crm.decisions.offer_states import UNTOLD
+from graph_crm.decisions.offers.states import UNTOLD
 from graph_crm.graph.database import Transaction
 from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.snapshot import CHANNELS, PURPOSES, Snapshot

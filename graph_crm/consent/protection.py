@@ -93,7 +93,7 @@ class ProtectionService:
         """Cancel the promotion that waits for a customer who refused something, where the rest forbids it.
 
         The response itself has settled its own product; its family, and everything after repeated refusals, is settled
-        here (topic `decisions.responses.RECORDED`). Other responses change nothing.
+        here (topic `decisions.offers.responses.RECORDED`). Other responses change nothing.
         """
         party_id = entry.payload.get("partyId")
         if entry.payload.get("outcome") != "REJECTED" or not isinstance(party_id, str):

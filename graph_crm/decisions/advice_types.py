@@ -10,10 +10,10 @@ import strawberry
 from strawberry.scalars import JSON
 
 from graph_crm.contacts.kinds import Channel
-from graph_crm.decisions import why
-from graph_crm.decisions.explanations import TraceEntry
 from graph_crm.decisions.kinds import OfferStatus
 from graph_crm.decisions.pipeline import Considered, Outcome
+from graph_crm.decisions.reasons import telling as why
+from graph_crm.decisions.reasons.types import TraceEntry
 
 T = TypeVar("T")
 

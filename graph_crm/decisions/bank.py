@@ -11,10 +11,10 @@ from graph_crm.contacts.desk import memory_of
 from graph_crm.contacts.overrides import overrides_of
 from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.decisions import arbitration, cypher
+from graph_crm.decisions.authoring.switching import modes_of
 from graph_crm.decisions.gates import BankState, ControlGroup, Sold
 from graph_crm.decisions.learning.bayes import Learner
 from graph_crm.decisions.learning.store import LearnerStore
-from graph_crm.decisions.switching import modes_of
 from graph_crm.graph.database import Database
 from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.manager import RuleBook

@@ -21,7 +21,8 @@ from graph_crm.decisions.gates import BankState, Effect, GateVerdict, Question, 
 from graph_crm.decisions.learning.bayes import Explained
 from graph_crm.decisions.learning.bins import Feature
 from graph_crm.decisions.learning.features import features
-from graph_crm.rules.manager import VETO_HOOKS, BookedRule, Judgement, Named, RuleBook
+from graph_crm.rules.booked import BookedRule, Judgement, Named
+from graph_crm.rules.manager import VETO_HOOKS, RuleBook
 from graph_crm.rules.periods import Period
 from graph_crm.rules.results import Proposal, Veto
 from graph_crm.rules.snapshot import Snapshot

@@ -13,8 +13,8 @@ from graph_crm.contacts.desk import ContactDesk
 from graph_crm.decisions import cypher
 from graph_crm.decisions.bank import Bank, Terms
 from graph_crm.decisions.gates import BankState
-from graph_crm.decisions.offer_states import AGAIN
-from graph_crm.decisions.offers import DUE
+from graph_crm.decisions.offers.keeping import DUE
+from graph_crm.decisions.offers.states import AGAIN
 from graph_crm.decisions.pipeline import Asked, Outcome, decide, decide_proposals
 from graph_crm.decisions.service import Clock, Entry, named, require_covered
 from graph_crm.decisions.storing import Told, slot, store

@@ -11,7 +11,7 @@ from graph_crm import snapshots
 from graph_crm.contacts import ledger
 from graph_crm.contacts.desk import ContactDesk
 from graph_crm.decisions import cypher
-from graph_crm.decisions.activity import tally
+from graph_crm.decisions.authoring.activity import tally
 from graph_crm.decisions.bank import Bank, Terms
 from graph_crm.decisions.gates import BankState
 from graph_crm.decisions.pipeline import Asked, Outcome, decide
@@ -19,8 +19,9 @@ from graph_crm.decisions.service import JUST_NOW, Clock, utc_now
 from graph_crm.decisions.storing import Told, scan_key, store
 from graph_crm.errors import RuleError
 from graph_crm.graph.database import Database, Transaction
+from graph_crm.rules.booked import BookedRule
 from graph_crm.rules.conditions import any_did, scan
-from graph_crm.rules.manager import BookedRule, RuleBook
+from graph_crm.rules.manager import RuleBook
 from graph_crm.rules.snapshot import EventFact, Snapshot, end_of, ticked
 
 BATCH = 500

@@ -16,15 +16,16 @@ from graph_crm import snapshots
 from graph_crm.contacts import ledger
 from graph_crm.contacts.desk import ContactDesk
 from graph_crm.decisions import cypher
-from graph_crm.decisions.activity import tally
+from graph_crm.decisions.authoring.activity import tally
 from graph_crm.decisions.bank import Bank, Terms
 from graph_crm.decisions.gates import BankState
 from graph_crm.decisions.pipeline import MOST_OFFERS, Asked, Outcome, decide
 from graph_crm.decisions.storing import Told, parameters, store
 from graph_crm.errors import DatabaseBusy, InvalidInput, NotFound
 from graph_crm.graph.database import Database, Transaction
+from graph_crm.rules.booked import BookedRule
 from graph_crm.rules.conditions import Needs
-from graph_crm.rules.manager import BookedRule, RuleBook
+from graph_crm.rules.manager import RuleBook
 from graph_crm.rules.periods import days
 from graph_crm.rules.snapshot import CHANNELS, EventFact, Snapshot, ticked
 

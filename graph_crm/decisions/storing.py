@@ -14,9 +14,9 @@ import orjson
 from graph_crm.contacts.desk import ContactDesk, households_of
 from graph_crm.contacts.slots import Slot
 from graph_crm.decisions import control, cypher
-from graph_crm.decisions.digest import digest, digests
 from graph_crm.decisions.gates import BankState
 from graph_crm.decisions.pipeline import Asked, Considered, Outcome, episodes_of
+from graph_crm.decisions.reasons.digest import digest, digests
 from graph_crm.graph.database import Transaction
 from graph_crm.rules.snapshot import epoch_milliseconds
 

@@ -8,9 +8,10 @@ import enum
 import strawberry
 
 from graph_crm.contacts.kinds import Channel
-from graph_crm.decisions import why, why_cypher
-from graph_crm.decisions.explanations import TraceEntry, WhyContacted, WhyNot
 from graph_crm.decisions.kinds import OfferStatus
+from graph_crm.decisions.reasons import cypher as why_cypher
+from graph_crm.decisions.reasons import telling as why
+from graph_crm.decisions.reasons.types import TraceEntry, WhyContacted, WhyNot
 from graph_crm.events.types import Event
 from graph_crm.graph.mapping import Argument, JsonText, Root, computed, graph, many, one, prop, word_list
 from graph_crm.parties.types import Party

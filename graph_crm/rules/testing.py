@@ -21,9 +21,10 @@ from types import MappingProxyType
 from typing import Any
 
 from graph_crm.errors import RuleError
+from graph_crm.rules.booked import BookedRule
 from graph_crm.rules.customers import NOON, Customer, Day, Moment, customer, frozen_at
 from graph_crm.rules.loader import Found, load_file
-from graph_crm.rules.manager import BookedRule, RuleBook
+from graph_crm.rules.manager import RuleBook
 from graph_crm.rules.results import Proposal
 from graph_crm.rules.snapshot import EventFact, Snapshot
 

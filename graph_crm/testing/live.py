@@ -28,9 +28,10 @@ from graph_crm.graph.migrations import Migrator
 from graph_crm.graph.outbox import OutboxEntry
 from graph_crm.products.catalogue import load_catalogue
 from graph_crm.resources import folder
+from graph_crm.rules.booked import RuleCounters
 from graph_crm.rules.customers import Customer, Moment, frozen_at
 from graph_crm.rules.loader import Found, load_file
-from graph_crm.rules.manager import RuleBook, RuleCounters
+from graph_crm.rules.manager import RuleBook
 from graph_crm.rules.results import Mode
 from graph_crm.testing.decided import Decided, Offered
 from graph_crm.testing.writing import write

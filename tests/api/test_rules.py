@@ -9,9 +9,9 @@ import pytest
 
 from graph_crm.api.execution import Executor, Request
 from graph_crm.api.schema import platform_schema
-from graph_crm.decisions.activity import ActivityLog
-from graph_crm.decisions.reports import RuleReports
-from graph_crm.decisions.switching import RuleSwitching, switches
+from graph_crm.decisions.authoring.activity import ActivityLog
+from graph_crm.decisions.authoring.reports import RuleReports
+from graph_crm.decisions.authoring.switching import RuleSwitching, switches
 from graph_crm.graph.database import Database
 from graph_crm.resources import folder
 from graph_crm.rules.loader import find

@@ -8,7 +8,7 @@ from typing import Any
 
 from graph_crm.contacts.desk import ContactDesk
 from graph_crm.contacts.slots import Slot
-from graph_crm.decisions.responses import NewResponse, ResponseService
+from graph_crm.decisions.offers.responses import NewResponse, ResponseService
 from graph_crm.graph.database import Database, Row
 from graph_crm.graph.database import Transaction as Tx
 from graph_crm.parties.writes import Written

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from graph_crm.decisions.activity import ActivityLog, plugin_problems, tally
+from graph_crm.decisions.authoring.activity import ActivityLog, plugin_problems, tally
+from graph_crm.decisions.authoring.reports import ModeReport, RuleReports, Stop
 from graph_crm.decisions.gates import Effect, GateVerdict
 from graph_crm.decisions.pipeline import Considered, Outcome
-from graph_crm.decisions.reports import ModeReport, RuleReports, Stop
 from graph_crm.errors import RuleError
 from graph_crm.graph.database import Database
 from graph_crm.resources import folder

@@ -10,9 +10,9 @@ import pytest
 from dateutil.relativedelta import relativedelta
 
 from graph_crm.contacts.policy import ContactPolicy
+from graph_crm.decisions.authoring.hindsight import Afterwards, Hindsight, Lift, Past, Rates, Step, Window
+from graph_crm.decisions.authoring.simulation import Simulator
 from graph_crm.decisions.bank import Bank, Terms
-from graph_crm.decisions.hindsight import Afterwards, Hindsight, Lift, Past, Rates, Step, Window
-from graph_crm.decisions.simulation import Simulator
 from graph_crm.errors import InvalidInput
 from graph_crm.graph.database import Database
 from graph_crm.importing.berka import import_berka

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph_crm.decisions.kinds import OfferStatus, ResponseOutcome
-from graph_crm.decisions.offer_states import ANSWERS, FINAL, OPEN, UNTOLD, Standing, Step, step
+from graph_crm.decisions.offers.states import ANSWERS, FINAL, OPEN, UNTOLD, Standing, Step, step
 
 NOON = dt.datetime(2026, 11, 23, 11, 0, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)

@@ -8,7 +8,7 @@ import json
 import pytest
 from offered import DAY, HOUR, MINUTE, NOON, Bank
 
-from graph_crm.decisions.offers import DUE, OfferKeeper
+from graph_crm.decisions.offers.keeping import DUE, OfferKeeper
 from graph_crm.errors import OfferEnded
 from graph_crm.graph.database import Database
 

@@ -11,9 +11,9 @@ import pytest
 
 from graph_crm.consent.protection import ProtectionService
 from graph_crm.decisions.bank import Terms
-from graph_crm.decisions.offers import OfferKeeper
+from graph_crm.decisions.offers.keeping import OfferKeeper
+from graph_crm.decisions.offers.responses import NewResponse, ResponseService
 from graph_crm.decisions.reconsidering import Reconsideration
-from graph_crm.decisions.responses import NewResponse, ResponseService
 from graph_crm.graph.database import Database
 from graph_crm.rules.manager import RuleBook
 

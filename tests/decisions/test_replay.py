@@ -17,12 +17,12 @@ from why_bank import NOW, Bank, Entry, bank_with, card
 
 from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.decisions.bank import Terms
-from graph_crm.decisions.digest import FORMAT, changed, digest, digests
+from graph_crm.decisions.reasons.digest import FORMAT, changed, digest, digests
+from graph_crm.decisions.reasons.replay import Change, Replaying, stored_decision
+from graph_crm.decisions.reasons.telling import decided, teller
 from graph_crm.decisions.reconsidering import Reconsideration
-from graph_crm.decisions.replay import Change, Replaying, stored_decision
 from graph_crm.decisions.scanning import RuleScan
 from graph_crm.decisions.service import DecisionService, Wish
-from graph_crm.decisions.why import decided, teller
 from graph_crm.errors import NotFound
 from graph_crm.graph.database import Database
 from graph_crm.rules import ContactLimit, Proposal, holds, hookimpl, months
@@ -358,7 +358,8 @@ def test_another_fact_changes_the_digest_of_its_part_only(since: dt.date, produc
 
 def test_a_digest_is_the_same_in_every_process() -> None:
     program = (
-        "import datetime as dt; from graph_crm.decisions.digest import *; from graph_crm.rules.snapshot import *;"
+        "import datetime as dt; from graph_crm.decisions.reasons.digest import *;"
+        "from graph_crm.rules.snapshot import *;"
         "s = Snapshot(PartyFacts('anna'), dt.datetime(2026, 11, 23, tzinfo=dt.UTC)); print(digest(digests(s)))"
     )
     said = {

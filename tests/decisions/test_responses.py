@@ -12,7 +12,7 @@ from offered import DAY, HOUR, MINUTE, NOON, Bank
 from graph_crm import snapshots
 from graph_crm.contacts.desk import memory_of
 from graph_crm.contacts.policy import ContactPolicy
-from graph_crm.decisions.responses import Acceptance
+from graph_crm.decisions.offers.responses import Acceptance
 from graph_crm.errors import IdempotencyKeyReused, InvalidInput, NotFound, OfferAnswered, OfferEnded
 from graph_crm.graph.database import Database
 from graph_crm.products.agreements import AgreementService

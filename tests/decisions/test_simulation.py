@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from graph_crm.contacts.policy import ContactPolicy
+from graph_crm.decisions.authoring.simulation import Simulation, Simulator
 from graph_crm.decisions.bank import Bank, Terms
-from graph_crm.decisions.simulation import Simulation, Simulator
 from graph_crm.errors import RuleError
 from graph_crm.graph.database import Database
 from graph_crm.products.catalogue import load_catalogue

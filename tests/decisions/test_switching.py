@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from graph_crm.decisions.switching import RuleSwitching, switches
+from graph_crm.decisions.authoring.switching import RuleSwitching, switches
 from graph_crm.errors import InvalidInput, NotFound
 from graph_crm.graph.database import Database
 from graph_crm.resources import folder

@@ -14,8 +14,8 @@ import pytest
 from graph_crm.contacts.approach import Approach, Finding
 from graph_crm.contacts.judging import judge
 from graph_crm.contacts.policy import ContactPolicy
-from graph_crm.decisions import why
 from graph_crm.decisions.gates import BankState, ControlGroup, GateVerdict, Question, Sold, of_finding, passed_through
+from graph_crm.decisions.reasons import telling as why
 from graph_crm.rules import Proposal
 from graph_crm.rules.snapshot import (
     Answer,

@@ -12,7 +12,7 @@ from graph_crm.api.schema import platform_schema
 from graph_crm.contacts.desk import ContactDesk
 from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.decisions.bank import Terms
-from graph_crm.decisions.replay import Replay, Replaying
+from graph_crm.decisions.reasons.replay import Replay, Replaying
 from graph_crm.decisions.service import DecisionService
 from graph_crm.graph.database import Database
 from graph_crm.rules import Rule, days, did, holds, hookimpl

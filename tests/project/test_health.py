@@ -20,7 +20,8 @@ from graph_crm.errors import DatabaseUnavailable
 from graph_crm.events.worker import Worker
 from graph_crm.graph.database import Database
 from graph_crm.graph.outbox import put
-from graph_crm.rules.manager import Plugin, RuleBook
+from graph_crm.rules.booked import Plugin
+from graph_crm.rules.manager import RuleBook
 from graph_crm.security.tokens import Verifier
 from graph_crm.settings import Settings
 

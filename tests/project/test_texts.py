@@ -133,7 +133,7 @@ def test_no_sentence_is_left_over_from_a_code_that_nobody_gives() -> None:
 
 
 def test_every_message_that_why_says_is_said_somewhere() -> None:
-    sources = (PACKAGE / "decisions" / "why.py").read_text("utf-8")
+    sources = (PACKAGE / "decisions" / "reasons" / "telling.py").read_text("utf-8")
     said = set(re.findall(r'"((?:why|decision)-[a-z-]*)', sources))
     for name in messages("en"):
         if name.startswith(("why-", "decision-")):

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from graph_crm.contacts import ledger
-from graph_crm.decisions import responses_cypher as cypher
-from graph_crm.decisions.offer_states import AGAIN, OPEN, SEEN
-from graph_crm.decisions.responses import tell
+from graph_crm.decisions.offers import cypher
+from graph_crm.decisions.offers.responses import tell
+from graph_crm.decisions.offers.states import AGAIN, OPEN, SEEN
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.graph.outbox import put
 from graph_crm.graph.timers import Work

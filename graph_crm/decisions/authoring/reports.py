@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graph_crm.decisions import rule_cypher as cypher
-from graph_crm.decisions.activity import PluginProblem, plugin_problems
-from graph_crm.decisions.switching import switches
+from graph_crm.decisions.authoring import cypher
+from graph_crm.decisions.authoring.activity import PluginProblem, plugin_problems
+from graph_crm.decisions.authoring.switching import switches
 from graph_crm.errors import RuleError
 from graph_crm.graph.database import Database
 from graph_crm.rules.manager import RuleBook

@@ -12,8 +12,8 @@ from strawberry.types import Info
 
 from graph_crm.contacts.kinds import Channel
 from graph_crm.decisions.kinds import ResponseOutcome
-from graph_crm.decisions.response_types import Response
-from graph_crm.decisions.responses import Acceptance, NewResponse, ResponseService
+from graph_crm.decisions.offers.responses import Acceptance, NewResponse, ResponseService
+from graph_crm.decisions.offers.types import Response
 from graph_crm.graph.context import RequestContext
 from graph_crm.graph.mutation import mutation
 from graph_crm.parties.inputs import KEY

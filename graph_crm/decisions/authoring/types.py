@@ -7,8 +7,8 @@ import enum
 
 import strawberry
 
-from graph_crm.decisions.activity import PluginProblem
-from graph_crm.decisions.reports import ModeReport, RuleReport
+from graph_crm.decisions.authoring.activity import PluginProblem
+from graph_crm.decisions.authoring.reports import ModeReport, RuleReport
 from graph_crm.graph.mapping import Root, graph, prop, word_list
 
 

@@ -17,10 +17,10 @@ import orjson
 from graph_crm.contacts import ledger
 from graph_crm.contacts.desk import interaction_id
 from graph_crm.contacts.kinds import ActionClass, Channel, ContactDirection, ContactPurpose, ReservationState
-from graph_crm.decisions import responses_cypher as cypher
 from graph_crm.decisions.kinds import OfferStatus, ResponseOutcome
 from graph_crm.decisions.learning import store as learning
-from graph_crm.decisions.offer_states import AGAIN, ANSWERS, FINAL, UNTOLD, Standing, Step, step
+from graph_crm.decisions.offers import cypher
+from graph_crm.decisions.offers.states import AGAIN, ANSWERS, FINAL, UNTOLD, Standing, Step, step
 from graph_crm.errors import NotFound, OfferAnswered, OfferEnded
 from graph_crm.graph.database import Database, Row, Transaction
 from graph_crm.graph.outbox import put
@@ -227,7 +227,6 @@ class ResponseService:
                 field="acceptance.agreementId",
             )
         return named
-
 
     @staticmethod
     async def _refuse_another(tx: Transaction, told: _Told, row: Row) -> None:

@@ -7,9 +7,9 @@ from typing import Any, cast
 import strawberry
 from strawberry.types import Info
 
-from graph_crm.decisions.reports import RuleReports
-from graph_crm.decisions.rule_types import RuleMode, RuleReportType, RuleSwitch, shown
-from graph_crm.decisions.switching import RuleSwitching
+from graph_crm.decisions.authoring.reports import RuleReports
+from graph_crm.decisions.authoring.switching import RuleSwitching
+from graph_crm.decisions.authoring.types import RuleMode, RuleReportType, RuleSwitch, shown
 from graph_crm.graph.context import RequestContext
 from graph_crm.graph.mutation import mutation, query
 from graph_crm.parties.inputs import KEY

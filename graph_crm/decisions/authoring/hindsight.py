@@ -14,10 +14,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graph_crm.decisions import simulation_cypher as cypher
+from graph_crm.decisions.authoring import simulation_cypher as cypher
+from graph_crm.decisions.authoring.simulation import SCAN_SECONDS, Progress, Simulator, Trial, no_progress
 from graph_crm.decisions.gates import Effect
 from graph_crm.decisions.pipeline import Considered, episodes_of
-from graph_crm.decisions.simulation import SCAN_SECONDS, Progress, Simulator, Trial, no_progress
 from graph_crm.errors import InvalidInput
 from graph_crm.graph.database import Database, Row
 from graph_crm.rules.manager import RuleBook

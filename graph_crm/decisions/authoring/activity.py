@@ -19,12 +19,13 @@ from typing import Any
 
 import structlog
 
-from graph_crm.decisions import rule_cypher as cypher
+from graph_crm.decisions.authoring import cypher
 from graph_crm.decisions.gates import Effect
 from graph_crm.decisions.pipeline import Considered, Outcome
 from graph_crm.errors import CrmError
 from graph_crm.graph.database import Database, Transaction
-from graph_crm.rules.manager import RuleBook, RuleCounters
+from graph_crm.rules.booked import RuleCounters
+from graph_crm.rules.manager import RuleBook
 from graph_crm.rules.results import Mode
 
 FLUSH_SECONDS = 5.0

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from graph_crm.decisions import rule_cypher as cypher
+from graph_crm.decisions.authoring import cypher
 from graph_crm.errors import NotFound
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.parties import checks

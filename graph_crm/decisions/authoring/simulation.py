@@ -1,7 +1,7 @@
 """Trying a rule on the whole bank before it touches anyone: who passes each gate, who would be contacted, and when.
 
 Nothing is written. The rule is tried as if it were on, beside every other rule that is; exploration is left out, so
-that the same bank gives the same answer. `graph_crm.decisions.hindsight` does the same on the past.
+that the same bank gives the same answer. `graph_crm.decisions.authoring.hindsight` does the same on the past.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from graph_crm.decisions.gates import BankState, Effect, GateVerdict
 from graph_crm.decisions.pipeline import PUSH, Asked, Considered, Outcome, decide
 from graph_crm.errors import InvalidInput
 from graph_crm.graph.database import Database
+from graph_crm.rules.booked import BookedRule
 from graph_crm.rules.conditions import any_did, scan
-from graph_crm.rules.manager import BookedRule, RuleBook
+from graph_crm.rules.manager import RuleBook
 from graph_crm.rules.periods import days
 from graph_crm.rules.snapshot import EventFact, Snapshot, end_of, ticked
 

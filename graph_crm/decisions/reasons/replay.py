@@ -17,19 +17,21 @@ import orjson
 
 from graph_crm import snapshots
 from graph_crm.contacts.overrides import overrides_of
-from graph_crm.decisions import cypher, replay_cypher
+from graph_crm.decisions import cypher
 from graph_crm.decisions.bank import Bank, Terms
-from graph_crm.decisions.digest import FORMAT, changed, digests
 from graph_crm.decisions.gates import BankState, Catalogue
 from graph_crm.decisions.learning.bayes import Explained, Learner
 from graph_crm.decisions.learning.bins import Feature
 from graph_crm.decisions.pipeline import MOST_OFFERS, Asked, Outcome, decide
+from graph_crm.decisions.reasons import replay_cypher
+from graph_crm.decisions.reasons.digest import FORMAT, changed, digests
 from graph_crm.decisions.reconsidering import judge_again
 from graph_crm.decisions.service import JUST_NOW
 from graph_crm.errors import NotFound
 from graph_crm.graph.database import Database, Row
+from graph_crm.rules.booked import BookedRule
 from graph_crm.rules.conditions import any_did
-from graph_crm.rules.manager import BookedRule, RuleBook
+from graph_crm.rules.manager import RuleBook
 from graph_crm.rules.snapshot import EventFact, Snapshot
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

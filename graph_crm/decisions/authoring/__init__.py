@@ -1,0 +1,1 @@
+"""Rules at work: tried on the past, switched, counted, reported."""

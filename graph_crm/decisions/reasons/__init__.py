@@ -1,0 +1,1 @@
+"""Why: decisions told in words, made again, and digested."""
