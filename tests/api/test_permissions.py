@@ -39,7 +39,7 @@ RIGHTS = {
     Permission.ASK_OVERRIDE: {"askLimitOverride", "revokeLimitOverride"},
     Permission.APPROVE_OVERRIDE: {"approveLimitOverride", "rejectLimitOverride"},
     Permission.SWITCH_RULES: {"switchRule"},
-    Permission.READ_PARTIES: {"preview", "consentState", "earliestContactAt", "ruleReports"},
+    Permission.READ_PARTIES: {"preview", "consentState", "earliestContactAt", "ruleReports", "contactPolicy"},
 }
 """A change that is not here needs MUTATE."""
 STAFF = set(Role) - {Role.CUSTOMER}
