@@ -28,7 +28,8 @@ from graph_crm.security.tokens import issue
 from graph_crm.settings import Settings
 
 ASKED_MS = 100.0
-WARM_UP_SECONDS = 5.0
+WARM_UP_SECONDS = 60.0
+"""Java compiles what is run often; before that it is slower, as every server of a bank is in its first minute."""
 DECIDE = """
 mutation ($input: DecideInput!) { decide(input: $input) {
   id outcome offers(first: 3) { nodes { id productCode rank reasons script } }

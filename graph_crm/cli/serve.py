@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -61,6 +62,9 @@ def serve(
             )
             with suppress(CrmError):  # without a database the server starts, and says so in /readyz
                 await platform.service(DecisionService).warm_up()
+            # Schema and rules live as long as the process: a collection that walks through them halts everybody.
+            gc.collect()
+            gc.freeze()
             port = sockets[0].getsockname()[1]
             logs.get(__name__).info("server_starts", address=f"http://{settings.host}:{port}", stop="Ctrl-C")
             counting = asyncio.create_task(ActivityLog(platform.database, platform.rules).keep())
