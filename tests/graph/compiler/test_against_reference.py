@@ -22,7 +22,8 @@ pytestmark = pytest.mark.lts
 CALLER = Caller("test", Role.ANALYST)
 THOROUGH = int(os.environ.get("GRAPH_CRM_TEST_THOROUGH", "1"))
 """How many times as many examples as usual; Neo4j plans each new statement, which is what takes the time."""
-SOME = settings(max_examples=12 * THOROUGH, deadline=None, suppress_health_check=list(HealthCheck))
+# The same examples in every run: drawn anew, hypothesis now and then takes its own generation for inconsistent.
+SOME = settings(max_examples=12 * THOROUGH, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 async def agree(executor: Executor, reference: Reference, document: str, variables: dict[str, Any]) -> None:
