@@ -18,7 +18,6 @@ ACTION_CLASSES = ("PROMOTIONAL", "TRANSACTIONAL", "MANDATORY")
 """Promotional: the bank wants to sell. Transactional: the customer's own business. Mandatory: the law demands it."""
 PURPOSES = ("MARKETING", "SERVICE", "SURVEY", "PARTNERS", "PROFILING")
 """What a consent is given for; PROFILING refused is the objection to profiling."""
-CONSENT_STATUSES = ("GRANTED", "DENIED", "WITHDRAWN")
 OPEN_OFFERS = ("WAITING", "RESERVED")
 """Statuses of an offer for which a contact is still to come."""
 OUTCOMES = ("PRESENTED", "CLICKED", "ACCEPTED", "REJECTED", "IGNORED", "LATER", "NO_ANSWER")
