@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import unicodedata
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
+
+import orjson
 
 from graph_crm.contacts.kinds import Channel
 from graph_crm.errors import IdempotencyKeyReused, InvalidInput, NotFound
@@ -45,11 +47,35 @@ class RecordEvent:
     agreement_id: str | None = None
 
 
-class EventService:
-    """Records events. Rules are asked later, by the worker, from the outbox entry."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedEvent:
+    """An event that is new in the graph, as it is told to those who follow events."""
 
-    def __init__(self, database: Database, catalogue: EventCatalogue | None = None) -> None:
+    id: str
+    type: str
+    party_id: str
+    at: dt.datetime
+    """When it happened, in UTC."""
+    channel: str | None
+    payload: Mapping[str, Any]
+    """In the form that is stored: names in camelCase, amounts as decimal texts; empty where it tells nothing."""
+
+
+Effect: TypeAlias = Callable[[Transaction, Sequence[RecordedEvent]], Awaitable[None]]
+"""What else an event changes: called in the transaction that records events, with those that are new in it."""
+
+
+class EventService:
+    """Records events. Rules are asked later, by the worker, from the outbox entry.
+
+    ``effects`` are run in the transaction that records: what they write is there exactly when the event is.
+    """
+
+    def __init__(
+        self, database: Database, catalogue: EventCatalogue | None = None, *, effects: Sequence[Effect] = ()
+    ) -> None:
         self._database = database
+        self._effects = tuple(effects)
         self.catalogue = catalogue or standard_catalogue()
 
     async def record(self, event: RecordEvent) -> str:
@@ -94,6 +120,16 @@ class EventService:
                 raise await self._missing(tx, event)
             if rows[0]["isNew"]:
                 await outbox.put(tx, RECORDED, event.party_id, told, f"{RECORDED}:{key}")
+                recorded = RecordedEvent(
+                    id=key,
+                    type=event.type,
+                    party_id=event.party_id,
+                    at=at,
+                    channel=channel,
+                    payload=orjson.loads(payload) if payload else {},
+                )
+                for effect in self._effects:
+                    await effect(tx, [recorded])
             elif not rows[0]["same"]:
                 raise IdempotencyKeyReused(
                     "Another event was recorded under this id", hint="Use a new id for a new event", field="id"

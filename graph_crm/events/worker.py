@@ -1,7 +1,9 @@
 """The loop that works off the outbox: lease, handle, complete, all over again until it is told to stop.
 
 A handler runs inside the write transaction that also marks its entry done, so its effect is there exactly once,
-however often the entry is delivered. A handler must therefore do nothing outside that transaction.
+however often the entry is delivered. A handler must therefore do nothing outside that transaction. What speaks to the
+outside world (a mail server, a gateway) is an outside handler: it runs with no transaction open, at least once, and
+returns what is written in the transaction that marks the entry done.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from graph_crm.graph.database import Database, Transaction
 from graph_crm.graph.outbox import LeaseLost, Outbox, OutboxEntry
 
 Handler: TypeAlias = Callable[[Transaction, OutboxEntry], Awaitable[None]]
+Effect: TypeAlias = Callable[[Transaction], Awaitable[None]]
+Outside: TypeAlias = Callable[[OutboxEntry], Awaitable[Effect | None]]
 
 FIRST_IDLE_SECONDS = 0.05
 LAST_IDLE_SECONDS = 0.2
@@ -52,6 +56,7 @@ class Worker:
         database: Database,
         handlers: Mapping[str, Handler],
         *,
+        outside: Mapping[str, Outside] | None = None,
         concurrency: int = 4,
         lease: float = 60.0,
         name: str | None = None,
@@ -62,6 +67,8 @@ class Worker:
         self.counts = WorkerCounts()
         self._database = database
         self._handlers = dict(handlers)
+        self._outside = dict(outside or {})
+        self._topics = self._handlers.keys() | self._outside.keys()
         self._concurrency = concurrency
         self._lease = lease
         self._stopping = asyncio.Event()
@@ -75,7 +82,7 @@ class Worker:
         waiting: list[OutboxEntry] = []
         running: set[asyncio.Task[None]] = set()
         idle = FIRST_IDLE_SECONDS
-        _logger.info("worker %s handles %s", self.name, ", ".join(sorted(self._handlers)))
+        _logger.info("worker %s handles %s", self.name, ", ".join(sorted(self._topics)))
         try:
             while not self._stopping.is_set():
                 if not waiting:
@@ -105,7 +112,7 @@ class Worker:
     async def drain(self) -> int:
         """Handle what is due now and return how many entries were completed; for commands and tests."""
         before = self.counts.done
-        while entries := await self.outbox.lease(self._concurrency, self.name, self._lease, self._handlers.keys()):
+        while entries := await self.outbox.lease(self._concurrency, self.name, self._lease, self._topics):
             await asyncio.gather(*map(self._handle, entries))
         return self.counts.done - before
 
@@ -117,9 +124,9 @@ class Worker:
     async def _lease_more(self, *, patient: bool) -> list[OutboxEntry]:
         """The next lot; an outage of the database is waited out."""
         try:
-            if not await self.outbox.due(self._handlers.keys()):
+            if not await self.outbox.due(self._topics):
                 return []
-            return await self.outbox.lease(self._concurrency * 2, self.name, self._lease, self._handlers.keys())
+            return await self.outbox.lease(self._concurrency * 2, self.name, self._lease, self._topics)
         except CrmError as error:
             _logger.warning("worker %s can't lease: %s", self.name, error.message)
             if patient:
@@ -127,13 +134,14 @@ class Worker:
             return []
 
     async def _handle(self, entry: OutboxEntry) -> None:
-        handler = self._handlers[entry.topic]
-
-        async def work(tx: Transaction) -> None:
-            await self.outbox.complete(tx, entry)
-            await handler(tx, entry)
-
         try:
+            effect = await self._effect(entry)
+
+            async def work(tx: Transaction) -> None:
+                await self.outbox.complete(tx, entry)
+                if effect is not None:
+                    await effect(tx)
+
             # Idempotent: a second run of a committed work finds the entry done and raises LeaseLost.
             await self._database.write(work, idempotent=True)
             self.counts.done += 1
@@ -148,3 +156,10 @@ class Worker:
             _logger.warning("entry %s failed at attempt %d", entry.id, entry.attempts, exc_info=error)
             with suppress(CrmError):  # otherwise its lease runs out, which counts as a failure as well
                 await self.outbox.fail(entry, f"{type(error).__name__}: {error}")
+
+    async def _effect(self, entry: OutboxEntry) -> Effect | None:
+        outside = self._outside.get(entry.topic)
+        if outside is not None:
+            return await outside(entry)
+        handler = self._handlers[entry.topic]
+        return lambda tx: handler(tx, entry)

@@ -7,6 +7,7 @@ which its entries were put. All clocks are the database's.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -19,10 +20,21 @@ State: TypeAlias = Literal["PENDING", "LEASED", "DONE", "FAILED"]
 
 # A LEASED entry is available again at the end of its lease, so one index answers both "what is due" and "what expired".
 
+# What is put for later takes its place in the order of its partition at that time: until then it holds up nothing.
 PUT = """
+WITH datetime.realtime() AS now
+WITH CASE WHEN $notBefore > now THEN $notBefore ELSE now END AS at
 MERGE (e:OutboxEntry {id: $key})
 ON CREATE SET e.topic = $topic, e.partitionKey = $partitionKey, e.payload = $payload, e.state = 'PENDING',
-              e.attempts = 0, e.at = datetime.realtime(), e.availableAt = datetime.realtime()
+              e.attempts = 0, e.at = at, e.availableAt = at
+"""
+
+CANCEL = """
+MATCH (e:OutboxEntry {id: $key})
+SET e.lock = coalesce(e.lock, 0) + 1
+WITH e WHERE e.state = 'PENDING'
+DELETE e
+RETURN $key AS id
 """
 
 DUE = """
@@ -138,13 +150,28 @@ class OutboxEntry:
     worker: str
 
 
-async def put(tx: Transaction, topic: str, partition_key: str, payload: Mapping[str, Any], key: str) -> None:
+async def put(
+    tx: Transaction,
+    topic: str,
+    partition_key: str,
+    payload: Mapping[str, Any],
+    key: str,
+    *,
+    not_before: dt.datetime | None = None,
+) -> None:
     """Add an entry in the transaction of the fact; a second one with the same ``key`` is the same entry.
 
-    ``partition_key`` is what one worker handles at a time and in order: the party's id.
+    ``partition_key`` is what one worker handles at a time and in order: the party's id. ``not_before``: when the work
+    is due, now when not given; so an entry is also a timer, which `cancel` takes back by its key.
     """
     text = orjson.dumps(payload).decode()
-    await tx.run(PUT, {"key": key, "topic": topic, "partitionKey": partition_key, "payload": text})
+    parameters = {"key": key, "topic": topic, "partitionKey": partition_key, "payload": text, "notBefore": not_before}
+    await tx.run(PUT, parameters)
+
+
+async def cancel(tx: Transaction, key: str) -> bool:
+    """Take back an entry that nobody has begun; whether there was one."""
+    return bool(await tx.run(CANCEL, {"key": key}))
 
 
 class Outbox:

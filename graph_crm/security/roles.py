@@ -51,24 +51,43 @@ class Permission(StrEnum):
     """Approve, reject and revoke shorter contact limits that somebody else asked for."""
     SWITCH_RULES = "switch_rules"
     """Switch rules off, into shadow or on."""
+    OWN_REQUESTS = "own_requests"
+    """Open, follow and answer service requests: a customer the own ones, staff those of every customer."""
+    SERVE_REQUESTS = "serve_requests"
+    """Assign, answer and close service requests, work off the call list."""
+    RUN_DESK = "run_desk"
+    """Change what the service desk is made of: employees, absences, articles."""
+    INSIGHT = "insight"
+    """Read counts over many customers: what they look at, what they ask for."""
+    OPERATE = "operate"
+    """See work that failed and have it done again."""
     EXPLAIN = "explain"
     """See the statement that a query was compiled to."""
     INTROSPECT = "introspect"
     """Read the GraphQL schema through the API."""
 
 
-_SERVING: Final = frozenset({Permission.MUTATE, Permission.DECIDE, Permission.CONTACT, Permission.CONSENT})
+_SERVING: Final = frozenset(
+    {
+        Permission.MUTATE,
+        Permission.DECIDE,
+        Permission.CONTACT,
+        Permission.CONSENT,
+        Permission.OWN_REQUESTS,
+        Permission.SERVE_REQUESTS,
+    }
+)
 _STAFF: Final = frozenset({Permission.READ_PARTIES, Permission.INTROSPECT})
 
 _PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
-    Role.CUSTOMER: frozenset(),
+    Role.CUSTOMER: frozenset({Permission.OWN_REQUESTS}),
     Role.AGENT: _STAFF | _SERVING,
-    Role.RELATIONSHIP_MANAGER: _STAFF | _SERVING | {Permission.ASK_OVERRIDE},
-    Role.MARKETER: _STAFF | {Permission.ASK_OVERRIDE, Permission.SWITCH_RULES},
+    Role.RELATIONSHIP_MANAGER: _STAFF | _SERVING | {Permission.ASK_OVERRIDE, Permission.INSIGHT},
+    Role.MARKETER: _STAFF | {Permission.ASK_OVERRIDE, Permission.SWITCH_RULES, Permission.INSIGHT},
     Role.RULE_AUTHOR: _STAFF | {Permission.EXPLAIN},
-    Role.ANALYST: _STAFF | {Permission.EXPLAIN},
+    Role.ANALYST: _STAFF | {Permission.EXPLAIN, Permission.INSIGHT},
     Role.SERVICE: _STAFF | _SERVING,
-    Role.AUDITOR: _STAFF,
+    Role.AUDITOR: _STAFF | {Permission.INSIGHT},
     Role.ADMINISTRATOR: frozenset(Permission),
 }
 

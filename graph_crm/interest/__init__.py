@@ -1,0 +1,1 @@
+"""Interest: which customers looked at which products, how often and how lately."""

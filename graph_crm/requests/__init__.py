@@ -1,0 +1,1 @@
+"""Service requests and complaints: numbered, owned, answered in time."""

@@ -1,0 +1,2 @@
+// Calls.
+CREATE CONSTRAINT call_id IF NOT EXISTS FOR (n:Call) REQUIRE n.id IS UNIQUE;
