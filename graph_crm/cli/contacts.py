@@ -20,7 +20,7 @@ app.command()(contact_policy.policy)
 def earliest(
     party: Annotated[str, typer.Argument(metavar="PARTY", help="Identifier of the customer.")],
     *,
-    channel: Annotated[str, typer.Option("--channel", help="PHONE, SMS, EMAIL, LETTER and so on.")] = "PHONE",
+    channel: Annotated[str, typer.Option("--channel", help="PHONE, SMS, EMAIL, LETTER, PUSH and so on.")] = "PHONE",
     product: Annotated[str | None, typer.Option("--product", help="Code of the product that it is about.")] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -223,7 +223,7 @@ def check_place(purpose: Purpose, channel: Channel | None, point: str | None, pl
         raise checks.refuse(
             f"{place}pointKey",
             "is not used by the channel",
-            "Name a phone with PHONE or SMS, an e-mail address with EMAIL, and none with another channel.",
+            "Name a phone with PHONE or SMS, an e-mail address with EMAIL, a device with PUSH, else none.",
         )
 
 

@@ -17,7 +17,7 @@ PURPOSE_OF: Mapping[str, str] = MappingProxyType(
     {"PROMOTIONAL": "MARKETING", "TRANSACTIONAL": "SERVICE", "MANDATORY": "SERVICE"}
 )
 """What a contact of a class is for when nothing else is said."""
-POINT_KIND: Mapping[str, str] = MappingProxyType({"PHONE": "PHONE", "SMS": "PHONE", "EMAIL": "EMAIL"})
+POINT_KIND: Mapping[str, str] = MappingProxyType({"PHONE": "PHONE", "SMS": "PHONE", "EMAIL": "EMAIL", "PUSH": "PUSH"})
 """The kind of contact point that a channel needs; the other channels need none."""
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 

@@ -53,6 +53,7 @@ TURNS = QUICK_TURNS + 3
 """Under the lock only a new household or contact point can be in the way; so often is never needed."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_POINT_WORD: Mapping[str | None, str] = {"PHONE": "phone", "EMAIL": "e-mail address", "PUSH": "device"}
 
 Clock: TypeAlias = Callable[[], dt.datetime]
 KeptOut: TypeAlias = Callable[[PartyFacts], bool]
@@ -429,10 +430,11 @@ class ContactDesk:
         points: list[str | None]
         if wanted.point is not None:
             points = [wanted.point]
+            kind = POINT_KIND.get(wanted.channel.value)
             if wanted.point not in {one.key for one in points_for(snapshot, wanted.channel.value)}:
                 raise checks.refuse(
                     "pointKey",
-                    f"is no {POINT_KIND.get(wanted.channel.value, 'contact point').lower()} of the customer in use",
+                    f"is no {_POINT_WORD.get(kind, 'contact point')} of the customer in use",
                     "Use the id of one of the customer's contact points, or leave it out.",
                 )
         else:

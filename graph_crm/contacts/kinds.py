@@ -16,6 +16,7 @@ from graph_crm.graph.mapping import word_list
     ONLINE="The online bank or the app.",
     BRANCH="A talk in a branch.",
     LETTER="A letter.",
+    PUSH="A message that the app shows on a device.",
 )
 class Channel(StrEnum):
     """The way in which bank and customer met."""
@@ -27,6 +28,7 @@ class Channel(StrEnum):
     ONLINE = "ONLINE"
     BRANCH = "BRANCH"
     LETTER = "LETTER"
+    PUSH = "PUSH"
 
 
 @word_list(

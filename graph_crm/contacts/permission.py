@@ -8,6 +8,7 @@ from graph_crm.rules.snapshot import ConsentFact, PointFact, Snapshot
 
 GATE = "consent"
 REFUSALS = ("DENIED", "WITHDRAWN")
+_POINT_WORD = {"EMAIL": "the e-mail address", "PUSH": "the device"}
 
 
 def permission(snapshot: Snapshot, approach: Approach, policy: ContactPolicy | None = None) -> Finding:
@@ -103,7 +104,7 @@ def _stop(snapshot: Snapshot, purpose: str, channel: str, point: str | None) -> 
 
 
 def _kind(approach: Approach) -> str:
-    return "the e-mail address" if POINT_KIND.get(approach.channel) == "EMAIL" else "the phone"
+    return _POINT_WORD.get(POINT_KIND.get(approach.channel, ""), "the phone")
 
 
 def _no(code: str, reason: str, *evidence: str) -> Finding:

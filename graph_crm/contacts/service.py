@@ -122,7 +122,11 @@ def _checked(interaction: NewInteraction, now: dt.datetime) -> dict[str, Any]:
     at = None if interaction.at is None else checks.instant("at", interaction.at, now)
     note, point = interaction.note, interaction.point
     if point is not None and not point.startswith(f"{POINT_KIND.get(channel)}:"):
-        raise checks.refuse("pointKey", "does not fit the channel", "A call needs a phone, an e-mail an address.")
+        raise checks.refuse(
+            "pointKey",
+            "does not fit the channel",
+            "A call needs a phone, an e-mail an address, a push message a device.",
+        )
     return {
         "channel": channel.value,
         "direction": checks.one_of("direction", interaction.direction, ContactDirection).value,

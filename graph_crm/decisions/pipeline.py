@@ -30,7 +30,7 @@ from graph_crm.rules.verdicts import Reason, Verdict
 
 MOST_OFFERS = 3
 """A decision proposes at most so many offers when nobody asks for more or fewer."""
-PUSH = ("PHONE", "SMS", "EMAIL", "LETTER")
+PUSH = ("PHONE", "SMS", "EMAIL", "LETTER", "PUSH")
 """Channels by which the bank comes to the customer: they need a reservation. On the others the customer comes."""
 
 

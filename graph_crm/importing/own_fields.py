@@ -256,8 +256,8 @@ FIELDS: Final[Mapping[str, Mapping[str, Field]]] = {
     },
     "contact_point": {
         "party": Field(_id, "id of the party", required=True),
-        "kind": Field(_words(ContactPointKind), "PHONE or EMAIL", required=True),
-        "value": Field(_text, "phone or e-mail as written; normalised", required=True),
+        "kind": Field(_words(ContactPointKind), "PHONE, EMAIL or PUSH", required=True),
+        "value": Field(_text, "phone, e-mail or token of a device as written; normalised", required=True),
         "usage": Field(_words(ContactPointUsage), "HOME, WORK, MOBILE or OTHER"),
         "preferred": Field(_truth, "preferred to others of its kind"),
         **_SPAN,

@@ -218,6 +218,8 @@ def _consent(values: Values, context: Context) -> Converted:
     point = None
     if typed is not None:
         kind = ContactPointKind.EMAIL if "@" in typed else ContactPointKind.PHONE
+        if channel == Channel.PUSH:
+            kind = ContactPointKind.PUSH
         point = contact_value(kind, typed, context.country, "point").key
     check_place(Purpose(purpose), Channel(channel) if channel else None, point)
     props = {

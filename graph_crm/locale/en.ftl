@@ -10,6 +10,7 @@ channel-atm = at a cash machine
 channel-online = in the online bank
 channel-branch = in a branch
 channel-letter = by letter
+channel-push = by push message
 channel-any = by any channel
 purpose-marketing = marketing
 purpose-service = service

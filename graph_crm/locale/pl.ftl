@@ -10,6 +10,7 @@ channel-atm = przy bankomacie
 channel-online = w bankowości internetowej
 channel-branch = w oddziale
 channel-letter = listownie
+channel-push = powiadomieniem w aplikacji
 channel-any = dowolnym kanałem
 purpose-marketing = marketing
 purpose-service = obsługę

@@ -1,10 +1,11 @@
-"""Phones and e-mail addresses in the one form in which they are stored, compared and shared.
+"""Phones, e-mail addresses and devices in the one form in which they are stored, compared and shared.
 
 Two customers who give the same phone share one node: its key is built from the normalised value.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import phonenumbers
@@ -15,11 +16,12 @@ from graph_crm.parties.kinds import ContactPointKind
 
 VALUE_LIMIT = 320
 """Characters of a contact point as typed: an e-mail address has at most 254."""
+_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_\-.]{15,319}")
 
 
 @dataclass(frozen=True)
 class ContactValue:
-    """A normalised contact point: an E.164 phone (`+420602123456`) or a lower-case e-mail address."""
+    """A normalised contact point: an E.164 phone (`+420602123456`) a lower-case e-mail address, or a device."""
 
     kind: ContactPointKind
     value: str
@@ -63,6 +65,19 @@ def email(value: str, field: str = "value") -> ContactValue:
     return ContactValue(ContactPointKind.EMAIL, checked.normalized.lower())
 
 
+def device(value: str, field: str = "value") -> ContactValue:
+    """The token by which the push service knows the app on one device; its letters' case matters."""
+    if len(value) > VALUE_LIMIT or not _TOKEN.fullmatch(value.strip()):
+        raise refuse(
+            field,
+            "is no token of a device",
+            "Send the token that the push service gave to the app: 16 to 320 letters, digits and : _ - .",
+        )
+    return ContactValue(ContactPointKind.PUSH, value.strip())
+
+
 def contact_value(kind: ContactPointKind, value: str, region: str | None, field: str = "value") -> ContactValue:
-    """The normalised contact point of either kind."""
-    return phone(value, region, field) if kind is ContactPointKind.PHONE else email(value, field)
+    """The normalised contact point of any kind."""
+    if kind is ContactPointKind.PHONE:
+        return phone(value, region, field)
+    return email(value, field) if kind is ContactPointKind.EMAIL else device(value, field)

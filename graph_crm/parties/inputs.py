@@ -90,7 +90,7 @@ def organization_details(fields: OrganizationFields) -> OrganizationDetails:
 class ContactPointInput:
     """A contact point as the caller typed it."""
 
-    kind: ContactPointKind = strawberry.field(description="Phone or e-mail.")
+    kind: ContactPointKind = strawberry.field(description="Phone, e-mail or device.")
     value: str = strawberry.field(
         description="The number, international or national in the party's country, or the address."
     )
@@ -177,7 +177,7 @@ class RemoveContactPointInput:
     """The end of a contact point."""
 
     party_id: strawberry.ID = strawberry.field(description="The party.")
-    kind: ContactPointKind = strawberry.field(description="Phone or e-mail.")
+    kind: ContactPointKind = strawberry.field(description="Phone, e-mail or device.")
     value: str = strawberry.field(description="The number or the address, in any way of writing it.")
     until: dt.date | None = strawberry.field(default=None, description=UNTIL)
     version: int | None = strawberry.field(default=None, description=VERSION)

@@ -54,12 +54,14 @@ class Sex(StrEnum):
     "What a contact point is.",
     PHONE="A phone number.",
     EMAIL="An e-mail address.",
+    PUSH="The app on a device, by the token that the device got for push messages.",
 )
 class ContactPointKind(StrEnum):
     """What a contact point is."""
 
     PHONE = "PHONE"
     EMAIL = "EMAIL"
+    PUSH = "PUSH"
 
 
 @word_list(

@@ -132,7 +132,7 @@ class ContactPoint:
     """A phone number or an e-mail address. One that several parties share is one contact point."""
 
     id: strawberry.ID = prop("Kind and normalised value, for example PHONE:+420602123456.", order=True)
-    kind: ContactPointKind = prop("Phone or e-mail.")
+    kind: ContactPointKind = prop("Phone, e-mail or device.")
     value: str = prop("The normalised value: E.164 for a phone, lower case for an e-mail.")
     blocked: bool | None = prop("Whether it must not be used, for example after bounces.")
     blocked_reason: str | None = prop("Why it must not be used.", filter=False)

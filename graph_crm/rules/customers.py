@@ -52,7 +52,7 @@ Moment: TypeAlias = dt.date | dt.datetime | str
 
 NOON = dt.time(12, tzinfo=dt.UTC)
 LONG_AGO = dt.date(1900, 1, 1)
-_KIND_OF_CHANNEL = MappingProxyType({"PHONE": "PHONE", "SMS": "PHONE", "EMAIL": "EMAIL"})
+_KIND_OF_CHANNEL = MappingProxyType({"PHONE": "PHONE", "SMS": "PHONE", "EMAIL": "EMAIL", "PUSH": "PUSH"})
 
 
 def as_day(day: Day) -> dt.date:
@@ -245,6 +245,10 @@ class Customer:
         """Who can be reached by this e-mail address."""
         return self._reachable("EMAIL", address, since, blocked=blocked)
 
+    def app(self, device: str = "token-of-annas-device", *, since: Day = LONG_AGO, blocked: bool = False) -> Customer:
+        """Who can be reached by a push message to this device."""
+        return self._reachable("PUSH", device, since, blocked=blocked)
+
     def agrees(
         self, purpose: str = "MARKETING", *, channel: str | None = None, point: str | None = None, on: Moment = LONG_AGO
     ) -> Customer:
@@ -424,7 +428,7 @@ def _contact(touch: Touch) -> Contact:
 def _point_key(point: str) -> str:
     """The key of a contact point by its value."""
     kind = "EMAIL" if "@" in point else "PHONE"
-    return point if point.startswith(("PHONE:", "EMAIL:")) else f"{kind}:{point}"
+    return point if point.startswith(("PHONE:", "EMAIL:", "PUSH:")) else f"{kind}:{point}"
 
 
 def _family(product: str) -> str:

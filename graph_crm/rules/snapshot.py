@@ -13,7 +13,7 @@ from typing import Any
 
 TIES = ("SPOUSE_OF", "PARENT_OF", "GUARANTEES", "OWNS", "DIRECTS", "EMPLOYS", "REFERRED")
 """The kinds of tie between parties, named as seen from the start: the parent, the guarantor, the owner."""
-CHANNELS = ("PHONE", "SMS", "EMAIL", "ATM", "ONLINE", "BRANCH", "LETTER")
+CHANNELS = ("PHONE", "SMS", "EMAIL", "ATM", "ONLINE", "BRANCH", "LETTER", "PUSH")
 ACTION_CLASSES = ("PROMOTIONAL", "TRANSACTIONAL", "MANDATORY")
 """Promotional: the bank wants to sell. Transactional: the customer's own business. Mandatory: the law demands it."""
 PURPOSES = ("MARKETING", "SERVICE", "SURVEY", "PARTNERS", "PROFILING")
@@ -121,7 +121,7 @@ class PointFact:
 
     key: str
     kind: str
-    """PHONE or EMAIL."""
+    """PHONE, EMAIL or PUSH."""
     preferred: bool = False
     blocked: bool = False
     """Nobody may be contacted here."""

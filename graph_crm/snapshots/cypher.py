@@ -112,7 +112,7 @@ _OF_HOUSEHOLD = f"""COLLECT {{
 }}"""
 
 _POINT = f"MATCH (p)-[r:REACHABLE_AT]->(c:ContactPoint) WHERE {_ON.format('r')}"
-_OF_KIND = "(c.kind = 'PHONE' AND {0}.channel IN ['PHONE', 'SMS'] OR c.kind = 'EMAIL' AND {0}.channel = 'EMAIL')"
+_OF_KIND = "(c.kind = 'PHONE' AND {0}.channel = 'SMS' OR c.kind = {0}.channel)"
 # A contact that does not say which of the phones rang may have been to any of them.
 _AT_POINTS = f"""COLLECT {{
   {_POINT}

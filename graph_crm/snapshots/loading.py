@@ -179,7 +179,7 @@ def _stopped(said: Sequence[Sequence[Any]]) -> tuple[tuple[str, str | None, str]
     )
 
 
-_KIND_OF_CHANNEL = MappingProxyType({"PHONE": "PHONE", "SMS": "PHONE", "EMAIL": "EMAIL"})
+_KIND_OF_CHANNEL = MappingProxyType({"PHONE": "PHONE", "SMS": "PHONE", "EMAIL": "EMAIL", "PUSH": "PUSH"})
 
 
 def _touches(found: Sequence[Sequence[Any]], points: Sequence[PointFact]) -> tuple[Touch, ...]:

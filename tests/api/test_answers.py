@@ -329,4 +329,4 @@ async def test_names_that_the_caller_makes_up_stay_in_the_response(bank: Bank, a
 )
 async def test_a_wrong_word_is_refused_with_the_right_ones(bank: Bank, ask, query: str, variables: dict[str, Any]):
     (error,) = (await ask(query, **variables))["errors"]
-    assert error["extensions"]["hint"] == "Channel is one of PHONE, SMS, EMAIL, ATM, ONLINE, BRANCH, LETTER."
+    assert error["extensions"]["hint"] == "Channel is one of PHONE, SMS, EMAIL, ATM, ONLINE, BRANCH, LETTER, PUSH."

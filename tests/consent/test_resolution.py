@@ -26,7 +26,7 @@ NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 DAYS = 4
 USED = {"anna": (SHARED, ANNAS, MAIL), "jan": (SHARED, "EMAIL:jan@example.com"), "eva": (SHARED,)}
 """Which contact points each uses; Eva gave hers up on the second day."""
-KIND = {"PHONE": "PHONE:", "SMS": "PHONE:", "EMAIL": "EMAIL:"}
+KIND = {"PHONE": "PHONE:", "SMS": "PHONE:", "EMAIL": "EMAIL:", "PUSH": "PUSH:"}
 CLASSES = {"MARKETING": "PROMOTIONAL", "SERVICE": "TRANSACTIONAL", "SURVEY": "TRANSACTIONAL"}
 
 
@@ -61,7 +61,7 @@ def statement(draw: st.DrawFn) -> Said:
     status = draw(st.sampled_from(["GRANTED", "GRANTED", "DENIED", "WITHDRAWN"]))
     channel = point = None
     if purpose != "PROFILING":
-        channel = draw(st.sampled_from([None, None, "PHONE", "SMS", "EMAIL", "LETTER"]))
+        channel = draw(st.sampled_from([None, None, "PHONE", "SMS", "EMAIL", "LETTER", "PUSH"]))
         fitting = [one for one in USED[party] if channel is None or one.startswith(KIND.get(channel, "none"))]
         point = draw(st.sampled_from([None, *fitting]))
     return Said(party, purpose, status, channel, point, draw(st.integers(0, DAYS)), draw(st.integers(0, DAYS)))
@@ -131,7 +131,7 @@ async def test_the_loaded_snapshot_resolves_as_the_rule_reads(street: Database, 
         customers = await snapshots.load(bank.read, sorted(USED), now=now, needs=Needs(), memory=WHAT_WAS_SAID)
         for customer in customers:
             for purpose, kind in CLASSES.items():
-                for channel in ("PHONE", "SMS", "EMAIL", "LETTER"):
+                for channel in ("PHONE", "SMS", "EMAIL", "LETTER", "PUSH"):
                     points: list[str | None] = [one.key for one in customer.points]
                     points = [one for one in points if one and one.startswith(KIND.get(channel, "none"))] or [None]
                     for point in points:

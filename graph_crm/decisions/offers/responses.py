@@ -42,7 +42,7 @@ EARLY_BY = dt.timedelta(minutes=5)
 FURTHEST_CALL_BACK = dt.timedelta(days=366)
 CALL_BACK_VALID = dt.timedelta(days=1)
 """An offer stays valid for so long after the call that the customer asked for."""
-OUTBOUND_CHANNELS = frozenset({Channel.PHONE, Channel.SMS, Channel.EMAIL, Channel.LETTER})
+OUTBOUND_CHANNELS = frozenset({Channel.PHONE, Channel.SMS, Channel.EMAIL, Channel.LETTER, Channel.PUSH})
 """Here the bank goes to the customer; to a cash machine, the online bank and a branch the customer comes."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -73,7 +73,7 @@ def test_where_nothing_is_foreseeable_there_is_no_instant():
     assert (way.allowed, way.at, way.channel, way.because.code) == (False, None, "EMAIL", "CONSENT_WITHDRAWN")
 
 
-@pytest.mark.parametrize("channel", ["PHONE", "SMS", "EMAIL"])
+@pytest.mark.parametrize("channel", ["PHONE", "SMS", "EMAIL", "PUSH"])
 def test_a_channel_without_a_contact_point_is_no_way(channel: str):
     way = best_way(customer(points=()), [channel, "LETTER"], call(), SHIPPED)
     assert (way.allowed, way.channel, way.point) == (True, "LETTER", None)

@@ -65,7 +65,7 @@ def test_without_a_fact_that_is_needed_nobody_is_called(fact: str):
 
 def test_an_empty_snapshot_allows_no_promotion_by_any_channel():
     nobody = Snapshot(customer().party, NOW)
-    for channel in ("PHONE", "SMS", "EMAIL", "ATM", "ONLINE", "BRANCH", "LETTER"):
+    for channel in ("PHONE", "SMS", "EMAIL", "ATM", "ONLINE", "BRANCH", "LETTER", "PUSH"):
         for direction in ("OUTBOUND", "INBOUND"):
             assert not allowed(nobody, channel=channel, direction=direction, point=None)
 

@@ -74,11 +74,11 @@ def test_the_shipped_rests_are_the_defaults_of_a_file_that_names_none(tmp_path: 
         ('"SAT"]', '"SA"]', "times[1] weekdays[6]: must be 'MON', 'TUE'"),
         ("public_holidays = false", 'public_holidays = "no"', "times[1] public_holidays: must be a valid boolean"),
         (
-            'channels = ["PHONE", "SMS"]',
+            'channels = ["PHONE", "SMS", "PUSH"]',
             'channels = ["PHONE"]',
             'SMS has no times: write [[times]] with channels = ["SMS"]',
         ),
-        ('channels = ["PHONE", "SMS"]', "channels = []", "times[1] channels: needs at least one entry"),
+        ('channels = ["PHONE", "SMS", "PUSH"]', "channels = []", "times[1] channels: needs at least one entry"),
         ("product_days = 180", "product_days = -1", "cool_off product_days: must be greater than or equal to 0"),
         ("product_days = 180", "product_day = 180", "cool_off product_day: is not known; remove it or correct"),
         ("[cool_off]", "[cool_of]", "cool_off: is missing; write it; cool_of: is not known"),
