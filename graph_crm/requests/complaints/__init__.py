@@ -1,0 +1,1 @@
+"""Complaints: how serious they are, that they silence marketing, what caused them, what is said afterwards."""
