@@ -18,8 +18,9 @@ from graph_crm.graph.database import Transaction
 from graph_crm.graph.idempotency import digest_of
 from graph_crm.parties import checks
 from graph_crm.requests.complaints import cypher
-from graph_crm.requests.complaints.kinds import ComplaintOutcome, RootCause, Severity
+from graph_crm.requests.complaints.kinds import RootCause
 from graph_crm.requests.complaints.rules import Assessment, ComplaintRules, shipped
+from graph_crm.requests.kinds import RequestOutcome, Severity
 
 SURVEY_DUE = "complaint.survey"
 """The topic of the outbox under which a customer is asked afterwards; its payload is ``{requestId, round}``."""
@@ -48,29 +49,40 @@ class Complaint:
 class Finding:
     """What was found out about a complaint; checked by `finding`."""
 
-    outcome: ComplaintOutcome
-    root_cause: RootCause
+    outcome: RequestOutcome
+    root_cause: RootCause | None = None
+    """None: the complaint ended before anything was found out."""
     text: str | None = None
+
+
+_NOTHING_FOUND = frozenset(
+    {RequestOutcome.WITHDRAWN, RequestOutcome.DUPLICATE, RequestOutcome.SPAM, RequestOutcome.NO_ANSWER}
+)
+"""Outcomes that need no cause, and after which nobody is asked how the complaint was dealt with."""
+_TOLD = frozenset(
+    {RequestOutcome.UPHELD, RequestOutcome.PARTLY_UPHELD, RequestOutcome.REJECTED, RequestOutcome.WITHDRAWN}
+)
+"""Outcomes that an event `complaint_closed` names."""
 
 
 def finding(outcome: str | None, root_cause: str | None, text: str | None) -> Finding:
     """What was found out, checked. Raises InvalidInput where the outcome or the cause is missing or unknown."""
     if outcome is None:
         raise checks.refuse(
-            "outcome", "is missing: a complaint is closed with one", f"Use one of: {', '.join(ComplaintOutcome)}."
+            "outcome", "is missing: a complaint is closed with one", f"Use one of: {', '.join(RequestOutcome)}."
         )
+    ended = checks.one_of("outcome", outcome, RequestOutcome)
+    stored = None if text is None else checks.text("rootCauseText", text, checks.NOTE_LIMIT, lines=True)
     if root_cause is None:
+        if ended in _NOTHING_FOUND:
+            return Finding(outcome=ended, text=stored)
         raise checks.refuse(
             "rootCause", "is missing: a complaint is closed with one", f"Use one of: {', '.join(RootCause)}."
         )
     cause = checks.one_of("rootCause", root_cause, RootCause)
-    if cause is RootCause.OTHER and text is None:
+    if cause is RootCause.OTHER and stored is None:
         raise checks.refuse("rootCauseText", "is missing", "Say in words what the cause was, or choose one that fits.")
-    return Finding(
-        outcome=checks.one_of("outcome", outcome, ComplaintOutcome),
-        root_cause=cause,
-        text=None if text is None else checks.text("rootCauseText", text, checks.NOTE_LIMIT, lines=True),
-    )
+    return Finding(outcome=ended, root_cause=cause, text=stored)
 
 
 def event_id(request_id: str, number: int = 0) -> str:
@@ -142,14 +154,14 @@ class Complaints:
         told = {
             "requestId": request_id,
             "outcome": found.outcome.value,
-            "rootCause": found.root_cause.value,
+            "rootCause": None if found.root_cause is None else found.root_cause.value,
             "rootCauseText": found.text,
         }
         rows = await tx.run(cypher.FOUND_OUT, told)
         number: int = rows[0]["round"]
         await self._speak_again(tx, request_id, party_id, number, at, outcome=found.outcome)
         survey = self.rules.survey
-        if survey.send and found.outcome is not ComplaintOutcome.WITHDRAWN:
+        if survey.send and found.outcome not in _NOTHING_FOUND:
             await outbox.put(
                 tx,
                 SURVEY_DUE,
@@ -193,12 +205,12 @@ class Complaints:
         number: int,
         at: dt.datetime,
         *,
-        outcome: ComplaintOutcome | None = None,
+        outcome: RequestOutcome | None = None,
     ) -> None:
         if party_id is None:
             return
         complaint = event_id(request_id, number)
-        payload = {"complaint": complaint} | ({"outcome": outcome.value} if outcome else {})
+        payload = {"complaint": complaint} | ({"outcome": outcome.value} if outcome in _TOLD else {})
         closing = complaint.replace("complaint:", "complaint_closed:", 1)
         await self._record(tx, closing, "complaint_closed", payload, party_id, at)
 

@@ -22,7 +22,7 @@ ROUND = "MATCH (r:ServiceRequest {id: $requestId}) RETURN coalesce(r.complaintRo
 NEXT_ROUND = """
 MATCH (r:ServiceRequest {id: $requestId})
 SET r.complaintRound = coalesce(r.complaintRound, 0) + 1, r.rootCause = null, r.rootCauseText = null,
-  r.complaintOutcome = null
+  r.outcome = null
 RETURN r.complaintRound AS round
 """
 
@@ -43,6 +43,6 @@ RETURN e.id AS id
 
 FOUND_OUT = """
 MATCH (r:ServiceRequest {id: $requestId})
-SET r.complaintOutcome = $outcome, r.rootCause = $rootCause, r.rootCauseText = $rootCauseText
+SET r.outcome = $outcome, r.rootCause = $rootCause, r.rootCauseText = $rootCauseText
 RETURN coalesce(r.complaintRound, 0) AS round
 """

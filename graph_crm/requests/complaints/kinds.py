@@ -8,43 +8,6 @@ from graph_crm.graph.mapping import word_list
 
 
 @word_list(
-    "How serious a complaint is; of several rules that fit the most serious one counts.",
-    LOW="An annoyance.",
-    MEDIUM="The usual complaint.",
-    HIGH="Money, a repeated complaint, or a customer who needs special care.",
-    CRITICAL="The regulator, a court, the press, or a danger to a person.",
-)
-class Severity(StrEnum):
-    """How serious a complaint is."""
-
-    LOW = "LOW"
-    MEDIUM = "MEDIUM"
-    HIGH = "HIGH"
-    CRITICAL = "CRITICAL"
-
-    @property
-    def rank(self) -> int:
-        """Its place among all, 0 for the least serious."""
-        return list(Severity).index(self)
-
-
-@word_list(
-    "What was found out about a complaint.",
-    UPHELD="The customer is right.",
-    PARTLY_UPHELD="The customer is right in part.",
-    REJECTED="The bank did nothing wrong.",
-    WITHDRAWN="The customer took it back.",
-)
-class ComplaintOutcome(StrEnum):
-    """What was found out about a complaint."""
-
-    UPHELD = "UPHELD"
-    PARTLY_UPHELD = "PARTLY_UPHELD"
-    REJECTED = "REJECTED"
-    WITHDRAWN = "WITHDRAWN"
-
-
-@word_list(
     "What caused a complaint.",
     STAFF_MISTAKE="An employee made a mistake.",
     STAFF_CONDUCT="How an employee behaved.",

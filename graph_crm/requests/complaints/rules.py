@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from graph_crm.errors import ConfigurationError
 from graph_crm.parties.names import name_key
-from graph_crm.requests.complaints.kinds import Severity
+from graph_crm.requests.kinds import Severity
 from graph_crm.resources import folder
 
 Days = Annotated[int, Field(ge=1, le=3650)]
@@ -112,7 +112,7 @@ class ComplaintRules(_Strict):
             found.append((repeated.severity, f"{earlier} complaints in {repeated.days} days before"))
         if not found:
             return Assessment(self.severity.otherwise, ("no rule makes it more or less serious",))
-        most = max((severity for severity, _ in found), key=lambda one: one.rank)
+        most = max((severity for severity, _ in found), key=list(Severity).index)
         return Assessment(most, tuple(reason for severity, reason in found if severity is most))
 
 
