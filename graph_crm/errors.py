@@ -172,3 +172,15 @@ class OfferEnded(CrmError):
     """The offer had ended before this happened."""
 
     code = "OFFER_ENDED"
+
+
+class TemplateFailed(CrmError):
+    """A message can't be put into words: a variable is missing, or the template does what it may not."""
+
+    code = "TEMPLATE"
+
+
+class DeliveryUnderWay(CrmError):
+    """The message is being sent, or was: it can't be taken back any more."""
+
+    code = "DELIVERY_UNDER_WAY"

@@ -1,0 +1,1 @@
+"""The words of messages: templates by language, rendered in a sandbox; a variable that is missing is an error."""
