@@ -141,6 +141,26 @@ class Settings(BaseSettings):
         default=None, description="A folder of your own texts (LANGUAGE.ftl), which win over the shipped ones."
     )
 
+    templates_dir: Path | None = Field(
+        default=None, description="A folder of your own message templates (LANGUAGE/NAME.toml), which win."
+    )
+    delivery_attempts: int = Field(
+        default=6, ge=1, le=20, description="Attempts to hand over a message before it goes another way, or fails."
+    )
+    smtp_host: str | None = Field(
+        default=None, min_length=1, description="Your mail server; unset: e-mails fail, and say what to set."
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Port of your mail server.")
+    smtp_tls: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How the mail server is spoken to: `starttls`, `tls` from the start, or `none`."
+    )
+    smtp_user: str | None = Field(default=None, description="User name at the mail server; unset: none is given.")
+    smtp_password: SecretStr | None = Field(default=None, description="Password at the mail server.")
+    smtp_from: str | None = Field(
+        default=None, description="Sender of all mails, for example `Your bank <service@bank.example>`."
+    )
+    smtp_reply_to: str | None = Field(default=None, description="Where answers go; unset: to the sender.")
+
     exploration: Share = Field(
         default=0.05,
         description="Share of the decisions, 0 to 1, that try out what is not yet known well instead of the best.",
@@ -267,7 +287,9 @@ class Settings(BaseSettings):
             sources.append(_Traced(settings_cls, TomlConfigSettingsSource(settings_cls, toml), f"file {toml}"))
         return tuple(sources)
 
-    @field_validator("data_dir", "cache_dir", "plugins_dir", "contact_policy", "engine_source", "texts_dir")
+    @field_validator(
+        "data_dir", "cache_dir", "plugins_dir", "contact_policy", "engine_source", "texts_dir", "templates_dir"
+    )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path is not None else None
@@ -292,6 +314,8 @@ class Settings(BaseSettings):
         if self.page_default > self.page_limit:
             names = [variable_of(name) for name in ("page_default", "page_limit")]
             raise ValueError(f"{names[0]} ({self.page_default}) is above {names[1]} ({self.page_limit})")
+        if self.smtp_host is not None and self.smtp_from is None:
+            raise ValueError(f"{variable_of('smtp_host')} is set, {variable_of('smtp_from')} is not")
         if self.neo4j_uri is not None and self.neo4j_password is None:
             raise ValueError("NEO4J_URI is set, NEO4J_PASSWORD is not")
         return self
