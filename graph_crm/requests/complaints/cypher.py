@@ -1,30 +1,34 @@
-"""The statements of complaints. A request is locked by whoever changes it, before any of them runs."""
+"""The statements of complaints. Whoever changes a request has locked it before any of them runs."""
 
 from __future__ import annotations
 
-STANDING = """
-OPTIONAL MATCH (p:Party {id: $partyId})
-RETURN coalesce(p.vulnerable, false) AS vulnerable, COUNT {
-  MATCH (p)-[:ASKED]->(r:ServiceRequest {kind: 'COMPLAINT'}) WHERE r.openedAt >= $since AND r.id <> $requestId
-} AS earlier
+REQUEST = """
+MATCH (r:ServiceRequest {id: $requestId})
+OPTIONAL MATCH (p:Party)-[:ASKED]->(r)
+RETURN r.kind AS kind, r.subject AS subject, r.text AS text, r.channel AS channel, p.id AS party,
+  r.openedAt.epochMillis AS openedAt, r.rootCause AS rootCause, r.rootCauseText AS rootCauseText,
+  coalesce(r.complaintRound, 0) AS round, r.severityBy AS severityBy, coalesce(p.vulnerable, false) AS vulnerable,
+  head([(r)-[:ABOUT]->(product:Product) | product.code]) AS product,
+  head([(r)-[:ON]->(agreement:Agreement) | agreement.id]) AS agreement,
+  COUNT { MATCH (p)-[:ASKED]->(x:ServiceRequest {kind: 'COMPLAINT'}) WHERE x.openedAt >= $since AND x <> r } AS earlier,
+  head(COLLECT { MATCH (r)-[:LOGGED]->(e:RequestEntry {kind: 'CLOSED'}) RETURN e.at.epochMillis
+    ORDER BY e.at DESC LIMIT 1 }) AS closedAt,
+  EXISTS { MATCH (e:Event {id: CASE coalesce(r.complaintRound, 0) WHEN 0 THEN 'complaint:' + r.id
+    ELSE 'complaint:' + r.id + ':' + toString(r.complaintRound) END}) } AS silencing
 """
-"""What of the customer makes a complaint more serious."""
+"""What a complaint's consequences are worked out from: the request, its customer, and whether it silences now."""
 
 SET_SEVERITY = """
 MATCH (r:ServiceRequest {id: $requestId})
 SET r.severity = $severity, r.severityReasons = $reasons, r.severityBy = $by
-RETURN r.id AS id
 """
-
-ROUND = "MATCH (r:ServiceRequest {id: $requestId}) RETURN coalesce(r.complaintRound, 0) AS round"
-"""How often a complaint was taken up again."""
 
 NEXT_ROUND = """
 MATCH (r:ServiceRequest {id: $requestId})
-SET r.complaintRound = coalesce(r.complaintRound, 0) + 1, r.rootCause = null, r.rootCauseText = null,
-  r.outcome = null
+SET r.complaintRound = coalesce(r.complaintRound, 0) + 1
 RETURN r.complaintRound AS round
 """
+"""A complaint that is taken up again, or turned out to be none: what silences marketing next has a name of its own."""
 
 # Nothing is later than the database's own now: a complaint in the future would silence nobody yet.
 RECORD_EVENT = """
@@ -34,15 +38,71 @@ MERGE (e:Event {id: $id})
 WITH p, a, e, e.type IS NULL AS isNew, datetime({epochMillis: datetime.realtime().epochMillis}) AS now
 WHERE isNew
 SET e.type = $type, e.at = CASE WHEN $at > now THEN now ELSE $at END, e.recordedAt = now, e.partyId = $partyId,
-  e.channel = $channel, e.source = $source, e.payload = $payload, e.digest = $digest, e.late = false
+  e.channel = $channel, e.source = $source, e.payload = $payload, e.digest = $digest
 CREATE (p)-[:DID]->(e)
 FOREACH (about IN CASE WHEN a IS NULL THEN [] ELSE [a] END | CREATE (e)-[:ON]->(about))
 RETURN e.id AS id
 """
 """Record an event of the service desk; no row where it is recorded already."""
 
-FOUND_OUT = """
-MATCH (r:ServiceRequest {id: $requestId})
-SET r.outcome = $outcome, r.rootCause = $rootCause, r.rootCauseText = $rootCauseText
-RETURN coalesce(r.complaintRound, 0) AS round
+LOCKED = """
+MATCH (r:ServiceRequest {number: $number})
+SET r.locked = true
+REMOVE r.locked
+RETURN r.id AS id, r.kind AS kind, r.version AS version, r.ownerId AS owner
 """
+
+DESCRIBE = """
+MATCH (r:ServiceRequest {id: $requestId})
+OPTIONAL MATCH (product:Product {code: $product})
+OPTIONAL MATCH (employee:Employee {id: $employee})
+WITH r, product, employee
+WHERE ($product IS NULL OR product IS NOT NULL) AND ($employee IS NULL OR employee IS NOT NULL)
+SET r += $properties, r.version = r.version + 1
+FOREACH (_ IN CASE WHEN product IS NULL THEN [] ELSE [1] END | MERGE (r)-[:ABOUT]->(product))
+FOREACH (_ IN CASE WHEN employee IS NULL THEN [] ELSE [1] END | MERGE (r)-[:CONCERNS]->(employee))
+RETURN r.version AS version
+"""
+"""What an employee found out while working on a complaint; no row where product or employee is unknown."""
+
+DROP_PRODUCT = """
+MATCH (:ServiceRequest {id: $requestId})-[about:ABOUT]->(p:Product) WHERE p.code <> $product
+DELETE about
+"""
+
+ASKED = """
+MATCH (r:ServiceRequest {id: $requestId})
+OPTIONAL MATCH (p:Party)-[:ASKED]->(r)
+RETURN r.number AS number, r.status AS status, r.kind AS kind, coalesce(r.complaintRound, 0) AS round, p.id AS party,
+  p.displayName AS name, r.contact AS contact, r.language AS language,
+  datetime.realtime().epochMillis AS now
+"""
+"""What the question after a complaint needs."""
+
+LOCK_FOR_ANSWER = """
+MATCH (r:ServiceRequest {id: $requestId})
+SET r.locked = true
+REMOVE r.locked
+WITH r
+OPTIONAL MATCH (s:SurveyAnswer {key: r.id + ':' + toString(coalesce(r.complaintRound, 0))})
+RETURN r.number AS number, r.status AS status, r.kind AS kind, coalesce(r.complaintRound, 0) AS round,
+  s.id AS answer, s.score AS score, s.text AS text,
+  head(COLLECT { MATCH (r)-[:LOGGED]->(e:RequestEntry {kind: 'CLOSED'}) RETURN e.at.epochMillis
+    ORDER BY e.at DESC LIMIT 1 }) AS closedAt, datetime.realtime().epochMillis AS now
+"""
+
+# The log of a request is only ever added to; its next place is free because the request is locked.
+ANSWERED = """
+MATCH (r:ServiceRequest {id: $requestId})
+CREATE (r)-[:RATED_BY]->(s:SurveyAnswer {id: $id, key: $key, requestId: r.id, number: r.number, round: $round,
+  score: $score, text: $text, at: $at, by: $by, category: r.category})
+WITH r, s
+OPTIONAL MATCH (r)-[:LOGGED]->(last:RequestEntry)
+WITH r, s, coalesce(max(last.seq), 0) + 1 AS seq
+CREATE (r)-[:LOGGED]->(:RequestEntry {id: s.id + ':entry', seq: seq, kind: 'SURVEYED', at: $at, by: $by, text: $text,
+  data: $data, visible: true})
+SET r.surveyScore = $score, r.version = r.version + 1, r.entries = seq
+RETURN s.id AS id
+"""
+
+OF_NUMBER = "MATCH (r:ServiceRequest {number: $number}) RETURN r.id AS id, r.partyId AS party"
