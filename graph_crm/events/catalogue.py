@@ -9,70 +9,20 @@ fires.
 from __future__ import annotations
 
 import datetime as dt
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import orjson
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import Field, ValidationError
 
 from graph_crm.errors import ConfigurationError, InvalidInput
-from graph_crm.products.money import is_currency, money_text
+from graph_crm.rules.events import Currency, EventType, LongText, Money, Nothing, Payload, Text, event_types
+from graph_crm.rules.loader import ANYTHING
+from graph_crm.rules.manager import RuleBook
 
 MAX_PAYLOAD_BYTES = 16_384
-LARGEST_AMOUNT = 10**13
-"""The largest amount, in units of the currency."""
-_CENT = Decimal("0.01")
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-
-
-def _amount(value: Any) -> str:
-    """An amount such as 1250.5 as "1250.50"."""
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation as error:
-        raise ValueError('write an amount as "1250.50"') from error
-    if isinstance(value, bool) or not amount.is_finite():
-        raise ValueError('write an amount as "1250.50"')
-    # The size first: arithmetic with a huge exponent overflows, or takes minutes.
-    if not -LARGEST_AMOUNT <= amount <= LARGEST_AMOUNT:
-        raise ValueError("the amount is too large")
-    exact = amount.quantize(_CENT)
-    if exact != amount:
-        raise ValueError('write an amount with at most two decimals, "1250.50"')
-    return money_text(int(exact * 100))
-
-
-def _currency(code: str) -> str:
-    if not is_currency(code):
-        raise ValueError("write a currency as an ISO 4217 code, for example CZK")
-    return code
-
-
-def _one_line(text: str) -> str:
-    if any(unicodedata.category(character) == "Cc" for character in text):
-        raise ValueError("the text holds a control character")
-    return text
-
-
-Money = Annotated[str, BeforeValidator(_amount)]
-Currency = Annotated[str, AfterValidator(_currency)]
-Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
-LongText = Annotated[str, Field(min_length=1, max_length=4000)]
-
-
-class Payload(BaseModel):
-    """Base of all payloads: immutable, and nothing that the type does not name."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=False)
-
-
-class Nothing(Payload):
-    """The type says it all."""
+MOST_PROBLEMS = 20
+"""So many wrong fields of a payload are named at most."""
 
 
 class AtmBalanceCheck(Payload):
@@ -107,6 +57,7 @@ class Login(Payload):
     """The customer logged in."""
 
     device: Text | None = None
+    place: Text | None = Field(default=None, description="Where the customer was, for example a city")
     successful: bool = True
 
 
@@ -114,8 +65,8 @@ class PageView(Payload):
     """The customer looked at a page of the bank's site or app."""
 
     page: Text
-    session: Text | None = None
     seconds: Annotated[float, Field(ge=0, le=86_400)] | None = None
+    service_code: Text | None = Field(default=None, description="The service that the page is about: counts as interest")
 
 
 class ProductPageView(PageView):
@@ -154,6 +105,26 @@ class ComplaintClosed(Payload):
     text: LongText | None = None
 
 
+class Return(Payload):
+    """The customer gave a product back, for example within the days that the law gives."""
+
+    product_code: Text | None = None
+    reason: Text | None = None
+    amount: Money | None = None
+    currency: Currency | None = None
+
+
+class Opinion(Payload):
+    """The customer said what they think of the bank."""
+
+    about: Text | None = Field(default=None, description="What it is about, for example a branch or the app")
+    product_code: Text | None = None
+    score: Annotated[int, Field(ge=0, le=10)] | None = Field(
+        default=None, description="0 (very bad) to 10 (very good), as for the net promoter score"
+    )
+    text: LongText | None = None
+
+
 class CollectionsContact(Payload):
     """Collections spoke with the customer: what was learned stops promotion for a while."""
 
@@ -188,17 +159,8 @@ class LifeEvent(Payload):
     on: dt.date | None = None
 
 
-@dataclass(frozen=True)
-class EventType:
-    """One type of event: its name (lower_snake_case), what its payload holds, what it means."""
-
-    name: str
-    payload: type[Payload]
-    description: str
-
-
 class EventCatalogue:
-    """The known types of events. A plugin adds its own with `add`."""
+    """The known types of events: those of the platform, then those of plugins."""
 
     def __init__(self, types: Iterable[EventType] = ()) -> None:
         self._types: dict[str, EventType] = {}
@@ -208,10 +170,11 @@ class EventCatalogue:
     def __iter__(self) -> Iterator[EventType]:
         return iter(self._types.values())
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._types
+
     def add(self, one: EventType) -> None:
-        """Make a type known. Raises ConfigurationError for a name that can't be used or is taken."""
-        if not _NAME.fullmatch(one.name):
-            raise ConfigurationError(f"{one.name[:80]!r} is no name of an event type", hint="Use lower_snake_case")
+        """Make a type known. Raises ConfigurationError for a name that is taken."""
         if one.name in self._types:
             raise ConfigurationError(f"The event type {one.name} exists")
         self._types[one.name] = one
@@ -235,16 +198,22 @@ class EventCatalogue:
         model = self.get(name).payload
         try:
             checked = model.model_validate(dict(payload or {}))
+            told = checked.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
+            text = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
         except ValidationError as error:
+            problems = error.errors(include_input=False, include_url=False, include_context=False)
+            named = [f"{'.'.join(map(str, one['loc'])) or 'payload'}: {one['msg']}" for one in problems[:MOST_PROBLEMS]]
+            raise InvalidInput(f"The payload of {name} can't be used: {'; '.join(named)}", field="payload") from error
+        except ANYTHING as error:  # what a plugin's model raises refuses this event and not its neighbours
             raise InvalidInput(
-                f"The payload of {name} can't be used: "
-                + "; ".join(f"{'.'.join(map(str, one['loc'])) or 'payload'}: {one['msg']}" for one in error.errors()),
+                f"The payload of {name} can't be checked: {type(error).__name__}",
+                hint="The plugin that declares the type may be wrong; its author can try it with this payload",
                 field="payload",
             ) from error
-        told = checked.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
-        text = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
         if len(text) > MAX_PAYLOAD_BYTES:
-            raise InvalidInput(f"A payload has at most {MAX_PAYLOAD_BYTES} bytes", field="payload")
+            raise InvalidInput(
+                f"A payload has at most {MAX_PAYLOAD_BYTES} bytes", field="payload", limit=MAX_PAYLOAD_BYTES
+            )
         return text.decode() if told else None
 
 
@@ -263,6 +232,8 @@ def standard_catalogue() -> EventCatalogue:
             EventType("application_abandoned", Application, "The customer left an application unfinished."),
             EventType("complaint", Complaint, "The customer complained."),
             EventType("complaint_closed", ComplaintClosed, "A complaint was dealt with."),
+            EventType("return", Return, "The customer gave a product back."),
+            EventType("opinion", Opinion, "The customer said what they think of the bank."),
             EventType("collections_contact", CollectionsContact, "Collections spoke with the customer."),
             EventType("branch_visit", BranchVisit, "The customer came to a branch."),
             EventType("call", Call, "The customer called or was called."),
@@ -270,3 +241,11 @@ def standard_catalogue() -> EventCatalogue:
             EventType("life_event", LifeEvent, "Something that changes a life."),
         ]
     )
+
+
+def catalogue_of(book: RuleBook) -> EventCatalogue:
+    """The types of the platform and those that the plugins of ``book`` declare."""
+    catalogue = standard_catalogue()
+    for one in event_types(book, [known.name for known in catalogue]):
+        catalogue.add(one)
+    return catalogue

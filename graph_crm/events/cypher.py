@@ -1,22 +1,30 @@
-"""The statements of the events slice."""
+"""The statements of recording events."""
 
 from __future__ import annotations
 
+# The rows come in the order of their ids, so that batches that share some wait for each other and never in a circle.
 # MERGE on the unique id waits for a rival with the same id; what it finds then is complete. A clock that runs ahead
 # must not put off what a complaint forbids: nothing is later than the database's own now.
 RECORD = """
-MATCH (p:Party {id: $partyId})
-OPTIONAL MATCH (a:Agreement {id: $agreementId})
-WITH p, a WHERE $agreementId IS NULL OR a IS NOT NULL
-MERGE (e:Event {id: $id})
-WITH p, a, e, e.type IS NULL AS isNew, datetime({epochMillis: datetime.realtime().epochMillis}) AS now
+WITH datetime({epochMillis: datetime.realtime().epochMillis}) AS now
+UNWIND $events AS told
+MATCH (p:Party {id: told.partyId})
+OPTIONAL MATCH (a:Agreement {id: told.agreementId})
+WITH now, told, p, a WHERE told.agreementId IS NULL OR a IS NOT NULL
+MERGE (e:Event {id: told.id})
+WITH now, told, p, a, e, e.type IS NULL AS isNew, datetime({epochMillis: told.at}) AS at
 FOREACH (_ IN CASE WHEN isNew THEN [1] ELSE [] END |
-  SET e.type = $type, e.at = CASE WHEN $at > now THEN now ELSE $at END, e.recordedAt = datetime.realtime(),
-      e.partyId = $partyId, e.channel = $channel, e.source = $source, e.payload = $payload, e.digest = $digest
+  SET e.type = told.type, e.at = CASE WHEN at > now THEN now ELSE at END, e.recordedAt = now,
+      e.late = at < now - duration({milliseconds: $lateMilliseconds}), e.partyId = told.partyId,
+      e.channel = told.channel, e.source = told.source, e.payload = told.payload, e.sessionId = told.sessionId,
+      e.digest = told.digest
   CREATE (p)-[:DID]->(e)
 )
 FOREACH (about IN CASE WHEN isNew AND a IS NOT NULL THEN [a] ELSE [] END | CREATE (e)-[:ON]->(about))
-RETURN isNew, e.digest = $digest AS same
+RETURN told.id AS id, isNew, e.digest = told.digest AS same, e.at.epochMillis AS at, coalesce(e.late, false) AS late
 """
 
-PARTY_EXISTS = "RETURN EXISTS { MATCH (p:Party {id: $partyId}) } AS known"
+PARTIES_KNOWN = """
+UNWIND $parties AS id
+RETURN id, EXISTS { MATCH (p:Party {id: id}) } AS known
+"""

@@ -1,50 +1,46 @@
-"""What can be done with events: record one, so that nothing that came in is lost."""
+"""What can be done with events: record them, so that nothing that came in is lost and nothing is there twice."""
 
 from __future__ import annotations
 
 import datetime as dt
-import unicodedata
-import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import orjson
 
-from graph_crm.contacts.kinds import Channel
-from graph_crm.errors import IdempotencyKeyReused, InvalidInput, NotFound
+from graph_crm.errors import CrmError, IdempotencyKeyReused, InvalidInput, NotFound
 from graph_crm.events import cypher
 from graph_crm.events.catalogue import EventCatalogue, standard_catalogue
+from graph_crm.events.checking import FUTURE, Prepared, RecordEvent, prepared
+from graph_crm.events.keeping import RetentionPolicy
 from graph_crm.graph import outbox
-from graph_crm.graph.database import Database, Transaction
-from graph_crm.graph.idempotency import digest_of
-from graph_crm.parties.checks import EARLIEST
+from graph_crm.graph.database import Database, Row, Transaction
+
+__all__ = [
+    "FUTURE",
+    "LATE",
+    "MOST_EVENTS",
+    "RECORDED",
+    "Effect",
+    "EventService",
+    "RecordEvent",
+    "Recorded",
+    "RecordedEvent",
+    "RefusedEvent",
+]
 
 RECORDED = "event.recorded"
 """The outbox topic of a new event; its payload is ``{eventId, type, partyId, at}``, its partition the party."""
 
-FUTURE = dt.timedelta(minutes=5)
-"""How far the clock of a sender may be ahead of ours."""
+MOST_EVENTS = 1_000
+"""Events of one batch."""
 
-MAX_ID_LENGTH = 200
-MAX_SOURCE_LENGTH = 200
+LATE = dt.timedelta(days=1)
+"""An event that is recorded so long after it happened is late: it has not just happened."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordEvent:
-    """An event to record. ``at`` is when it happened, now when it is left out.
-
-    ``id`` is the sender's own: with it the same event may be sent again without harm. It also is the idempotency key.
-    """
-
-    type: str
-    party_id: str
-    at: dt.datetime | None = None
-    id: str | None = None
-    channel: Channel | None = None
-    source: str | None = None
-    payload: Mapping[str, Any] | None = None
-    agreement_id: str | None = None
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,24 +55,76 @@ class RecordedEvent:
     channel: str | None
     payload: Mapping[str, Any]
     """In the form that is stored: names in camelCase, amounts as decimal texts; empty where it tells nothing."""
+    session_id: str | None = None
+    agreement_id: str | None = None
+    late: bool = False
+    """Whether it was recorded more than a day after it happened."""
 
 
 Effect: TypeAlias = Callable[[Transaction, Sequence[RecordedEvent]], Awaitable[None]]
-"""What else an event changes: called in the transaction that records events, with those that are new in it."""
+"""What else an event changes: called in the transaction that records events, with those that are new in it, in the
+order in which they happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedEvent:
+    """An event of a batch that was not recorded: its place in the batch (from 0), its id where it has one, and why."""
+
+    index: int
+    id: str | None
+    error: CrmError
+
+    @property
+    def code(self) -> str:
+        """The stable code of the reason."""
+        return self.error.code
+
+    @property
+    def field(self) -> str | None:
+        """The field that is to blame, where it is one."""
+        found = self.error.details.get("field")
+        return None if found is None else str(found)
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, in a sentence."""
+        return self.error.message
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a batch; every event of it is in exactly one of the three."""
+
+    recorded: tuple[str, ...]
+    """Ids of the events that are new, in the order of the batch."""
+    duplicates: tuple[str, ...]
+    """Ids of those that were recorded before, or came earlier in the same batch: nothing was changed."""
+    refused: tuple[RefusedEvent, ...]
+    ids: tuple[str | None, ...]
+    """For each event of the batch its id; None where it was refused."""
 
 
 class EventService:
-    """Records events. Rules are asked later, by the worker, from the outbox entry.
+    """Records events. Rules are asked later, by the worker, from the outbox entries.
 
-    ``effects`` are run in the transaction that records: what they write is there exactly when the event is.
+    ``effects`` are run in the transaction that records: what they write is there exactly when the events are.
+    ``keeping``: what is older than the bank keeps such events is refused, for its like was counted and removed.
     """
 
     def __init__(
-        self, database: Database, catalogue: EventCatalogue | None = None, *, effects: Sequence[Effect] = ()
+        self,
+        database: Database,
+        catalogue: EventCatalogue | None = None,
+        *,
+        effects: Sequence[Effect] = (),
+        keeping: RetentionPolicy | None = None,
     ) -> None:
         self._database = database
         self._effects = tuple(effects)
+        self._keeping = keeping
         self.catalogue = catalogue or standard_catalogue()
+        self.counts: Counter[str] = Counter()
+        """What this process recorded: ``recorded``, ``duplicates`` and ``refused`` events; each only grows."""
 
     async def record(self, event: RecordEvent) -> str:
         """Store an event, its ties and its outbox entry in one transaction; returns the event's id.
@@ -86,93 +134,130 @@ class EventService:
         Raises: InvalidInput for an unknown type, a payload that does not fit, a time without a zone or in the future;
         NotFound for an unknown party or agreement; IdempotencyKeyReused where the id stands for another event.
         """
-        payload = self.catalogue.payload_text(event.type, event.payload)
+        return _only(await self.record_many([event]))
+
+    async def record_many(self, events: Sequence[RecordEvent]) -> Recorded:
+        """Store up to `MOST_EVENTS` events in one transaction; a bad one is refused alone, the others are stored.
+
+        Raises: InvalidInput for a batch that is too long; errors of the database, with which nothing was stored.
+        """
+        if len(events) > MOST_EVENTS:
+            raise InvalidInput(
+                f"events: has {len(events)} entries",
+                hint=f"Send at most {MOST_EVENTS} a call.",
+                field="events",
+                limit=MOST_EVENTS,
+            )
+        batch = _Batch(events, self._prepared(events))
+
+        async def work(tx: Transaction) -> Recorded:
+            return await self._record(tx, batch)
+
+        done = await self._database.write(work, idempotent=True) if batch.chosen else batch.result({}, frozenset())
+        self.counts.update(recorded=len(done.recorded), duplicates=len(done.duplicates), refused=len(done.refused))
+        return done
+
+    async def record_in(self, tx: Transaction, event: RecordEvent) -> str:
+        """`record` in the caller's transaction: the event is there exactly when the rest of it is.
+
+        Raises what `record` raises; the caller's transaction must then be given up.
+        """
+        batch = _Batch([event], self._prepared([event]))
+        return _only(await self._record(tx, batch) if batch.chosen else batch.result({}, frozenset()))
+
+    def _prepared(self, events: Sequence[RecordEvent]) -> list[Prepared | CrmError]:
         now = dt.datetime.now(dt.UTC)
-        at = now if event.at is None else _instant(event.at, now)
-        key = _identity(event.id)
-        for field, reference in (("partyId", event.party_id), ("agreementId", event.agreement_id)):
-            if reference is not None:
-                _check_characters(field, reference)
-        if event.source is not None:
-            if not 0 < len(event.source) <= MAX_SOURCE_LENGTH:
-                raise InvalidInput(f"A source has 1 to {MAX_SOURCE_LENGTH} characters", field="source")
-            _check_characters("source", event.source)
-        channel = None if event.channel is None else event.channel.value
-        said_at = None if event.at is None else at.isoformat()
-        parameters = {
-            "id": key,
-            "partyId": event.party_id,
-            "agreementId": event.agreement_id,
-            "type": event.type,
-            "at": at,
-            "channel": channel,
-            "source": event.source,
-            "payload": payload,
-            "digest": digest_of(
-                [event.type, event.party_id, said_at, channel, event.source, payload, event.agreement_id]
-            ),
-        }
-        told = {"eventId": key, "type": event.type, "partyId": event.party_id, "at": at.isoformat()}
+        found: list[Prepared | CrmError] = []
+        for event in events:
+            try:
+                one = prepared(event, self.catalogue, now)
+                if self._keeping is not None:
+                    self._keeping.check(event.type, one.at, now)
+                found.append(one)
+            except CrmError as error:
+                found.append(error)
+        return found
 
-        async def work(tx: Transaction) -> str:
-            rows = await tx.run(cypher.RECORD, parameters)
-            if not rows:
-                raise await self._missing(tx, event)
-            if rows[0]["isNew"]:
-                await outbox.put(tx, RECORDED, event.party_id, told, f"{RECORDED}:{key}")
-                recorded = RecordedEvent(
-                    id=key,
-                    type=event.type,
-                    party_id=event.party_id,
-                    at=at,
-                    channel=channel,
-                    payload=orjson.loads(payload) if payload else {},
-                )
-                for effect in self._effects:
-                    await effect(tx, [recorded])
-            elif not rows[0]["same"]:
-                raise IdempotencyKeyReused(
-                    "Another event was recorded under this id", hint="Use a new id for a new event", field="id"
-                )
-            return key
+    async def _record(self, tx: Transaction, batch: _Batch) -> Recorded:
+        rows = [batch.chosen[key].parameters for key in sorted(batch.chosen)]
+        found = await tx.run(cypher.RECORD, {"events": rows, "lateMilliseconds": LATE // dt.timedelta(milliseconds=1)})
+        stored = {row["id"]: row for row in found}
+        new = [_recorded(batch.chosen[key], row) for key, row in stored.items() if row["isNew"]]
+        new.sort(key=lambda one: (one.at, one.id))
+        if new:
+            await outbox.put_many(tx, RECORDED, [_entry(one) for one in new])
+            for effect in self._effects:
+                await effect(tx, new)
+        parties: frozenset[str] = frozenset()
+        if len(stored) < len(batch.chosen):
+            missing = {one.event.party_id for key, one in batch.chosen.items() if key not in stored}
+            known = await tx.run(cypher.PARTIES_KNOWN, {"parties": sorted(missing)})
+            parties = frozenset(row["id"] for row in known if row["known"])
+        return batch.result(stored, parties)
 
-        return await self._database.write(work, idempotent=True)
 
-    @staticmethod
-    async def _missing(tx: Transaction, event: RecordEvent) -> NotFound:
-        known = (await tx.run(cypher.PARTY_EXISTS, {"partyId": event.party_id}))[0]["known"]
-        if known:
+class _Batch:
+    """A batch with what is sent of it: of equal ids the first, the rest are judged by it."""
+
+    def __init__(self, events: Sequence[RecordEvent], prepared: Sequence[Prepared | CrmError]) -> None:
+        self.events = events
+        self.prepared = prepared
+        self.chosen: dict[str, Prepared] = {}
+        for one in prepared:
+            if isinstance(one, Prepared):
+                self.chosen.setdefault(one.id, one)
+
+    def result(self, stored: Mapping[str, Row], parties: frozenset[str]) -> Recorded:
+        """What became of each; ``stored``: by id what the database says, ``parties``: those that are known."""
+        recorded: list[str] = []
+        duplicates: list[str] = []
+        refused: list[RefusedEvent] = []
+        ids: list[str | None] = []
+        for index, one in enumerate(self.prepared):
+            wrong = one if isinstance(one, CrmError) else self._wrong(one, stored, parties)
+            if isinstance(one, Prepared) and wrong is None:
+                ids.append(one.id)
+                new = self.chosen[one.id] is one and stored[one.id]["isNew"]
+                (recorded if new else duplicates).append(one.id)
+            elif wrong is not None:
+                ids.append(None)
+                refused.append(RefusedEvent(index, self.events[index].id, wrong))
+        return Recorded(tuple(recorded), tuple(duplicates), tuple(refused), tuple(ids))
+
+    def _wrong(self, one: Prepared, stored: Mapping[str, Row], parties: frozenset[str]) -> CrmError | None:
+        row = stored.get(one.id)
+        if one.digest != self.chosen[one.id].digest or (row is not None and not row["same"]):
+            return IdempotencyKeyReused(
+                "Another event came under this id before", hint="Use a new id for a new event", field="id"
+            )
+        if row is not None:
+            return None
+        if one.event.party_id in parties:
             return NotFound("There is no agreement with this id", field="agreementId")
         return NotFound("There is no party with this id", field="partyId")
 
 
-def _instant(at: dt.datetime, now: dt.datetime) -> dt.datetime:
-    if at.tzinfo is None:
-        raise InvalidInput(
-            "The time of an event needs a time zone", hint="For example 2026-01-31T12:00:00Z", field="at"
-        )
-    if at.date() < EARLIEST:
-        raise InvalidInput(f"The time of an event lies before {EARLIEST}", hint="Check the sender's date", field="at")
-    at = at.astimezone(dt.UTC)
-    if at > now + FUTURE:
-        raise InvalidInput("The time of an event lies in the future", hint="Check the sender's clock", field="at")
-    return at
+def _recorded(one: Prepared, row: Row) -> RecordedEvent:
+    return RecordedEvent(
+        id=one.id,
+        type=one.event.type,
+        party_id=one.event.party_id,
+        at=_EPOCH + dt.timedelta(milliseconds=row["at"]),
+        channel=one.parameters["channel"],
+        payload=orjson.loads(one.payload) if one.payload else {},
+        session_id=one.event.session_id,
+        agreement_id=one.event.agreement_id,
+        late=row["late"],
+    )
 
 
-def _identity(given: str | None) -> str:
-    if given is None:
-        return f"event:{uuid.uuid4().hex}"
-    if not given.strip() or len(given) > MAX_ID_LENGTH:
-        raise InvalidInput(f"The id of an event has 1 to {MAX_ID_LENGTH} characters", field="id")
-    _check_characters("id", given)
-    return given
+def _entry(event: RecordedEvent) -> outbox.NewEntry:
+    told = {"eventId": event.id, "type": event.type, "partyId": event.party_id, "at": event.at.isoformat()}
+    return outbox.NewEntry(f"{RECORDED}:{event.id}", event.party_id, told)
 
 
-def _check_characters(field: str, given: str) -> None:
-    """Refuse what can't be stored (halves of surrogate pairs) and what spoils logs and lists (control characters)."""
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in given):
-        raise InvalidInput(
-            f"{field}: holds a character that can't be stored",
-            hint="Remove control characters and halves of surrogate pairs",
-            field=field,
-        )
+def _only(done: Recorded) -> str:
+    """The id of the only event of a batch. Raises why it was refused."""
+    if done.refused:
+        raise done.refused[0].error
+    return (done.recorded or done.duplicates)[0]

@@ -18,13 +18,16 @@ from graph_crm.rules.conditions import (
     holds,
     in_default,
     in_segment,
+    interested_in,
     is_organization,
     is_person,
     lives_in,
     nobody,
     related_to,
 )
+from graph_crm.rules.events import Currency, EventType, LongText, Money, Payload, Text
 from graph_crm.rules.hookspecs import hookimpl
+from graph_crm.rules.interest import Look
 from graph_crm.rules.limits import ContactLimit
 from graph_crm.rules.periods import Period, days, months, weeks, years
 from graph_crm.rules.results import Proposal, Rule, Treatment, Veto
@@ -35,10 +38,16 @@ __all__ = [
     "Condition",
     "Contact",
     "ContactLimit",
+    "Currency",
     "EventFact",
+    "EventType",
     "Holding",
+    "LongText",
+    "Look",
+    "Money",
     "Needs",
     "PartyFacts",
+    "Payload",
     "Period",
     "Proposal",
     "Reason",
@@ -46,6 +55,7 @@ __all__ = [
     "Rule",
     "RuleError",
     "Snapshot",
+    "Text",
     "Treatment",
     "Verdict",
     "Veto",
@@ -58,6 +68,7 @@ __all__ = [
     "hookimpl",
     "in_default",
     "in_segment",
+    "interested_in",
     "is_organization",
     "is_person",
     "lives_in",

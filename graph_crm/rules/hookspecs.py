@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import pluggy
 
 from graph_crm.rules.conditions.base import Needs
+from graph_crm.rules.events import EventType
+from graph_crm.rules.intake import Document, Scan, Text
 from graph_crm.rules.limits import ContactLimit
 from graph_crm.rules.results import Proposal, Rule, Treatment, Veto
 from graph_crm.rules.snapshot import Snapshot
@@ -39,6 +41,13 @@ class Hooks:
         """Add contact limits of your own.
 
         Asked once, when the plugin is loaded. They bind beside those of the contact policy; none can be taken away.
+        """
+
+    @hookspec
+    def event_types(self) -> Sequence[EventType]:  # type: ignore[empty-body] # a hook specification has no body
+        """Add types of events of your own.
+
+        Asked once, when the platform starts. A name that is taken is left out.
         """
 
     @hookspec
@@ -88,6 +97,20 @@ class Hooks:
         """Say how an offer is put on a channel: the script of the agent, the words on the screen.
 
         Asked for the proposals that are offered; the first plugin with words for an offer and channel is taken.
+        """
+
+    @hookspec
+    def categorise(self, texts: Sequence[Text]) -> Sequence[str | None]:  # type: ignore[empty-body] # see above
+        """Say which category of the service desk a request belongs to, before its keywords and its classifier.
+
+        Asked when a request comes in without a category; None leaves it to the next plugin, and at last to the desk.
+        """
+
+    @hookspec
+    def scan_attachment(self, documents: Sequence[Document]) -> Sequence[Scan]:  # type: ignore[empty-body] # see above
+        """Say of each document whether it is harmless.
+
+        Asked by the worker, once for each document that came in; until every scanner let it pass nobody may open it.
         """
 
 

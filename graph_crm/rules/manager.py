@@ -139,6 +139,21 @@ class RuleBook:
         self.problems.append(f"Plugin {plugin.name} ({plugin.origin}): {problem}")
         _log.warning("plugin_problem", plugin=plugin.name, problem=problem)
 
+    def ask(self, hook: str, check: Callable[[object], T], **arguments: Sequence[Any]) -> list[Named[T]]:
+        """What every plugin with ``hook`` answers, in the order of loading.
+
+        ``check`` brings an answer into its form, or raises a RuleError whose message says what was expected.
+        """
+        answers = [(plugin, self._answer(plugin, hook, check, arguments)) for plugin in self._with(hook)]
+        return [Named(plugin.name, answer) for plugin, answer in answers if answer is not None]
+
+    def complain(self, plugin: str, problem: str) -> None:
+        """Add a problem of the plugin of this name to those that are reported."""
+        for one in self.plugins:
+            if one.name == plugin:
+                self._say(one, problem)
+                return
+
     def switched(self, modes: Mapping[str, Mode]) -> RuleBook:
         """The same book with ``modes`` over those that it was loaded with; plugins and counters stay shared.
 
