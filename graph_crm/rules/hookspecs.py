@@ -10,6 +10,7 @@ from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.events import EventType
 from graph_crm.rules.intake import Document, Scan, Text
 from graph_crm.rules.limits import ContactLimit
+from graph_crm.rules.requests import Breach, BreachAction, Candidate, RequestFacts, Route
 from graph_crm.rules.results import Proposal, Rule, Treatment, Veto
 from graph_crm.rules.snapshot import Snapshot
 
@@ -111,6 +112,20 @@ class Hooks:
         """Say of each document whether it is harmless.
 
         Asked by the worker, once for each document that came in; until every scanner let it pass nobody may open it.
+        """
+
+    @hookspec
+    def route_requests(self, requests: Sequence[RequestFacts], candidates: Sequence[Candidate]) -> Sequence[Route]:  # type: ignore[empty-body] # see above
+        """Say who answers a service request, or in which team.
+
+        Asked when one comes in, is sorted or looks for another owner; the first plugin with a word for it is taken.
+        """
+
+    @hookspec
+    def request_breached(self, breaches: Sequence[Breach]) -> Sequence[BreachAction]:  # type: ignore[empty-body] # see above
+        """Say what is done about service requests that missed a target.
+
+        Asked once for each breach, in the transaction that puts the request before the supervisor.
         """
 
 
