@@ -46,6 +46,7 @@ from graph_crm.graph.faults import (
     unreachable,
 )
 from graph_crm.graph.metrics import DatabaseMetrics
+from graph_crm.graph.turns import Turns
 
 Row: TypeAlias = Record
 T = TypeVar("T")
@@ -193,8 +194,10 @@ class Database:
         patience: float = 5.0,
         slow: float = 1.0,
         bookmarks: neo4j.api.AsyncBookmarkManager | None = None,
+        pool_size: int = 64,
     ) -> None:
         self._driver = driver
+        self._turns = Turns(pool_size)
         self._bookmarks = bookmarks
         self._idle: dict[str, list[AsyncSession]] = {READ_ACCESS: [], WRITE_ACCESS: []}
         self._closed = False
@@ -244,7 +247,7 @@ class Database:
             raise ConfigurationError(f"The address of Neo4j can't be used: {error}") from error
         # One server shows a client its own writes; only a cluster needs to be told what to wait for.
         bookmarks = AsyncGraphDatabase.bookmark_manager() if routed else None
-        database = cls(driver, name=name, timeout=timeout, slow=slow, bookmarks=bookmarks)
+        database = cls(driver, name=name, timeout=timeout, slow=slow, bookmarks=bookmarks, pool_size=pool_size)
         try:
             await database._wait_until_up(patience)
         except BaseException:
@@ -414,25 +417,26 @@ class Database:
         attempts: _Attempts | None = None
         remaining = limit
         while True:
-            session = self._session(access)
-            started = time.perf_counter()
-            try:
-                query = Query(statement, timeout=remaining)
-                result = await session.run(query, parameters)
-                rows = [record async for record in result]
-            except BaseException as error:
-                await self._drop(session)
-                if not isinstance(error, (*DRIVER_ERRORS, *UNSENDABLE)):
-                    raise
-                attempts = attempts or _Attempts(limit, self.patience)
-                if not again(error) or not attempts.may_repeat(error):
-                    raise translate(error) from error
-                cause: Exception = error
-            else:
-                await self._keep(session, access)
-                return rows
-            finally:
-                self.count(statement, time.perf_counter() - started, access)
+            async with self._turns.within(remaining):
+                session = self._session(access)
+                started = time.perf_counter()
+                try:
+                    query = Query(statement, timeout=remaining)
+                    result = await session.run(query, parameters)
+                    rows = [record async for record in result]
+                except BaseException as error:
+                    await self._drop(session)
+                    if not isinstance(error, (*DRIVER_ERRORS, *UNSENDABLE)):
+                        raise
+                    attempts = attempts or _Attempts(limit, self.patience)
+                    if not again(error) or not attempts.may_repeat(error):
+                        raise translate(error) from error
+                    cause: Exception = error
+                else:
+                    await self._keep(session, access)
+                    return rows
+                finally:
+                    self.count(statement, time.perf_counter() - started, access)
             self._repeat(cause)
             await attempts.pause()
             remaining = attempts.remaining
@@ -489,21 +493,22 @@ class Database:
             self.metrics.transactions.observe(time.perf_counter() - started)
 
     async def _attempt(self, unit: Callable[[AsyncManagedTransaction], Awaitable[T]], remaining: float) -> T:
-        session = self._session(WRITE_ACCESS)
-        try:
-            answer = await session.execute_write(neo4j.unit_of_work(timeout=remaining)(unit))
-        except DRIVER_ERRORS:
-            await self._drop(session)
-            raise
-        except Exception:
-            # The work said no: the driver has rolled back, the session is as good as before.
+        async with self._turns.within(remaining):
+            session = self._session(WRITE_ACCESS)
+            try:
+                answer = await session.execute_write(neo4j.unit_of_work(timeout=remaining)(unit))
+            except DRIVER_ERRORS:
+                await self._drop(session)
+                raise
+            except Exception:
+                # The work said no: the driver has rolled back, the session is as good as before.
+                await self._keep(session, WRITE_ACCESS)
+                raise
+            except BaseException:
+                await self._drop(session)
+                raise
             await self._keep(session, WRITE_ACCESS)
-            raise
-        except BaseException:
-            await self._drop(session)
-            raise
-        await self._keep(session, WRITE_ACCESS)
-        return answer
+            return answer
 
     def _or_raise(self, error: Exception, attempts: _Attempts, *, idempotent: bool) -> None:
         """Return where the transaction is to be repeated, otherwise raise what the caller shall see."""

@@ -36,6 +36,7 @@ from graph_crm.errors import (
     InvalidInput,
     StatementFailed,
 )
+from graph_crm.graph.turns import ALL_BUSY, SEND_LESS
 
 DRIVER_ERRORS = (DriverError, Neo4jError)
 UNSENDABLE = (ValueError, TypeError, OverflowError)
@@ -112,7 +113,7 @@ def _passing(cause: Exception, code: str) -> CrmError | None:
     if isinstance(cause, IncompleteCommit):
         return DatabaseUnavailable(UNKNOWN_OUTCOME, hint=REPEAT_WITH_KEY, outcome="UNKNOWN")
     if isinstance(cause, ConnectionAcquisitionTimeoutError):
-        return DatabaseBusy("All connections to Neo4j are in use", hint="Send less at once, or raise the pool size")
+        return DatabaseBusy(ALL_BUSY, hint=SEND_LESS)
     if unreachable(cause):
         return DatabaseUnavailable("Neo4j does not answer", hint="`graph-crm doctor` says what is wrong")
     if any(word in code for word in _STOPPED):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import itertools
 import logging
 import time
 from zoneinfo import ZoneInfo
@@ -287,6 +288,24 @@ async def test_more_calls_than_connections_wait_for_their_turn(neo4j_address: tu
     await database.close()
     with pytest.raises(DatabaseUnavailable, match="was closed"):
         await database.read("RETURN 1")
+
+
+async def test_who_comes_again_does_not_overtake_who_waits(neo4j_address: tuple[str, str]):
+    database = await Database.connect(neo4j_address[0], "neo4j", neo4j_address[1], pool_size=1)
+    served: list[str] = []
+
+    async def ask(name: str, times: int) -> None:
+        for _ in range(times):
+            await database.read("RETURN 1")
+            served.append(name)
+
+    greedy = [asyncio.create_task(ask("greedy", 60)) for _ in range(4)]
+    await asyncio.sleep(0)
+    await ask("patient", 10)
+    await asyncio.gather(*greedy)
+    await database.close()
+    waits = [served[:at].count("greedy") for at, name in enumerate(served) if name == "patient"]
+    assert [after - before for before, after in itertools.pairwise(waits)] == [4] * 9, "one of each greedy one at most"
 
 
 async def test_when_every_connection_stays_busy_the_caller_is_told(neo4j_address: tuple[str, str]):
