@@ -184,3 +184,15 @@ class DeliveryUnderWay(CrmError):
     """The message is being sent, or was: it can't be taken back any more."""
 
     code = "DELIVERY_UNDER_WAY"
+
+
+class CallNotClaimed(CrmError):
+    """The entry of the call list was never taken by this agent."""
+
+    code = "CALL_NOT_CLAIMED"
+
+
+class CallRecorded(CrmError):
+    """What became of the entry of the call list is recorded already."""
+
+    code = "CALL_RECORDED"

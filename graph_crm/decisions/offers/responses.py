@@ -136,13 +136,20 @@ class ResponseService:
             locked = await ledger.lock_parties(tx, [row["party"] for row in rows])
             if locked is None:
                 raise NotFound("offerId: there is no such offer", hint="Use the id of an offer.", field="offerId")
-            now = locked.now if self._clock is None else ticked(self._clock())
-            # What is told ahead of the database's clock happened now: no limit may overlook it until then.
-            at = now if response.at is None else min(ticked(checks.instant("at", response.at, now)), now)
-            return await self._record(tx, _Told(response, at, now, by))
+            return await self.record_within(tx, response, locked.now, by=by)
 
         command = {"response": response}
         return await write_once(self._database, "recordResponse", idempotency_key, command, work)
+
+    async def record_within(
+        self, tx: Transaction, response: NewResponse, locked_at: dt.datetime, *, by: str | None = None
+    ) -> Written:
+        """The same in the caller's transaction, which holds the ledgers of the offer's customer since ``locked_at``."""
+        response = _checked(response)
+        now = locked_at if self._clock is None else ticked(self._clock())
+        # What is told ahead of the database's clock happened now: no limit may overlook it until then.
+        at = now if response.at is None else min(ticked(checks.instant("at", response.at, now)), now)
+        return await self._record(tx, _Told(response, at, now, by))
 
     async def _record(self, tx: Transaction, told: _Told) -> Written:
         asked = told.asked

@@ -1,0 +1,142 @@
+"""The statements of the call list: who is called next, by whom, and what became of it."""
+
+from __future__ import annotations
+
+PLACE = """
+MERGE (d:Delivery {key: $key})
+ON CREATE SET d:CallEntry, d += $properties, d.createdAt = coalesce($now, datetime.realtime()), d.isNew = true
+WITH d, coalesce(d.isNew, false) AS isNew
+REMOVE d.isNew
+WITH d, isNew
+CALL (d, isNew) {
+  WITH d, isNew WHERE isNew
+  OPTIONAL MATCH (p:Party {id: d.partyId})
+  FOREACH (_ IN CASE WHEN p IS NULL THEN [] ELSE [1] END | CREATE (p)-[:WAS_SENT]->(d))
+  WITH d
+  OPTIONAL MATCH (o:Offer {id: d.offerId})
+  FOREACH (_ IN CASE WHEN o IS NULL THEN [] ELSE [1] END | CREATE (d)-[:FOR_OFFER]->(o))
+}
+CALL (d, isNew) {
+  WITH d, isNew WHERE isNew AND d.offerId IS NOT NULL
+  MATCH (old:CallEntry {offerId: d.offerId}) WHERE old <> d AND old.state = 'QUEUED'
+  SET old.state = 'CANCELLED', old.stateReason = 'REPLACED', old.claimedUntil = null
+}
+RETURN d.id AS id
+"""
+"""Put somebody on the list, once for each key; an offer that got another slot has one entry."""
+
+TAKE_TURN = """
+MERGE (l:Lock {name: 'call list'})
+SET l.turn = coalesce(l.turn, 0) + 1
+WITH l, coalesce($now, datetime.realtime()) AS clock
+WITH datetime({epochMillis: clock.epochMillis}) AS now
+RETURN now.epochMillis AS now,
+  head(COLLECT { MATCH (d:CallEntry {claimedBy: $agent}) WHERE d.state = 'QUEUED' AND d.claimedUntil > now
+    RETURN d.id ORDER BY d.claimedUntil DESC, d.id }) AS own,
+  head(COLLECT { MATCH (e:Employee {id: $agent})
+    RETURN {languages: coalesce(e.languages, []), skills: coalesce(e.skills, []), active: coalesce(e.active, true)} })
+    AS employee
+"""
+"""One agent at a time takes from the list; the lock has no other use. ``own``: what the agent has taken already."""
+
+# Somebody who is on the phone with the bank, in either direction, is not called by a second agent; and a phone rings
+# for one person at a time.
+CLAIM = """
+WITH datetime({epochMillis: $at}) AS now
+MATCH (d:CallEntry) WHERE d.state = 'QUEUED' AND d.priority >= 0.0
+  AND (d.notBefore IS NULL OR d.notBefore <= now) AND (d.expiresAt IS NULL OR d.expiresAt > now)
+  AND (d.claimedUntil IS NULL OR d.claimedUntil <= now)
+  AND ($queues IS NULL OR d.queue IN $queues) AND NOT d.id IN $passed
+  AND NOT EXISTS { MATCH (x:CallEntry {partyId: d.partyId}) WHERE x.claimedUntil > now AND x.state = 'QUEUED' }
+  AND NOT EXISTS { MATCH (x:CallEntry {pointKey: d.pointKey}) WHERE x.claimedUntil > now AND x.state = 'QUEUED' }
+  AND NOT EXISTS { MATCH (c:Call {partyId: d.partyId}) WHERE c.state IN ['WAITING', 'ANSWERED'] }
+  AND ($languages IS NULL OR NOT EXISTS { MATCH (p:Party {id: d.partyId})
+    WHERE p.language IS NOT NULL AND NOT split(toLower(p.language), '-')[0] IN $languages })
+WITH d, now ORDER BY d.priority DESC, d.notBefore, d.id LIMIT 1
+SET d.claimedBy = $agent, d.claimedAt = now, d.claimedUntil = now + duration({milliseconds: $milliseconds}),
+  d.claims = coalesce(d.claims, 0) + 1,
+  d.callers = CASE WHEN $agent IN coalesce(d.callers, []) THEN d.callers ELSE coalesce(d.callers, []) + [$agent] END
+RETURN d.id AS id
+"""
+"""Take the first entry that may be called now; the turn is taken before, in the same transaction."""
+
+PROLONG = """
+MATCH (d:CallEntry {id: $id})
+SET d.claimedUntil = datetime({epochMillis: $at + $milliseconds})
+"""
+
+CLOCK = "RETURN datetime.realtime().epochMillis AS now"
+
+OF = "MATCH (d:CallEntry {id: $id}) RETURN d.partyId AS party"
+"""Whom an entry is about; that never changes. Null: nobody whom the bank knows."""
+
+POINT_OF = """MATCH (d:CallEntry {id: $id})
+OPTIONAL MATCH (c:ContactPoint {valueKey: d.pointKey}) RETURN c.valueKey AS point"""
+
+_ENTRY = """d { .id, .state, .stateReason, .queue, .priority, .partyId, .to, .pointKey, .actionClass, .purpose,
+  .productCode, .offerId, .reservationId, .callId, .outcome, .claimedBy, .callers, .claims, .reported, .attempts,
+  claimedUntil: d.claimedUntil.epochMillis, notBefore: d.notBefore.epochMillis, expiresAt: d.expiresAt.epochMillis,
+  interactionId: head(COLLECT { MATCH (d)-[:BECAME]->(i:Interaction) RETURN i.id })}"""
+
+ENTRY = f"""
+MATCH (d:CallEntry {{id: $id}})
+SET d.turn = coalesce(d.turn, 0) + 1
+WITH d
+RETURN {_ENTRY} AS entry,
+  head(COLLECT {{ MATCH (r:Reservation {{id: d.reservationId}})
+    RETURN {{state: r.state, at: r.at.epochMillis, until: r.until.epochMillis}} }}) AS slot,
+  head(COLLECT {{ MATCH (o:Offer {{id: d.offerId}})
+    RETURN {{status: o.status, family: o.familyCode, validUntil: o.validUntil.epochMillis}} }}) AS offer
+"""
+"""An entry under its lock, with its slot and its offer as they are now."""
+
+CHANGE = """
+MATCH (d:CallEntry {id: $id})
+SET d += $properties
+RETURN d.id AS id
+"""
+
+CALLED = """
+MATCH (d:CallEntry {id: $id})
+SET d += $properties
+WITH d
+OPTIONAL MATCH (s:Response {id: $response})<-[:LED_TO]-(i:Interaction)
+FOREACH (_ IN CASE WHEN i IS NULL THEN [] ELSE [1] END | MERGE (d)-[:BECAME]->(i))
+"""
+"""The call was made; the contact at which the answer was given is the one that the entry became."""
+
+CONTACT = """
+MATCH (d:CallEntry {id: $id})
+OPTIONAL MATCH (p:Party {id: d.partyId})
+WITH d, p WHERE p IS NOT NULL
+CREATE (p)-[:HAD]->(i:Interaction {id: $interaction})
+SET i += $properties, i.channel = 'PHONE', i.direction = 'OUTBOUND', i.actionClass = d.actionClass,
+  i.purpose = d.purpose, i.pointKey = d.pointKey, i.productCode = d.productCode, i.reservationId = d.reservationId
+CREATE (d)-[:BECAME]->(i)
+WITH d, i
+MATCH (r:Reservation {id: d.reservationId}) WHERE r.state = 'HELD'
+SET r.state = 'CONFIRMED', r.endedAt = i.at, r.interactionId = i.id
+CREATE (r)-[:BECAME]->(i)
+"""
+"""A call without an offer is a contact too, and uses its slot where it has one."""
+
+OVERDUE = """
+WITH coalesce($now, datetime.realtime()) AS now
+MATCH (d:CallEntry) WHERE d.state = 'QUEUED' AND d.expiresAt <= now
+WITH d ORDER BY d.id LIMIT $most
+SET d.turn = coalesce(d.turn, 0) + 1
+WITH d, now WHERE d.state = 'QUEUED' AND d.expiresAt <= now AND (d.claimedUntil IS NULL OR d.claimedUntil <= now)
+SET d.state = 'EXPIRED', d.stateReason = 'NOT_CALLED_IN_TIME'
+RETURN count(d) AS ended
+"""
+
+NUMBERS = """
+WITH coalesce($now, datetime.realtime()) AS now
+MATCH (d:CallEntry) WHERE d.state = 'QUEUED' AND d.priority >= 0.0 AND ($queue IS NULL OR d.queue = $queue)
+WITH now, d, d.claimedUntil > now AS taken, d.notBefore > now AS later
+RETURN count(CASE WHEN coalesce(taken, false) THEN 1 END) AS taken,
+  count(CASE WHEN NOT coalesce(taken, false) AND coalesce(later, false) THEN 1 END) AS later,
+  count(CASE WHEN NOT coalesce(taken, false) AND NOT coalesce(later, false) THEN 1 END) AS waiting,
+  min(CASE WHEN NOT coalesce(taken, false) AND NOT coalesce(later, false)
+    THEN coalesce(d.notBefore, d.createdAt).epochMillis END) AS oldest, now.epochMillis AS now
+"""
