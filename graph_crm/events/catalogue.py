@@ -66,7 +66,9 @@ class PageView(Payload):
 
     page: Text
     seconds: Annotated[float, Field(ge=0, le=86_400)] | None = None
-    service_code: Text | None = Field(default=None, description="The service that the page is about: counts as interest")
+    service_code: Text | None = Field(
+        default=None, description="The service that the page is about: counts as interest"
+    )
 
 
 class ProductPageView(PageView):

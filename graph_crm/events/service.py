@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from graph_crm.errors import CrmError, IdempotencyKeyReused, InvalidInput, NotFound
-from graph_crm.events import cypher
+from graph_crm.events import cypher, rows
 from graph_crm.events.catalogue import EventCatalogue, standard_catalogue
 from graph_crm.events.checking import FUTURE, Prepared, RecordEvent, prepared
 from graph_crm.events.keeping import RetentionPolicy
@@ -121,7 +121,7 @@ class EventService:
     ) -> None:
         self._database = database
         self._effects = tuple(effects)
-        self._keeping = keeping
+        self.keeping = keeping
         self.catalogue = catalogue or standard_catalogue()
         self.counts: Counter[str] = Counter()
         """What this process recorded: ``recorded``, ``duplicates`` and ``refused`` events; each only grows."""
@@ -141,6 +141,15 @@ class EventService:
 
         Raises: InvalidInput for a batch that is too long; errors of the database, with which nothing was stored.
         """
+        return await self._record_all([one.id for one in events], events)
+
+    async def record_rows(self, told: Sequence[object]) -> Recorded:
+        """`record_many` of events as mappings with the names of `graph_crm.events.rows.FIELDS`."""
+        ids = [row.get("id") if isinstance(row, Mapping) else None for row in told]
+        names = [one if isinstance(one, str) else None for one in ids]
+        return await self._record_all(names, [_read(row) for row in told])
+
+    async def _record_all(self, ids: Sequence[str | None], events: Sequence[RecordEvent | CrmError]) -> Recorded:
         if len(events) > MOST_EVENTS:
             raise InvalidInput(
                 f"events: has {len(events)} entries",
@@ -148,7 +157,7 @@ class EventService:
                 field="events",
                 limit=MOST_EVENTS,
             )
-        batch = _Batch(events, self._prepared(events))
+        batch = _Batch(ids, self._prepared(events))
 
         async def work(tx: Transaction) -> Recorded:
             return await self._record(tx, batch)
@@ -162,17 +171,20 @@ class EventService:
 
         Raises what `record` raises; the caller's transaction must then be given up.
         """
-        batch = _Batch([event], self._prepared([event]))
+        batch = _Batch([event.id], self._prepared([event]))
         return _only(await self._record(tx, batch) if batch.chosen else batch.result({}, frozenset()))
 
-    def _prepared(self, events: Sequence[RecordEvent]) -> list[Prepared | CrmError]:
+    def _prepared(self, events: Sequence[RecordEvent | CrmError]) -> list[Prepared | CrmError]:
         now = dt.datetime.now(dt.UTC)
         found: list[Prepared | CrmError] = []
         for event in events:
+            if isinstance(event, CrmError):
+                found.append(event)
+                continue
             try:
                 one = prepared(event, self.catalogue, now)
-                if self._keeping is not None:
-                    self._keeping.check(event.type, one.at, now)
+                if self.keeping is not None:
+                    self.keeping.check(event.type, one.at, now)
                 found.append(one)
             except CrmError as error:
                 found.append(error)
@@ -185,7 +197,7 @@ class EventService:
         new = [_recorded(batch.chosen[key], row) for key, row in stored.items() if row["isNew"]]
         new.sort(key=lambda one: (one.at, one.id))
         if new:
-            await outbox.put_many(tx, RECORDED, [_entry(one) for one in new])
+            await outbox.put_many(tx, [_entry(one) for one in new])
             for effect in self._effects:
                 await effect(tx, new)
         parties: frozenset[str] = frozenset()
@@ -199,8 +211,8 @@ class EventService:
 class _Batch:
     """A batch with what is sent of it: of equal ids the first, the rest are judged by it."""
 
-    def __init__(self, events: Sequence[RecordEvent], prepared: Sequence[Prepared | CrmError]) -> None:
-        self.events = events
+    def __init__(self, ids: Sequence[str | None], prepared: Sequence[Prepared | CrmError]) -> None:
+        self.ids = ids
         self.prepared = prepared
         self.chosen: dict[str, Prepared] = {}
         for one in prepared:
@@ -221,7 +233,7 @@ class _Batch:
                 (recorded if new else duplicates).append(one.id)
             elif wrong is not None:
                 ids.append(None)
-                refused.append(RefusedEvent(index, self.events[index].id, wrong))
+                refused.append(RefusedEvent(index, self.ids[index], wrong))
         return Recorded(tuple(recorded), tuple(duplicates), tuple(refused), tuple(ids))
 
     def _wrong(self, one: Prepared, stored: Mapping[str, Row], parties: frozenset[str]) -> CrmError | None:
@@ -235,6 +247,13 @@ class _Batch:
         if one.event.party_id in parties:
             return NotFound("There is no agreement with this id", field="agreementId")
         return NotFound("There is no party with this id", field="partyId")
+
+
+def _read(row: object) -> RecordEvent | CrmError:
+    try:
+        return rows.command(row)
+    except CrmError as error:
+        return error
 
 
 def _recorded(one: Prepared, row: Row) -> RecordedEvent:
@@ -253,7 +272,7 @@ def _recorded(one: Prepared, row: Row) -> RecordedEvent:
 
 def _entry(event: RecordedEvent) -> outbox.NewEntry:
     told = {"eventId": event.id, "type": event.type, "partyId": event.party_id, "at": event.at.isoformat()}
-    return outbox.NewEntry(f"{RECORDED}:{event.id}", event.party_id, told)
+    return outbox.NewEntry(RECORDED, event.party_id, told, f"{RECORDED}:{event.id}")
 
 
 def _only(done: Recorded) -> str:

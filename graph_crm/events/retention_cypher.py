@@ -1,0 +1,55 @@
+"""The statements of removing raw events and of counting what happened."""
+
+from __future__ import annotations
+
+ENDED = ("ACCEPTED", "REJECTED", "EXPIRED", "CANCELLED")
+"""Statuses of an offer that nobody waits for any more."""
+BEGINNING = -62_135_596_800_000
+"""Epoch milliseconds of the year 1."""
+
+# Who removes and who counts over what may be removed takes turns; the node has no other use.
+TAKE_TURN = "MERGE (l:Lock {name: 'events.retention'}) SET l.turn = coalesce(l.turn, 0) + 1"
+
+_PAGE = """
+WITH datetime({epochMillis: $until}) AS until, datetime({epochMillis: $afterAt}) AS afterAt
+MATCH (e:Event)
+WHERE %s e.at >= afterAt AND e.at < until AND (e.at > afterAt OR e.id > $afterId)
+RETURN e.id AS id, e.type AS type, e.at.epochMillis AS at, e.partyId AS partyId ORDER BY e.at, e.id LIMIT $most
+"""
+
+OLD_OF_TYPE = _PAGE % "e.type = $type AND"
+OLD_OTHERS = _PAGE % "NOT e.type IN $named AND"
+
+# What still goes by an event holds it: work on it that is not done, an offer that is open, a request that is not
+# closed, a complaint that is open. What closed a complaint stays as long as the complaint.
+_FREE = """
+UNWIND $ids AS id
+MATCH (e:Event {id: id})
+WHERE NOT e.id IN $open
+  AND NOT EXISTS { MATCH (w:OutboxEntry {id: 'event.recorded:' + e.id}) WHERE w.state <> 'DONE' }
+  AND NOT EXISTS {
+    MATCH (e)<-[:CAUSED_BY]-(d)-[:PROPOSED|RECONSIDERED]->(o:Offer) WHERE NOT o.status IN $ended
+  }
+  AND NOT EXISTS { MATCH (e)<-[:CAUSED_BY]-(r:ServiceRequest) WHERE r.status <> 'CLOSED' }
+  AND NOT (e.type = 'complaint_closed' AND EXISTS {
+    MATCH (e)<-[:DID]-(p:Party)-[:DID]->(c:Event) WHERE c.type = 'complaint'
+  })
+"""
+
+REMOVABLE = f"{_FREE}RETURN e.type AS type, count(*) AS events"
+"""By type, how many of these events would be removed."""
+
+REMOVE = f"""{_FREE}
+WITH date(e.at) AS day, e.type AS type, coalesce(e.channel, '') AS channel, collect(e) AS gone
+CALL (day, type, channel, gone) {{
+  MERGE (d:EventDay {{key: toString(day) + '|' + type + '|' + channel}})
+  ON CREATE SET d.day = day, d.type = type, d.channel = CASE WHEN channel = '' THEN null ELSE channel END, d.count = 0
+  SET d.count = d.count + size(gone)
+}}
+CALL (gone) {{
+  UNWIND gone AS e
+  DETACH DELETE e
+}}
+RETURN type, sum(size(gone)) AS events
+"""
+"""Count these events by day, type and channel, and remove them: both or nothing. Run under `TAKE_TURN`."""
