@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from graph_crm.errors import NotFound
 from graph_crm.graph.database import Transaction
 from graph_crm.parties import checks
+from graph_crm.requests.commands import Happening
+from graph_crm.requests.kinds import EntryKind
 from graph_crm.requests.knowledge import cypher
 
 MOST_ARTICLES = 20
@@ -37,3 +39,11 @@ async def solved(
 async def not_solved(tx: Transaction, *, request_id: str) -> None:
     """The request was opened again: no article solved it."""
     await tx.run(cypher.NOT_SOLVED, {"requestId": request_id})
+
+
+async def heed(tx: Transaction, happening: Happening) -> None:
+    """Keep which articles an answer rests on; an effect of the service of requests (see `RequestService`)."""
+    if happening.entry in (EntryKind.ANSWERED, EntryKind.CLOSED) and happening.articles:
+        await solved(tx, request_id=happening.request_id, articles=happening.articles, at=happening.at, by=happening.by)
+    elif happening.entry is EntryKind.REOPENED:
+        await not_solved(tx, request_id=happening.request_id)
