@@ -27,8 +27,12 @@ from graph_crm.decisions.offers.api import ResponseMutations
 from graph_crm.events.api import EventMutations
 from graph_crm.graph.compiler import Limits
 from graph_crm.graph.mapping import Registry, graph
+from graph_crm.interest import types as interest
+from graph_crm.interest.api import InterestQueries
 from graph_crm.parties.api import PartyMutations
 from graph_crm.products.api import ProductMutations
+from graph_crm.requests.knowledge import types as knowledge
+from graph_crm.requests.knowledge.api import KnowledgeMutations
 
 MUTATIONS = (
     PartyMutations,
@@ -39,10 +43,11 @@ MUTATIONS = (
     ConsentMutations,
     DecisionMutations,
     RuleMutations,
+    KnowledgeMutations,
 )
-QUERIES = (ContactQueries, ContactPolicyQueries, ConsentQueries, DecisionQueries, RuleQueries)
+QUERIES = (ContactQueries, ContactPolicyQueries, ConsentQueries, DecisionQueries, RuleQueries, InterestQueries)
 """Query fields that no mapping answers, but a service."""
-MAPPED = (contacts, decisions, responses, consent, rules)
+MAPPED = (contacts, decisions, responses, consent, rules, interest, knowledge)
 """Imported for what they declare, and with them the slices that they build on."""
 
 

@@ -48,8 +48,13 @@ _EVERYTHING_BUT: Final[dict[str, frozenset[str]]] = {
     "Holding": frozenset(),
     "Reach": frozenset(),
     "Step": frozenset(),
+    # Who asked what, and who of the bank wrote it.
+    "Article": frozenset({"solvedRequests", "versions", "updatedBy"}),
+    "Suggestion": frozenset(),
 }
-_CUSTOMER_ROOTS: Final = frozenset({"party", "product", "products", "productFamilies"})
+_NEEDED: Final = {"interestedCustomers": Permission.INSIGHT}
+"""Root fields that need more than reading parties."""
+_CUSTOMER_ROOTS: Final = frozenset({"party", "product", "products", "productFamilies", "article", "suggestArticles"})
 
 
 def scope(caller: Caller) -> str:
@@ -57,7 +62,9 @@ def scope(caller: Caller) -> str:
 
     Customers share theirs: which party a customer may ask for is checked in each call (`check_key`).
     """
-    return "staff" if caller.may(Permission.READ_PARTIES) else caller.role.value
+    if not caller.may(Permission.READ_PARTIES):
+        return caller.role.value
+    return "staff:" + ",".join(sorted(needed for needed in set(_NEEDED.values()) if caller.may(needed)))
 
 
 def visibility(caller: Caller) -> Callable[[str, str], None]:
@@ -93,6 +100,8 @@ def check_root(caller: Caller, field: str) -> None:
             hint=f"It may ask {', '.join(sorted(_CUSTOMER_ROOTS))}.",
             field=field,
         )
+    if field in _NEEDED:
+        caller.require(_NEEDED[field])
 
 
 def check_key(caller: Caller, field: str, key: object) -> None:
