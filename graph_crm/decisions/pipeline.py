@@ -174,11 +174,7 @@ def decide(
     if asked.hooks:
         for named in book.propose(snapshots):
             considered[named.value.party].append(_of_hook(named.plugin, named.value))
-    families = sorted({one.family for one in bank.catalogue.values() if one.family})
-    outcomes = [
-        Outcome(one, considered.get(one.id, []), keys[one.id], features(one, families, inbound=one.channel))
-        for one in snapshots
-    ]
+    outcomes = [Outcome(one, considered.get(one.id, []), keys[one.id], _features(one, bank)) for one in snapshots]
     _settle(book, outcomes, bank, asked)
     return outcomes
 
@@ -188,9 +184,15 @@ def decide_proposals(
 ) -> Outcome:
     """Decide about proposals that were made before; which hook made them is no longer known."""
     considered = [_of_hook("", one) for one in proposals]
-    outcome = Outcome(snapshot, considered, key, features(snapshot, inbound=snapshot.channel))
+    outcome = Outcome(snapshot, considered, key, _features(snapshot, bank))
     _settle(book, [outcome], bank, asked)
     return outcome
+
+
+def _features(snapshot: Snapshot, bank: BankState) -> Mapping[str, Feature]:
+    """What the learner is told of the customer: always with every family that the bank sells, held or not."""
+    families = sorted({one.family for one in bank.catalogue.values() if one.family})
+    return features(snapshot, families, inbound=snapshot.channel)
 
 
 def _settle(book: RuleBook, outcomes: Sequence[Outcome], bank: BankState, asked: Asked) -> None:

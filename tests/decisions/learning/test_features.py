@@ -7,7 +7,12 @@ from dataclasses import replace
 
 import orjson
 
+from graph_crm.contacts.policy import ContactPolicy
+from graph_crm.decisions.gates import BankState, Sold
 from graph_crm.decisions.learning.features import features
+from graph_crm.decisions.pipeline import Asked, decide, decide_proposals
+from graph_crm.rules.manager import RuleBook
+from graph_crm.rules.results import Proposal
 from graph_crm.rules.snapshot import (
     Answer,
     ConsentFact,
@@ -144,3 +149,13 @@ def test_what_comes_later_is_not_seen():
         contacts=(*ANNA.contacts, met),
     )
     assert features(added, ("CARD",)) == features(ANNA, ("CARD",))
+
+
+def test_an_offer_that_is_judged_again_is_learned_from_with_the_same_features():
+    bank = BankState({"LOAN": Sold("LOAN", "LOAN", "Loan", active=True)}, ContactPolicy.load(None))
+    asked, book = Asked("EVENT"), RuleBook([])
+    (first,) = decide(book, [], [ANNA], bank, asked=asked, keys={ANNA.id: "key"})
+    proposal = Proposal(party=ANNA.id, rule="r", offer="LOAN", channels=["PHONE"], reasons="Because.")
+    again = decide_proposals(book, [proposal], ANNA, bank, asked=asked, key="key")
+    assert first.features == again.features
+    assert any("LOAN" in name for name in again.features), "a family that is sold and not held is a feature too"
