@@ -152,10 +152,10 @@ def test_what_comes_later_is_not_seen():
 
 
 def test_an_offer_that_is_judged_again_is_learned_from_with_the_same_features():
-    bank = BankState({"LOAN": Sold("LOAN", "LOAN", "Loan", active=True)}, ContactPolicy.load(None))
+    bank = BankState({"GOLD": Sold("GOLD", "GOLD", "Gold", active=True)}, ContactPolicy.load(None))
     asked, book = Asked("EVENT"), RuleBook([])
     (first,) = decide(book, [], [ANNA], bank, asked=asked, keys={ANNA.id: "key"})
-    proposal = Proposal(party=ANNA.id, rule="r", offer="LOAN", channels=["PHONE"], reasons="Because.")
+    proposal = Proposal(party=ANNA.id, rule="r", offer="GOLD", channels=["PHONE"], reasons="Because.")
     again = decide_proposals(book, [proposal], ANNA, bank, asked=asked, key="key")
     assert first.features == again.features
-    assert any("LOAN" in name for name in again.features), "a family that is sold and not held is a feature too"
+    assert any("GOLD" in name for name in again.features), "a family that is sold and not held is a feature too"
