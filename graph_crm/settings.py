@@ -137,10 +137,20 @@ class Settings(BaseSettings):
     contact_policy: Path | None = Field(
         default=None, description="Your own contact policy, a TOML file; unset: the shipped one is in force."
     )
+    event_retention: Path | None = Field(
+        default=None, description="Your own event retention, a TOML file; unset: the shipped one is in force."
+    )
+    session_minutes: dict[Literal["ONLINE", "ATM", "BRANCH", "CALL"], Annotated[int, Field(ge=1, le=1440)]] = Field(
+        default_factory=dict,
+        description='Minutes of silence that end a session, as JSON: {"ONLINE": 15} (ATM 5, BRANCH 120, CALL 60).',
+    )
     texts_dir: Path | None = Field(
         default=None, description="A folder of your own texts (LANGUAGE.ftl), which win over the shipped ones."
     )
 
+    interest_half_life_days: int = Field(
+        default=30, ge=1, le=3650, description="Days after which half of a look at a product is left in its score."
+    )
     templates_dir: Path | None = Field(
         default=None, description="A folder of your own message templates (LANGUAGE/NAME.toml), which win."
     )
@@ -288,7 +298,14 @@ class Settings(BaseSettings):
         return tuple(sources)
 
     @field_validator(
-        "data_dir", "cache_dir", "plugins_dir", "contact_policy", "engine_source", "texts_dir", "templates_dir"
+        "data_dir",
+        "cache_dir",
+        "plugins_dir",
+        "contact_policy",
+        "event_retention",
+        "engine_source",
+        "texts_dir",
+        "templates_dir",
     )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:

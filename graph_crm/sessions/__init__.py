@@ -1,1 +1,1 @@
-"""Sessions: visits to the online bank, an ATM, a branch, the call centre."""
+"""Sessions of customers: online bank, cash machine, branch and call centre, with what was done in them in order."""
