@@ -17,6 +17,10 @@ from pydantic import SecretStr
 
 from graph_crm import logs, texts
 from graph_crm.api.platform import Platform
+from graph_crm.calls.becoming_requests import service_desk
+from graph_crm.calls.call_list import CallList
+from graph_crm.calls.incoming import SETTLE, IncomingCalls
+from graph_crm.calls.outcomes import CallOutcomes
 from graph_crm.consent.protection import ProtectionService
 from graph_crm.contacts.desk import ContactDesk
 from graph_crm.contacts.overrides import OverrideService
@@ -31,7 +35,11 @@ from graph_crm.decisions.offers.keeping import DUE, OfferKeeper
 from graph_crm.decisions.reconsidering import Reconsideration
 from graph_crm.decisions.scanning import RuleScan
 from graph_crm.decisions.service import DecisionService
-from graph_crm.events.service import RECORDED
+from graph_crm.events.catalogue import EventCatalogue, catalogue_of
+from graph_crm.events.counting import EventCounting
+from graph_crm.events.keeping import RetentionPolicy
+from graph_crm.events.retention import EventRetention
+from graph_crm.events.service import RECORDED, EventService
 from graph_crm.events.worker import Worker
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.graph.engine import Address, Engine, EngineConfig, Progress
@@ -40,10 +48,15 @@ from graph_crm.graph.migrations import Migrator
 from graph_crm.graph.outbox import OutboxEntry
 from graph_crm.graph.timers import Timers
 from graph_crm.importing.demo_bank import seed_demo_bank
+from graph_crm.interest.birthdays import BirthdayService
+from graph_crm.interest.service import InterestKeeper
 from graph_crm.parties.writes import CLOSED
+from graph_crm.requests.service import RequestService
 from graph_crm.resources import folder
 from graph_crm.rules.manager import RuleBook
 from graph_crm.security.tokens import Verifier, signing_secret
+from graph_crm.sessions.kinds import SessionKind
+from graph_crm.sessions.service import SessionService
 from graph_crm.settings import Settings
 
 BULK_SLOW_SECONDS = 20.0
@@ -156,6 +169,13 @@ def terms(settings: Settings, book: RuleBook) -> Terms:
     )
 
 
+def event_retention(settings: Settings, catalogue: EventCatalogue, contacts: ContactPolicy) -> RetentionPolicy:
+    """How long raw events are kept: the file of these settings, with what the types of plugins say."""
+    keeping = RetentionPolicy.load(settings.event_retention).with_types(catalogue)
+    keeping.require(contacts)
+    return keeping
+
+
 def contact_desk(database: Database, agreed: Terms) -> ContactDesk:
     """The contact desk under the bank's policy, which keeps promotion from the control group."""
     group = agreed.control
@@ -171,7 +191,19 @@ def wired(settings: Settings, database: Database, check: Verifier, book: RuleBoo
     platform = Platform(settings=settings, database=database, verifier=check, rules=book)
     agreed = terms(settings, book)
     desk = contact_desk(database, agreed)
+    catalogue = catalogue_of(book)
+    keeping = event_retention(settings, catalogue, agreed.policy)
+    silence = {SessionKind(kind): minutes for kind, minutes in settings.session_minutes.items()}
+    sessions = SessionService(database, minutes=silence)
+    interest = InterestKeeper(settings.interest_half_life_days)
+    events = EventService(database, catalogue, effects=[sessions.join, interest.note], keeping=keeping)
+    call_list = CallList(database, lambda: agreed.policy)
     for service in (
+        events,
+        sessions,
+        EventRetention(database, keeping),
+        EventCounting(database, keeping),
+        BirthdayService(database, events),
         desk,
         OverrideService(database, lambda: agreed.policy),
         RuleSwitching(database, book),
@@ -179,6 +211,9 @@ def wired(settings: Settings, database: Database, check: Verifier, book: RuleBoo
         DecisionService(database, book, agreed, desk=desk),
         RuleScan(database, book, agreed, desk=desk),
         Reconsideration(database, book, agreed, desk=desk),
+        call_list,
+        CallOutcomes(database, protection=ProtectionService(database, lambda: agreed.policy)),
+        IncomingCalls(database, call_list, open_request=service_desk(lambda: platform.service(RequestService))),
     ):
         platform.provide(service)
     return platform
@@ -229,7 +264,16 @@ def worker(platform: Platform) -> Worker:
         learning.TOPIC: learn,
         CLOSED: protection.close,
     }
-    return Worker(platform.database, topics, concurrency=platform.settings.worker_concurrency)
+    outside = {SETTLE: platform.service(IncomingCalls).settle}
+    return Worker(
+        platform.database,
+        topics,
+        batches={RECORDED: decide},
+        outside=outside,
+        concurrency=concurrency or platform.settings.worker_concurrency,
+        lease=platform.settings.worker_lease,
+        stop_within=platform.settings.shutdown_timeout,
+    )
 
 
 def timers(platform: Platform) -> Timers:
@@ -245,6 +289,10 @@ def timers(platform: Platform) -> Timers:
             "reservations.expire": (EXPIRE_SECONDS, expiring.expire),
             "reservations.look_again": (LOOK_AGAIN_SECONDS, protection.look_again),
             **platform.service(OfferKeeper).timers(),
+            **platform.service(SessionService).timers(),
+            **platform.service(EventRetention).timers(),
+            **platform.service(BirthdayService).timers(),
+            **platform.service(IncomingCalls).timers(),
         },
     )
 

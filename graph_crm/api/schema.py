@@ -13,6 +13,8 @@ from strawberry.tools import merge_types
 
 from graph_crm.api.generated import GeneratedTypes
 from graph_crm.api.scalars import SCALARS
+from graph_crm.calls import types as calls
+from graph_crm.calls.api import CallMutations, CallQueries
 from graph_crm.consent import types as consent
 from graph_crm.consent.api import ConsentMutations, ConsentQueries
 from graph_crm.contacts import types as contacts
@@ -24,7 +26,7 @@ from graph_crm.decisions.authoring import types as rules
 from graph_crm.decisions.authoring.api import RuleMutations, RuleQueries
 from graph_crm.decisions.offers import types as responses
 from graph_crm.decisions.offers.api import ResponseMutations
-from graph_crm.events.api import EventMutations
+from graph_crm.events.api import EventMutations, EventQueries
 from graph_crm.graph.compiler import Limits
 from graph_crm.graph.mapping import Registry, graph
 from graph_crm.interest import types as interest
@@ -33,21 +35,34 @@ from graph_crm.parties.api import PartyMutations
 from graph_crm.products.api import ProductMutations
 from graph_crm.requests.knowledge import types as knowledge
 from graph_crm.requests.knowledge.api import KnowledgeMutations
+from graph_crm.sessions import types as sessions
+from graph_crm.sessions.api import SessionMutations
 
 MUTATIONS = (
     PartyMutations,
     ProductMutations,
     ContactMutations,
     EventMutations,
+    SessionMutations,
     ResponseMutations,
     ConsentMutations,
     DecisionMutations,
     RuleMutations,
     KnowledgeMutations,
+    CallMutations,
 )
-QUERIES = (ContactQueries, ContactPolicyQueries, ConsentQueries, DecisionQueries, RuleQueries, InterestQueries)
+QUERIES = (
+    ContactQueries,
+    ContactPolicyQueries,
+    ConsentQueries,
+    DecisionQueries,
+    RuleQueries,
+    EventQueries,
+    InterestQueries,
+    CallQueries,
+)
 """Query fields that no mapping answers, but a service."""
-MAPPED = (contacts, decisions, responses, consent, rules, interest, knowledge)
+MAPPED = (contacts, decisions, responses, consent, rules, interest, knowledge, calls, sessions)
 """Imported for what they declare, and with them the slices that they build on."""
 
 
