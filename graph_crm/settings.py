@@ -266,6 +266,63 @@ class Settings(BaseSettings):
         default=None, ge=1, le=65535, description="Port on which a worker shows its metrics; unset: it shows none."
     )
 
+    attachments_url: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Where documents and mails are kept: a folder, or an address that fsspec knows; unset: data_dir.",
+    )
+    attachment_bytes: int = Field(
+        default=20_000_000, ge=1_000, le=1_000_000_000, description="Bytes of the largest document that is taken."
+    )
+    attachment_types: list[str] = Field(
+        default_factory=list,
+        description='Media types of documents that are taken, as JSON: ["application/pdf"]; empty: the shipped list.',
+    )
+    mail_addresses: list[str] = Field(
+        default_factory=list,
+        description='The bank\'s addresses that requests are sent to, as JSON: ["service@bank.example"].',
+    )
+    mail_host: str = Field(default="127.0.0.1", description="Address that the receiver of mails listens on.")
+    mail_port: int = Field(
+        default=2525, ge=0, le=65535, description="Port that the receiver of mails listens on; 0: any free one."
+    )
+    mail_bytes: int = Field(
+        default=25_000_000, ge=10_000, le=1_000_000_000, description="Bytes of the largest mail that is taken."
+    )
+    mail_certificate: Path | None = Field(
+        default=None, description="Certificate chain (PEM) of the receiver of mails; unset: it offers no STARTTLS."
+    )
+    mail_key: Path | None = Field(default=None, description="Private key (PEM) of that certificate.")
+    mail_trusted_server: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Name of your mail server in Authentication-Results; unset: no verdict on senders is believed.",
+    )
+    mail_most_an_hour: int = Field(
+        default=30, ge=1, le=100_000, description="Mails of one sender that may open or join requests within an hour."
+    )
+    mail_keep_days: int = Field(
+        default=3650, ge=1, le=36_500, description="Days that mails are kept as they came."
+    )
+    imap_host: str | None = Field(
+        default=None, min_length=1, description="Server of the mailbox that is polled; unset: none is."
+    )
+    imap_port: int = Field(default=993, ge=1, le=65535, description="Port of that server.")
+    imap_tls: bool = Field(default=True, description="Whether that server is spoken to over TLS from the start.")
+    imap_user: str | None = Field(default=None, min_length=1, description="User name of the mailbox.")
+    imap_password: SecretStr | None = Field(default=None, description="Password of the mailbox.")
+    imap_folder: str = Field(default="INBOX", min_length=1, description="Folder of the mailbox that is polled.")
+    imap_done_folder: str | None = Field(
+        default=None, min_length=1, description="Folder that mails are moved to when they are safe; unset: they stay, read."
+    )
+    imap_seconds: Seconds = Field(default=10.0, description="Seconds between two looks into the mailbox.")
+    sorting_threshold: Share = Field(
+        default=0.7, description="Confidence, 0 to 1, from which on the classifier sorts by itself; below a person does."
+    )
+    sorting_model: Path | None = Field(
+        default=None, description="File of the trained classifier; unset: sorting/model.npz in data_dir."
+    )
+
     seed_customers: int = Field(
         default=2000, ge=1, le=1_000_000, description="People and companies in the generated demo bank."
     )

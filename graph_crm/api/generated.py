@@ -86,7 +86,7 @@ class GeneratedTypes:
             arguments[AS_OF] = (dt.date | None, AS_OF_MEANING)
             return strawberry_field(root.name, node.cls | None, root.description, query, arguments)
         edge = self._registry.edges[root.edge] if root.edge else None
-        if root.start:
+        if root.rank:
             first = f"Rows of the page, at most {self._limits.largest_page}; {self._limits.default_page} when left out."
             arguments = {**given, "first": (int | None, first)}
             arguments["where"] = (self.filter(node, edge) | None, "Only what matches this.")

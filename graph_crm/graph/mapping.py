@@ -165,7 +165,8 @@ class Root:
     """A root query field over the mapping: one node by its key, or a page of nodes.
 
     ``start`` replaces the label scan of a page: Cypher that binds ``n`` and ``e`` (its row, for ``edge``), with the
-    ``arguments`` as parameters. ``order`` then ranks, an expression over ``n`` and ``e``.
+    ``arguments`` as parameters. ``rank`` then ranks, an expression over ``n`` and ``e``, and there is the first page
+    only; without it the page is ordered and continued as any other.
     """
 
     name: str

@@ -69,6 +69,8 @@ DID_NOT =
         [one] once
        *[other] { $events } times
     } in the time that counts.
+INTERESTED = The customer is interested in { $what }: { $score }, { $wanted } is enough.
+INTERESTED_NOT = The customer is not interested enough in { $what }: { $score } of { $wanted }.
 CONTACTED =
     The bank was in contact with the customer { $contacts ->
         [one] once

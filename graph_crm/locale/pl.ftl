@@ -75,6 +75,8 @@ DID_NOT =
         [many] { $events } razy
        *[other] { $events } raza
     } w okresie, który się liczy.
+INTERESTED = Klient interesuje się { $what }: { $score }, wystarczy { $wanted }.
+INTERESTED_NOT = Klient za mało interesuje się { $what }: { $score } z { $wanted }.
 CONTACTED =
     Bank kontaktował się z klientem { $contacts ->
         [one] raz

@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 
 from graph_crm.errors import RuleError
 from graph_crm.rules.conditions.base import did_you_mean, one_of
+from graph_crm.rules.interest import Look, counted
 from graph_crm.rules.products import catalogue
 from graph_crm.rules.snapshot import (
     ACTION_CLASSES,
@@ -158,6 +159,13 @@ class Customer:
         """Who did something, at noon of a day or at an instant."""
         fact = EventFact(self._id("event", self.events), event, instant(on), payload=MappingProxyType(payload))
         return replace(self, events=(*self.events, fact))
+
+    def looked_at(self, product: str, *, on: Moment, times: int = 1) -> Customer:
+        """Who looked at the page of a product, ``times`` times at once; an application that was begun counts too."""
+        who = self
+        for _ in range(times):
+            who = who.did("product_page_view", on=on, productCode=product)
+        return who
 
     def complained(self, *, on: Moment, closed: Moment | None = None) -> Customer:
         """Who complained; the complaint is open until ``closed``."""
@@ -308,6 +316,7 @@ class Customer:
             events=tuple(sorted((one for one in events if one.at <= now), key=lambda one: (one.at, one.id))),
             contacts=tuple(_contact(one) for one in met),
             related=tuple(self._related(moment, day)),
+            looks=tuple(sorted(_looks(events, now), key=lambda one: (one.at, one.product, one.weight))),
             trigger=trigger,
             consents=tuple(sorted((one for one in self.consents if one.at <= now), key=lambda one: (one.at, one.id))),
             points=points,
@@ -389,6 +398,13 @@ class Customer:
                     channel=one.channel,
                     call_back_at=one.call_back_at,
                 )
+
+
+def _looks(events: tuple[EventFact, ...], now: dt.datetime) -> Iterator[Look]:
+    seen = [(one.at, found) for one in events if one.at <= now and (found := counted(one.type, one.payload))]
+    families = catalogue() if seen else {}
+    for at, found in seen:
+        yield Look(found.code, families.get(found.code), ticked(at), found.weight)
 
 
 def _distinct(others: tuple[Customer, ...]) -> list[Customer]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from graph_crm.rules.interest import Look
+
 TIES = ("SPOUSE_OF", "PARENT_OF", "GUARANTEES", "OWNS", "DIRECTS", "EMPLOYS", "REFERRED")
 """The kinds of tie between parties, named as seen from the start: the parent, the guarantor, the owner."""
 CHANNELS = ("PHONE", "SMS", "EMAIL", "ATM", "ONLINE", "BRANCH", "LETTER", "PUSH")
@@ -246,6 +248,8 @@ class Snapshot:
     """When bank and party met, as far back as the rules need, oldest first."""
     related: tuple[Related, ...] = ()
     """Parties tied to it, of the kinds that the rules need."""
+    looks: tuple[Look, ...] = ()
+    """What the party showed interest in, as far back as the rules need, oldest first."""
     trigger: EventFact | None = None
     """The event that caused the question; None in a scan."""
     consents: tuple[ConsentFact, ...] = ()

@@ -38,6 +38,12 @@ _CONTACTS = """COLLECT {
   RETURN [i.id, i.at.epochMillis, i.channel, i.direction, i.purpose, i.outcome, i.productCode] ORDER BY i.at, i.id
 }"""
 
+_LOOKS = """COLLECT {
+  MATCH (p)-[:SHOWS]->(i:Interest)-[:BY_DAY]->(d:InterestDay)
+  WHERE d.day >= $looksFrom AND d.day <= $day
+  RETURN [i.productCode, i.familyCode, d.moments, d.weights]
+}"""
+
 # Instants are sent as epoch milliseconds: the driver takes long to encode a temporal value.
 _INSTANTS = (
     "WITH datetime({epochMillis: $until}) AS until, datetime({epochMillis: $contactsFrom}) AS contactsFrom,\n"
@@ -152,13 +158,20 @@ _OPEN_OFFERS = """COLLECT {
 
 
 def snapshots(
-    ties: frozenset[str], *, events: bool, contacts: bool, memory: bool, household: bool, points: bool
+    ties: frozenset[str],
+    *,
+    events: bool,
+    contacts: bool,
+    looks: bool,
+    memory: bool,
+    household: bool,
+    points: bool,
 ) -> str:
     """One statement that reads a batch of customers as of one instant.
 
     Parameters: ``ids``, ``day``, ``until`` (the first instant too late to be seen), and where they are read ``types``,
-    ``eventsFrom`` (by type), ``contactsFrom``, ``touchesFrom``, ``answersFrom``, ``outcomes`` and ``open``. The names
-    of ``ties`` come from the platform's own list.
+    ``eventsFrom`` (by type), ``looksFrom``, ``contactsFrom``, ``touchesFrom``, ``answersFrom``, ``outcomes`` and
+    ``open``. The names of ``ties`` come from the platform's own list.
     """
     none = "[]"
     tied = _TIED.format(
@@ -170,6 +183,7 @@ def snapshots(
         "events": _EVENTS if events else none,
         "contacts": _CONTACTS if contacts else none,
         "tied": tied if ties else none,
+        "looks": _LOOKS if looks else none,
         "households": _HOUSEHOLDS if memory else none,
         "consents": _CONSENTS if memory else none,
         "points": _POINTS if memory else none,
@@ -185,5 +199,5 @@ def snapshots(
     return f"{_INSTANTS}{customers}RETURN versions,\n{returned}"
 
 
-EVENT = f"MATCH (p:Party)-[:DID]->(e:Event {{id: $id}})\nRETURN p.id AS party, {_EVENT} AS event"
-"""One event and the customer who did it."""
+EVENTS = f"UNWIND $ids AS id\nMATCH (p:Party)-[:DID]->(e:Event {{id: id}})\nRETURN p.id AS party, {_EVENT} AS event"
+"""Events and the customers who did them."""

@@ -13,6 +13,7 @@ import orjson
 
 from graph_crm.graph.database import Row
 from graph_crm.rules.conditions.base import Needs
+from graph_crm.rules.interest import Look
 from graph_crm.rules.periods import Period
 from graph_crm.rules.snapshot import (
     CHANNELS,
@@ -83,31 +84,38 @@ async def load(
         "until": epoch_milliseconds(now + ONE_TICK),
         "types": sorted(needs.events),
         "eventsFrom": {kind: epoch_milliseconds(_start(within, now)) for kind, within in needs.events.items()},
+        "looksFrom": (needs.looks.before(now) if needs.looks else now).date(),
         "contactsFrom": epoch_milliseconds(_start(needs.contacts_within, now)),
         "touchesFrom": epoch_milliseconds(now - memory.touches if memory else now),
         "answersFrom": epoch_milliseconds(now - memory.answers if memory else now),
         "outcomes": list(OUTCOMES),
         "open": list(OPEN_OFFERS),
     }
-    statement = _statement(needs.ties, bool(needs.events), needs.contacts, memory)
+    statement = _statement(needs.ties, bool(needs.events), needs.contacts, needs.looks is not None, memory)
     rows = await read(statement, parameters)
     triggers = triggers or {}
-    found = {row["party"][0]: _snapshot(row, now, triggers.get(row["party"][0])) for row in rows}
+    found = {row["party"][0]: _snapshot(row, now, needs, triggers.get(row["party"][0])) for row in rows}
     return [found[one] for one in ids if one in found]
 
 
 async def load_event(read: Reader, event_id: str) -> tuple[str, EventFact] | None:
     """The customer and the event ``event_id``; None when it is not there."""
-    rows = await read(cypher.EVENT, {"id": event_id})
-    return (rows[0]["party"], _event(rows[0]["event"])) if rows else None
+    return (await load_events(read, [event_id])).get(event_id)
+
+
+async def load_events(read: Reader, event_ids: Sequence[str]) -> dict[str, tuple[str, EventFact]]:
+    """By its id, each of these events with its customer, in one statement; those that are not there are left out."""
+    rows = await read(cypher.EVENTS, {"ids": sorted(set(event_ids))})
+    return {row["event"][0]: (row["party"], _event(row["event"])) for row in rows}
 
 
 @cache
-def _statement(ties: frozenset[str], events: bool, contacts: bool, memory: Memory | None) -> str:  # noqa: FBT001 - what is read
+def _statement(ties: frozenset[str], events: bool, contacts: bool, looks: bool, memory: Memory | None) -> str:  # noqa: FBT001 - what is read
     return cypher.snapshots(
         ties,
         events=events,
         contacts=contacts,
+        looks=looks,
         memory=memory is not None,
         household=memory is not None and memory.household,
         points=memory is not None and memory.points,
@@ -118,7 +126,7 @@ def _start(within: Period | None, now: dt.datetime) -> dt.datetime:
     return _START_OF_TIME if within is None else within.before(now)
 
 
-def _snapshot(row: Row, now: dt.datetime, trigger: EventFact | None) -> Snapshot:
+def _snapshot(row: Row, now: dt.datetime, needs: Needs, trigger: EventFact | None) -> Snapshot:
     day = now.date()
     points = tuple(_point(one) for one in row["points"])
     return Snapshot(
@@ -130,6 +138,7 @@ def _snapshot(row: Row, now: dt.datetime, trigger: EventFact | None) -> Snapshot
         related=tuple(
             sorted((_related(one, now) for one in row["tied"]), key=lambda one: (one.kind, one.since, one.party.id))
         ),
+        looks=_looks(row["looks"], now, needs.looks),
         trigger=trigger,
         consents=tuple(_consent(one) for one in row["consents"]),
         points=points,
@@ -137,6 +146,18 @@ def _snapshot(row: Row, now: dt.datetime, trigger: EventFact | None) -> Snapshot
         answers=tuple(sorted((_answer(one) for one in row["answers"]), key=lambda one: (one.at, one.id))),
         open_offers=tuple(_open_offer(one) for one in row["offers"]),
         versions=MappingProxyType(dict(row["versions"])),
+    )
+
+
+def _looks(found: Sequence[Sequence[Any]], now: dt.datetime, within: Period | None) -> tuple[Look, ...]:
+    since = _start(within, now)
+    looks = (
+        Look(product, family, _instant(moment), weight)
+        for product, family, moments, weights in found
+        for moment, weight in zip(moments, weights, strict=True)
+    )
+    return tuple(
+        sorted((one for one in looks if since <= one.at <= now), key=lambda one: (one.at, one.product, one.weight))
     )
 
 

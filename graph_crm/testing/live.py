@@ -26,6 +26,7 @@ from graph_crm.events.worker import Worker
 from graph_crm.graph.database import Database, Row, Transaction
 from graph_crm.graph.migrations import Migrator
 from graph_crm.graph.outbox import OutboxEntry
+from graph_crm.interest.service import InterestKeeper
 from graph_crm.products.catalogue import load_catalogue
 from graph_crm.resources import folder
 from graph_crm.rules.booked import RuleCounters
@@ -93,19 +94,24 @@ class LiveBank:
         """
         party = who.facts.id
         before = {one for one, _ in self._decisions(party)}
-        event = RecordEvent(
-            type=kind,
-            party_id=party,
-            at=self._now,
-            channel=None if channel is None else Channel(channel),
-            payload=payload or None,
-        )
-        self._run(lambda: EventService(self._database).record(event))
+        self.record(who, kind, channel=channel, **payload)
         self.work()
         found = [decided for one, decided in self._decisions(party) if one not in before]
         if not found:
             raise AssertionError(f"nothing was decided about {kind} of {party}: no rule waits for it")
         return found[0]
+
+    def record(self, who: Customer, kind: str, *, channel: str | None = None, **payload: Any) -> LiveBank:
+        """Record an event of a customer now, which no rule need wait for; the worker handles it with the next one."""
+        event = RecordEvent(
+            type=kind,
+            party_id=who.facts.id,
+            at=self._now,
+            channel=None if channel is None else Channel(channel),
+            payload=payload or None,
+        )
+        self._run(lambda: EventService(self._database, effects=[InterestKeeper().note]).record(event))
+        return self
 
     def advise(self, who: Customer, channel: str, *, context: Mapping[str, Any] = _NOTHING, limit: int = 3) -> Decided:
         """What is offered to a customer who is on this channel now, as the mutation ``decide`` answers."""

@@ -7,9 +7,11 @@ from typing import Any
 
 import orjson
 
+from graph_crm.events.service import RecordedEvent
 from graph_crm.graph.database import Database
+from graph_crm.interest.service import InterestKeeper
 from graph_crm.rules.customers import LONG_AGO, Customer
-from graph_crm.rules.snapshot import Holding
+from graph_crm.rules.snapshot import EventFact, Holding
 
 _WRITE = """
 CALL () { UNWIND $parties AS row
@@ -57,6 +59,14 @@ async def write(database: Database, customers: Iterable[Customer]) -> None:
     for one in known.values():
         _add(rows, one)
     await database.execute(_WRITE, rows)
+    events = [_recorded(who, event) for who in known.values() for event in who.events]
+    await database.write(lambda tx: InterestKeeper().note(tx, events), idempotent=False)
+
+
+def _recorded(who: Customer, event: EventFact) -> RecordedEvent:
+    return RecordedEvent(
+        id=event.id, type=event.type, party_id=who.facts.id, at=event.at, channel=event.channel, payload=event.payload
+    )
 
 
 def _everybody(who: Customer) -> Iterator[Customer]:

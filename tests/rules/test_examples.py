@@ -25,7 +25,7 @@ def test_the_examples_have_no_mistakes_and_load():
     assert check([EXAMPLES], known, beside=[ROOT / "plugins"]) == []
     book = RuleBook.load([EXAMPLES], installed=False)
     assert book.problems == []
-    assert len(book.plugins) == 3
+    assert len(book.plugins) == 4
     assert any("propose" in one.hooks for one in book.plugins), "one of them is imperative"
 
 
@@ -52,7 +52,7 @@ def test_the_tests_of_the_examples_pass_elsewhere(neo4j_address: tuple[str, str]
         env={**kept, "GRAPH_CRM_TEST_NEO4J_URI": uri, "GRAPH_CRM_TEST_NEO4J_PASSWORD": password},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "13 passed" in done.stdout
+    assert "17 passed" in done.stdout
 
 
 def test_pytest_finds_the_kit_wherever_the_platform_is_installed():

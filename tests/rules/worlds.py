@@ -18,6 +18,7 @@ from graph_crm.rules.conditions import (
     holds,
     in_default,
     in_segment,
+    interested_in,
     is_organization,
     is_person,
     lives_in,
@@ -115,7 +116,30 @@ def world(seed: int, parties: int) -> dict[str, list[dict[str, Any]]]:
                     "until": maybe(pick.choice(DAYS), 0.3),
                 }
             )
+    found["looks"] = _looks(seed, parties)
     return found
+
+
+def _looks(seed: int, parties: int) -> list[dict[str, Any]]:
+    """What customers looked at, day by day, as the bank keeps it; drawn apart, so that the rest stays as it was."""
+    pick = random.Random(seed + 1)  # noqa: S311 - a bank to test with, not a secret
+    rows = []
+    for number in range(parties):
+        for code in pick.sample(sorted(PRODUCTS), pick.randrange(3)):
+            for day in pick.sample(DAYS, pick.randrange(1, 4)):
+                start = int(dt.datetime.combine(day, dt.time(), dt.UTC).timestamp() * 1000)
+                moments = [start + pick.choice([0, 86_399_999, 43_200_000]) for _ in range(pick.randrange(1, 4))]
+                rows.append(
+                    {
+                        "party": f"p{number:03}",
+                        "product": code,
+                        "family": PRODUCTS[code] if pick.random() < 0.9 else None,
+                        "day": day,
+                        "moments": moments,
+                        "weights": [pick.choice([1.0, 3.0]) for _ in moments],
+                    }
+                )
+    return rows
 
 
 _WRITE = """
@@ -136,6 +160,16 @@ CALL () { UNWIND range(0, size($contacts) - 1) AS i WITH i, $contacts[i] AS row
 CALL () { UNWIND $ties AS row
   MATCH (p:Party {id: row.party}) MATCH (q:Party {id: row.other}) WHERE p <> q
   CREATE (p)-[r:$(row.type)]->(q) SET r.since = row.since, r.until = row.until }
+CALL () { UNWIND $looks AS row
+  MATCH (p:Party {id: row.party})
+  MERGE (i:Interest {key: row.party + '|' + row.product})
+  ON CREATE SET i.productCode = row.product, i.familyCode = row.family, i.lastAt = datetime({epochMillis: 0}),
+    i.isNew = true
+  FOREACH (_ IN CASE WHEN i.isNew THEN [1] ELSE [] END | CREATE (p)-[:SHOWS]->(i))
+  REMOVE i.isNew
+  CREATE (i)-[:BY_DAY]->(:InterestDay {day: row.day, moments: row.moments, weights: row.weights})
+  WITH i, datetime({epochMillis: reduce(m = 0, x IN row.moments | CASE WHEN x > m THEN x ELSE m END)}) AS last
+  SET i.lastAt = CASE WHEN last > i.lastAt THEN last ELSE i.lastAt END }
 """
 
 
@@ -192,6 +226,12 @@ conditions = _combined(
             times=st.sampled_from([1, 1, 2]),
         ),
         st.builds(
+            lambda what, **more: interested_in(**what, **more),
+            what=st.sampled_from([{"product": code} for code in PRODUCTS] + [{"family": "LOAN"}, {"family": "CARD"}]),
+            at_least=st.sampled_from([0.001, 0.5, 1.0, 1.5, 3.0]),
+            half_life=st.sampled_from([None, Period(days=1), Period(days=9), Period(days=60)]),
+        ),
+        st.builds(
             related_to,
             st.sampled_from(TIES),
             st.none() | _combined(_about_anybody, 2),
@@ -235,6 +275,10 @@ ATOMS: list[Condition] = [
     contacted(direction=None, within=Period(days=30)),
     contacted(channel="PHONE", outcome="REJECTED", direction=None),
     contacted(direction=None, times=2),
+    interested_in("CASH_LOAN"),
+    interested_in("CASH_LOAN", at_least=0.5, half_life=Period(days=3)),
+    interested_in(family="LOAN", at_least=2),
+    interested_in(family="CARD", at_least=3, half_life=Period(days=365)),
     related_to("SPOUSE_OF"),
     related_to("PARENT_OF", side="from"),
     related_to("PARENT_OF", holds(status="ACTIVE"), side="to"),

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from graph_crm.rules import snapshot as facts
+from graph_crm.rules.interest import Look
 from graph_crm.rules.snapshot import Snapshot
 
 FORMAT = "format"
@@ -27,6 +28,7 @@ _KINDS = (
     facts.EventFact,
     facts.Contact,
     facts.Related,
+    Look,
     facts.ConsentFact,
     facts.PointFact,
     facts.Touch,

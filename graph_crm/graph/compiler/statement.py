@@ -372,7 +372,8 @@ class Compiler:
                 key=("page", place.var),
             )
         if "totalCount" in wanted:
-            after = f" RETURN {place.var}" if rank else ""  # what begins with a CALL must end with a RETURN
+            # What does not simply begin with a MATCH must end with a RETURN.
+            after = f" RETURN {place.var}" if match.endswith(" WITH *") else ""
             total = columns.add(f"COUNT {{ {match}{_where(where)}{after} }}", key=("count", place.var))
         return page.shape(rows, total)
 

@@ -39,6 +39,8 @@ class Needs:
     """How far back contacts are looked at; None: from the beginning."""
     ties: frozenset[str] = frozenset()
     """Kinds of tie whose other end is looked at, with what it holds."""
+    looks: Period | None = None
+    """How far back looks at products and services count; None: they are not looked at."""
 
     def __or__(self, other: Needs) -> Needs:
         events = dict(self.events)
@@ -48,7 +50,8 @@ class Needs:
             within = longer(self.contacts_within, other.contacts_within)
         else:
             within = self.contacts_within if self.contacts else other.contacts_within
-        return Needs(MappingProxyType(events), self.contacts or other.contacts, within, self.ties | other.ties)
+        looks = longer(self.looks, other.looks) if self.looks and other.looks else self.looks or other.looks
+        return Needs(MappingProxyType(events), self.contacts or other.contacts, within, self.ties | other.ties, looks)
 
 
 def longer(left: Period | None, right: Period | None) -> Period | None:
@@ -73,7 +76,7 @@ class CypherWriter:
         """The first instant that is too late to be seen."""
         return self.now + ONE_TICK
 
-    def value(self, value: str | int | dt.date | dt.datetime | tuple[str, ...]) -> str:
+    def value(self, value: str | float | dt.date | dt.datetime | tuple[str, ...]) -> str:
         """The parameter that stands for ``value``; the same value is sent once."""
         key = (type(value).__name__, value)
         if key not in self._names:
