@@ -86,13 +86,15 @@ class Suggestion:
 _PRIMARY = re.compile(r"[a-z]{2,3}")
 
 
-def _language(value: str) -> str:
+def _language(value: str | None) -> str | None:
+    if value is None:
+        return None
     found = _PRIMARY.match(checks.language("language", value))
     return found.group() if found else "en"
 
 
-def _product(value: str) -> str:
-    return checks.code("productCode", value).lower()
+def _product(value: str | None) -> str | None:
+    return None if value is None else checks.code("productCode", value).lower()
 
 
 graph.root(Root(name="article", node=Article, description="The article with this identifier; null when there is none."))
@@ -117,9 +119,9 @@ graph.root(
         rank=cypher.SUGGEST_RANK,
         edge=Suggestion,
         arguments={
-            "text": Argument(str, "What was typed so far.", suggestion_query, required=True),
-            "language": Argument(str, "ISO 639-1 code of the language; English when left out.", _language),
-            "productCode": Argument(str, "Articles about this product come first.", _product),
+            "text": Argument(str, "What was typed so far.", suggestion_query),
+            "language": Argument(str | None, "ISO 639-1 code of the language; English when left out.", _language),
+            "productCode": Argument(str | None, "Articles about this product come first.", _product),
         },
     )
 )

@@ -16,10 +16,9 @@ MOST_LOOKED_AT = 4_000
 """Characters of a typed text that are looked at."""
 FUZZY_WORDS = 6
 """So many of the words, the longest ones, forgive a typo: Lucene bounds what a query may expand to."""
-SHORTEST, FUZZY_FROM, STEM_FROM = 3, 5, 6
-"""Letters from which a word counts, forgives a typo, and is looked for without its ending."""
-ENDING = 2
-"""Letters that an ending has: "kartą" and "karty" are looked for as "kar" no more, "przelewu" as "przele"."""
+SHORTEST, TYPED_FROM, FUZZY_FROM, STEM_FROM = 3, 2, 5, 5
+"""Letters from which a word counts, is looked for while it is typed, forgives a typo, and stands for its forms."""
+SHORTEST_STEM = 4
 _TAIL = 8
 
 _SAYS_NOTHING = """
@@ -67,16 +66,16 @@ def suggestion_query(text: str) -> str:
     fuzzy = set(sorted((word for word in words if not word.isdigit()), key=len, reverse=True)[:FUZZY_WORDS])
     clauses = [clause for word in words for clause in _clauses(word, fuzzy=word in fuzzy)]
     for word in typed:  # also a short one: it goes on
-        if word not in STOP_WORDS:
-            clauses += [f"titleWords:{word}*^3", f"textWords:{word}*^0.5"]
-    return f"+({' '.join(dict.fromkeys(clauses))})" if clauses else MATCH_NOTHING
+        if len(word) >= TYPED_FROM and word not in STOP_WORDS:
+            clauses += [f"titleWords:{word}*", f"textWords:{word}*^0.3"]
+    return f"+({' '.join(dict.fromkeys(clauses))})" if clauses else f"+titleWords:{MATCH_NOTHING}"
 
 
 def _clauses(word: str, *, fuzzy: bool) -> list[str]:
-    clauses = [f"titleWords:{word}^6", f"textWords:{word}^2"]
+    clauses = [f"titleWords:{word}^1.5", f"textWords:{word}^0.7"]
     if len(word) >= STEM_FROM and not word.isdigit():
-        stem = word[:-ENDING]
-        clauses += [f"titleWords:{stem}*^3", f"textWords:{stem}*^0.7"]
+        stem = word[: max(SHORTEST_STEM, len(word) * 2 // 3)]  # kart for "kartą", zgubi for "zgubiłam"
+        clauses += [f"titleWords:{stem}*^5", f"textWords:{stem}*"]
     if fuzzy and len(word) >= FUZZY_FROM:
-        clauses += [f"titleWords:{word}~1^1.5", f"textWords:{word}~1^0.3"]
+        clauses += [f"titleWords:{word}~1", f"textWords:{word}~1^0.2"]
     return clauses
