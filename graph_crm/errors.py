@@ -174,6 +174,12 @@ class OfferEnded(CrmError):
     code = "OFFER_ENDED"
 
 
+class RequestClosed(CrmError):
+    """The service request is closed: nothing can be done with it until it is opened again."""
+
+    code = "REQUEST_CLOSED"
+
+
 class TemplateFailed(CrmError):
     """A message can't be put into words: a variable is missing, or the template does what it may not."""
 

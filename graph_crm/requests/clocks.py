@@ -97,7 +97,9 @@ class Clocks:
 class Calendars(Protocol):
     """Where business hours come from: `graph_crm.requests.desk.Desk`."""
 
-    warn_at: float
+    @property
+    def warn_at(self) -> float:
+        """The part of a target after which it is time to warn."""
 
     def calendar(self, country: str | None, *, always: bool = False) -> BusinessCalendar:
         """The business hours of a country."""

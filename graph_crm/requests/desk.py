@@ -125,6 +125,8 @@ class Desk(_Part):
     sorting_team: Code
     warn_at: float = Field(default=0.75, gt=0, lt=1)
     reopen_days: float = Field(default=30, ge=0, le=3_650)
+    close_answered_days: float = Field(default=14, gt=0, le=3_650)
+    close_waiting_days: float = Field(default=30, gt=0, le=3_650)
     unsorted: Targets
     calendars: Mapping[Country, Calendar]
     categories: tuple[Category, ...] = Field(min_length=1)
@@ -186,7 +188,7 @@ class Desk(_Part):
 
     def country_of(self, country: str | None) -> str:
         """The country whose calendar holds for a customer of ``country``."""
-        return country if country in self.calendars else self.country
+        return country if country is not None and country in self.calendars else self.country
 
     def calendar(self, country: str | None, *, always: bool = False) -> BusinessCalendar:
         """The business hours of a country, else those of the bank's own; ``always``: they never end."""

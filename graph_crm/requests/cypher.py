@@ -1,0 +1,137 @@
+"""The statements of service requests."""
+
+from __future__ import annotations
+
+# What an acting service needs to know of a request; instants as milliseconds, which cost little on their way.
+_FACTS = """r {.id, .number, .category, .kind, .status, .subject, .text, .language, .country, .channel, .source,
+  .contact, .contactName, .partyId, .team, .skill, .ownerId, .priority, .severity, .sortedBy, .version, .seq, .clockKey,
+  .zone, .outcome, openedAt: r.openedAt.epochMillis, closedAt: r.closedAt.epochMillis,
+  answeredAt: r.answeredAt.epochMillis, firstRespondedAt: r.firstRespondedAt.epochMillis,
+  waitingSince: r.waitingSince.epochMillis, dueAt: r.resolutionDueAt.epochMillis}"""
+
+PREPARE = """
+RETURN datetime.realtime().epochMillis AS now,
+  head(COLLECT { MATCH (p:Party {id: $partyId})
+    RETURN p {.id, .displayName, .language, .timeZone, .country, .segment, .vulnerable,
+      reaches: EXISTS { MATCH (p)-[:REACHABLE_AT]->(:ContactPoint {valueKey: $point}) }} }) AS party,
+  EXISTS { MATCH (:Product {code: $product}) } AS product,
+  EXISTS { MATCH (:Agreement {id: $agreement}) } AS agreement,
+  EXISTS { MATCH (:Event {id: $event}) } AS event,
+  EXISTS { MATCH (:Interaction {id: $interaction}) } AS interaction,
+  EXISTS { MATCH (:Call {id: $call}) } AS call
+"""
+"""What has to be known before a request can be opened; one read, no lock."""
+
+BEFORE = """
+MATCH (r:ServiceRequest {key: $key})
+OPTIONAL MATCH (o:Employee {id: r.ownerId})
+RETURN r.id AS id, r.number AS number, r.status AS status, r.category AS category, r.digest AS digest,
+  r.resolutionDueAt.epochMillis AS due, o.id AS owner, o.displayName AS ownerName
+"""
+"""The request that was opened under a key before."""
+
+OPEN = """
+OPTIONAL MATCH (p:Party {id: $partyId})
+OPTIONAL MATCH (o:Employee {id: $ownerId})
+  WHERE o.active AND NOT EXISTS { MATCH (o)-[:ABSENT]->(a:Absence) WHERE a.from <= $now AND a.until > $now }
+WITH p, o
+WHERE ($partyId IS NULL OR p IS NOT NULL) AND ($ownerId IS NULL OR o IS NOT NULL)
+CREATE (r:ServiceRequest {number: $number})
+SET r += $properties
+FOREACH (_ IN CASE WHEN p IS NULL THEN [] ELSE [1] END | CREATE (p)-[:ASKED]->(r))
+FOREACH (_ IN CASE WHEN o IS NULL THEN [] ELSE [1] END | CREATE (o)-[:OWNS_REQUEST]->(r))
+FOREACH (entry IN $entries | CREATE (r)-[:LOGGED]->(e:RequestEntry {id: entry.id}) SET e += entry.properties)
+RETURN r.id AS id
+"""
+"""Store a request with its log; no row where the owner went away, or the customer went, since they were read."""
+
+REFER = """
+MATCH (r:ServiceRequest {id: $id})
+CALL (r) { MATCH (x:Product {code: $product}) CREATE (r)-[:ABOUT]->(x) RETURN count(*) AS products }
+CALL (r) { MATCH (x:Agreement {id: $agreement}) CREATE (r)-[:ON]->(x) RETURN count(*) AS agreements }
+CALL (r) { MATCH (x:Event {id: $event}) CREATE (r)-[:CAUSED_BY]->(x) RETURN count(*) AS events }
+CALL (r) { MATCH (x:Interaction {id: $interaction}) CREATE (r)-[:CAUSED_BY]->(x) RETURN count(*) AS interactions }
+CALL (r) { MATCH (x:Call {id: $call}) CREATE (r)-[:CAUSED_BY]->(x) RETURN count(*) AS calls }
+RETURN products + agreements + events + interactions + calls AS ties
+"""
+"""Tie a request to what it is about and what it came from."""
+
+_STANDING = f"""
+SET r.locked = true
+REMOVE r.locked
+WITH r
+OPTIONAL MATCH (p:Party {{id: r.partyId}})
+OPTIONAL MATCH (o:Employee {{id: r.ownerId}})
+RETURN {_FACTS} AS request, p {{.id, .displayName, .language, .timeZone, .country, .segment, .vulnerable}} AS party,
+  o {{.id, .displayName, .email, .languages, .role, .active,
+    away: EXISTS {{ MATCH (o)-[:ABSENT]->(a:Absence)
+      WHERE a.from <= datetime.realtime() AND a.until > datetime.realtime() }}}} AS owner,
+  head([(r)-[:ABOUT]->(x:Product) | x.code]) AS product,
+  COLLECT {{ MATCH (r)-[:LOGGED]->(e:RequestEntry) WITH e ORDER BY e.seq
+    RETURN [e.kind, e.at.epochMillis, e.data] }} AS log,
+  datetime.realtime().epochMillis AS now
+"""
+
+STANDING = "MATCH (r:ServiceRequest {number: $number})" + _STANDING
+"""A request under its lock, with its customer, its owner and what the clocks read of its log."""
+
+STANDING_BY_ID = "MATCH (r:ServiceRequest {id: $id})" + _STANDING
+
+APPLY = """
+MATCH (r:ServiceRequest {id: $id})
+SET r += $changes, r.version = r.version + 1
+FOREACH (entry IN $entries | CREATE (r)-[:LOGGED]->(e:RequestEntry {id: entry.id}) SET e += entry.properties)
+RETURN r.version AS version
+"""
+"""Write what was decided under the lock."""
+
+REPLAN = """
+MATCH (r:ServiceRequest {id: $id})
+SET r.clockKey = $clockKey
+"""
+"""Keep the key of the next alarm; that is no change that anybody would see."""
+
+OWN = """
+MATCH (r:ServiceRequest {id: $id})
+OPTIONAL MATCH (:Employee)-[before:OWNS_REQUEST]->(r)
+DELETE before
+WITH DISTINCT r
+MATCH (o:Employee {id: $owner})
+CREATE (o)-[:OWNS_REQUEST]->(r)
+RETURN o.id AS id
+"""
+
+EMPLOYEE = """
+MATCH (o:Employee {id: $id})
+RETURN o.id AS id, o.active AS active
+"""
+
+WHOSE = """
+MATCH (r:ServiceRequest {number: $number})
+RETURN r.id AS id, r.partyId AS party
+"""
+
+OF_PARTY = """
+MATCH (:Party {id: $party})-[:ASKED]->(r:ServiceRequest)
+WHERE ($statuses IS NULL OR r.status IN $statuses) AND ($before IS NULL OR r.openedAt < $before)
+RETURN r.id AS id ORDER BY r.openedAt DESC, r.id LIMIT $first
+"""
+
+QUEUE_OF = """
+MATCH (r:ServiceRequest {openOwnerId: $owner})
+WITH r ORDER BY CASE r.priority WHEN 'URGENT' THEN 0 WHEN 'HIGH' THEN 1 WHEN 'NORMAL' THEN 2 ELSE 3 END,
+  r.resolutionDueAt, r.id
+RETURN r.id AS id LIMIT $first
+"""
+"""What somebody has to work on, the most pressing first."""
+
+UNOWNED = """
+MATCH (r:ServiceRequest {unowned: true})
+RETURN r.number AS number ORDER BY r.openedAt LIMIT $most
+"""
+"""Requests that came when nobody was at work, the oldest first."""
+
+OPEN_OF = """
+MATCH (r:ServiceRequest {openOwnerId: $owner})
+RETURN r.number AS number ORDER BY r.openedAt LIMIT $most
+"""
