@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import datetime as dt
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from graph_crm.consent import cypher
@@ -71,23 +72,32 @@ class ProtectionService:
         locked = await ledger.lock(tx, ledger.keys(party_id))
         await cancel(tx, closed, locked.now, party_id=party_id)
 
+    @staticmethod
+    def concerned(entry: OutboxEntry) -> bool:
+        """Whether the event of ``entry`` speaks against promotion: a complaint, or a contact of collections."""
+        return entry.payload.get("type") in (COMPLAINT, COLLECTIONS)
+
     async def heed(self, tx: Transaction, entry: OutboxEntry) -> None:
-        """Cancel the promotion that waits for a customer who complained, or with whom collections spoke.
+        """`heed_many` for one event, with its own lock."""
+        if self.concerned(entry):
+            locked = await ledger.lock_parties(tx, [entry.partition_key])
+            if locked is not None:
+                await self.heed_many(tx, [entry], locked)
+
+    async def heed_many(self, tx: Transaction, entries: Iterable[OutboxEntry], locked: ledger.Locked) -> None:
+        """Cancel the promotion that waits for customers who complained, or with whom collections spoke.
 
         The event is recorded by a slice below this one: the outbox brings it here (topic `events.service.RECORDED`).
-        Until it arrives every new question about the customer is answered with no. Other events change nothing.
+        Until it arrives every new question about the customer is answered with no. Other events change nothing. The
+        caller holds the ledgers of all these customers.
         """
-        if entry.payload.get("type") not in (COMPLAINT, COLLECTIONS):
-            return
-        locked = await ledger.lock_parties(tx, [entry.partition_key])
-        if locked is None:
-            return
         policy = self._policy()
 
         def suppressed(customer: Snapshot, approach: Approach) -> Finding | None:
             return suppression(customer, approach, policy) if approach.promotional else None
 
-        await cancel(tx, suppressed, locked.now, party_id=entry.partition_key, needs=policy.needs)
+        for party_id in sorted({entry.partition_key for entry in entries if self.concerned(entry)}):
+            await cancel(tx, suppressed, locked.now, party_id=party_id, needs=policy.needs)
 
     async def heed_refusal(self, tx: Transaction, entry: OutboxEntry) -> None:
         """Cancel the promotion that waits for a customer who refused something, where the rest forbids it.
@@ -152,22 +162,32 @@ class ProtectionService:
 
         async def work(tx: Transaction) -> Written:
             locked = await ledger.lock(tx, [ledger.point_key(point_key)])
-            asked = {"point": point_key, "blocked": reason is not None, "reason": reason, "now": locked.now}
-            if not await tx.run(cypher.BLOCK, asked):
+            if not await mark_point(tx, point_key, reason, locked.now):
                 raise NotFound(
                     "pointKey: there is no such contact point",
                     hint="Use the id of one of a party's contactPoints.",
                     field="pointKey",
                 )
-            if reason is not None:
-
-                def blocked(_customer: Snapshot, approach: Approach) -> Finding | None:
-                    return _BLOCKED if approach.point == point_key and not approach.mandatory else None
-
-                await cancel(tx, blocked, locked.now, points=[point_key])
             return Written(point_key)
 
         return await write_once(self._database, scope, key, command, work)
+
+
+async def mark_point(tx: Transaction, point_key: str, reason: str | None, now: dt.datetime) -> bool:
+    """Block a contact point for ``reason``, or open it again (None); whether there is one. Its ledger must be held.
+
+    What waits there, for whomever, and is not demanded by the law is cancelled.
+    """
+    asked = {"point": point_key, "blocked": reason is not None, "reason": reason, "now": now}
+    if not await tx.run(cypher.BLOCK, asked):
+        return False
+    if reason is not None:
+
+        def blocked(_customer: Snapshot, approach: Approach) -> Finding | None:
+            return _BLOCKED if approach.point == point_key and not approach.mandatory else None
+
+        await cancel(tx, blocked, now, points=[point_key])
+    return True
 
 
 def _promotion(_customer: Snapshot, approach: Approach) -> Finding | None:

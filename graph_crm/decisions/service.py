@@ -98,33 +98,80 @@ class DecisionService:
         Returns the decision's id; None when no rule cares about such events, or when it was decided before. The key of
         the decision is the event, so that however often an entry is delivered, there is one decision.
         """
-        event_id = named(entry, "eventId", TOPIC)
-        found = await snapshots.load_event(tx.run, event_id)
-        if found is None:
-            # The event was removed (erasure) before its turn came: there is nothing left to decide about.
-            _log.warning("event_gone", event_id=event_id)
-            return None
-        party, event = found
-        if not self.book.cares(event.type):
-            return None
-        locked = await ledger.lock_parties(tx, [party])
-        if locked is None:
-            return None
-        # What was written under the ledgers before, by whatever machine, is not later than this.
-        now = max(locked.now if self._clock is None else ticked(self._clock()), event.at)
-        bank, book = await self.bank.now(tx.run, now)
-        customers = await self._customers(tx.run, [party], now=now, triggers={party: event})
-        require_covered(locked, customers)
-        asked = Asked("EVENT", hooks=True)
-        key = f"event:{event.id}"
-        outcome = decide(book, book.caring_for(event.type), customers, bank, asked=asked, keys={party: key})[0]
-        if not outcome.considered:
-            return None
-        told = Told(outcome, f"event:{event.type}", event=event.id)
-        stored = await store(tx, [told], bank, asked, self._desk, now=now)
-        if stored:
-            tally(book, [outcome])
+        stored = await self.decide_for_events(tx, [entry])
         return stored[0] if stored else None
+
+    def cares(self, entry: Entry) -> bool:
+        """Whether the event that ``entry`` names may lead to a decision, as far as the entry says its type."""
+        kind = entry.payload.get("type")
+        return not isinstance(kind, str) or self.book.cares(kind)
+
+    async def decide_for_events(
+        self, tx: Transaction, entries: Sequence[Entry], *, locked: ledger.Locked | None = None
+    ) -> list[str]:
+        """Decide about the events that ``entries`` name, in the transaction that completes them all.
+
+        Those that no rule cares about cost nothing; the customers of all others are locked, read and judged together,
+        those with several events one event after the other, in the order of the entries. ``locked``: the caller holds
+        the ledgers of all these customers. Returns the ids of the decisions that are new.
+        """
+        # Each entry is looked at first: one that names no event is refused, whatever the others are.
+        named_here = [(entry, named(entry, "eventId", TOPIC)) for entry in entries]
+        wanted = [identifier for entry, identifier in named_here if self.cares(entry)]
+        found = await snapshots.load_events(tx.run, wanted) if wanted else {}
+        for identifier in wanted:
+            if identifier not in found:
+                # The event was removed (erasure) before its turn came: there is nothing left to decide about.
+                _log.warning("event_gone", event_id=identifier)
+        events = [found[one] for one in dict.fromkeys(wanted) if one in found and self.book.cares(found[one][1].type)]
+        if not events:
+            return []
+        if locked is None:
+            locked = await ledger.lock_parties(tx, {party for party, _ in events})
+        if locked is None:
+            return []
+        # What was written under the ledgers before, by whatever machine, is not later than this.
+        clock = locked.now if self._clock is None else ticked(self._clock())
+        now = max(clock, *(event.at for _, event in events))
+        # A late event has not just happened: who waits for its type would speak of it as if it had.
+        events = [(party, event) for party, event in events if event.at >= JUST_NOW.before(now)]
+        bank, book = await self.bank.now(tx.run, now)
+        stored: list[str] = []
+        while events:
+            turn: dict[str, EventFact] = {}
+            later = []
+            for party, event in events:
+                if party in turn:
+                    later.append((party, event))
+                else:
+                    turn[party] = event
+            events = later
+            customers = await self._customers(tx.run, list(turn), now=now, triggers=turn)
+            require_covered(locked, customers)
+            stored += await self._decided(tx, book, bank, customers, now)
+        return stored
+
+    async def _decided(
+        self, tx: Transaction, book: RuleBook, bank: BankState, customers: Sequence[Snapshot], now: dt.datetime
+    ) -> list[str]:
+        """Decide about the trigger of each customer, and store what was decided."""
+        asked = Asked("EVENT", hooks=True)
+        by_type: dict[str, list[Snapshot]] = {}
+        for customer in customers:
+            if customer.trigger is not None:
+                by_type.setdefault(customer.trigger.type, []).append(customer)
+        outcomes: list[Outcome] = []
+        for kind, alike in by_type.items():
+            outcomes += _each_on_its_own(book, kind, alike, bank, asked)
+        told = [
+            Told(one, f"event:{one.snapshot.trigger.type}", event=one.snapshot.trigger.id)
+            for one in outcomes
+            if one.considered and one.snapshot.trigger is not None
+        ]
+        stored = await store(tx, told, bank, asked, self._desk, now=now)
+        if stored:
+            tally(book, [one.outcome for one in told])
+        return stored
 
     # For the customer who is here
 
@@ -209,6 +256,26 @@ class DecisionService:
     ) -> list[Snapshot]:
         wanted = self.bank.needs if needs is None else self.bank.needs | needs
         return await snapshots.load(read, ids, now=now, needs=wanted, triggers=triggers, memory=self.bank.memory)
+
+
+def _each_on_its_own(
+    book: RuleBook, kind: str, customers: Sequence[Snapshot], bank: BankState, asked: Asked
+) -> list[Outcome]:
+    """Decide about customers together, as if each were asked about alone.
+
+    A hook that fails answers for nobody of its batch. So where one failed, each customer is asked about again, alone:
+    the one that it fails for takes nothing from the others.
+    """
+
+    def decided(some: Sequence[Snapshot]) -> list[Outcome]:
+        keys = {one.id: f"event:{one.trigger.id}" for one in some if one.trigger is not None}
+        return decide(book, book.caring_for(kind), some, bank, asked=asked, keys=keys)
+
+    failures = sum(one.failures for one in book.plugins)
+    outcomes = decided(customers)
+    if len(customers) > 1 and sum(one.failures for one in book.plugins) > failures:
+        return [outcome for one in customers for outcome in decided([one])]
+    return outcomes
 
 
 def require_covered(locked: ledger.Locked, customers: Sequence[Snapshot]) -> None:

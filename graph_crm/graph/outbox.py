@@ -1,117 +1,100 @@
 """Work that must not be lost: entries written with the fact, leased by workers, completed with the effect.
 
-Delivery is at least once, the effect exactly once: `complete` runs in the transaction of the effect and fails where
-the lease went to another worker. One partition (one customer) is worked on by one worker at a time, in the order in
-which its entries were put. All clocks are the database's.
+Delivery is at least once, the effect exactly once: `Outbox.complete` runs in the transaction of the effect and fails
+where the lease went to another worker. One partition (one customer) is worked on by one worker at a time, in the order
+in which its entries were put. All clocks are the database's. `graph_crm.graph.leases` tells how entries are chosen.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+import random
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import orjson
 
-from graph_crm.graph.database import Database, Transaction
+from graph_crm.graph import leases
+from graph_crm.graph.database import Database, Row, Transaction
 
 State: TypeAlias = Literal["PENDING", "LEASED", "DONE", "FAILED"]
 
-# A LEASED entry is available again at the end of its lease, so one index answers both "what is due" and "what expired".
+LONGEST_ERROR = 2_000
+"""So much of an error is kept with its entry, in characters."""
 
 # What is put for later takes its place in the order of its partition at that time: until then it holds up nothing.
+# Entries put together are a microsecond apart, so that they keep their order.
 PUT = """
 WITH datetime.realtime() AS now
-WITH CASE WHEN $notBefore > now THEN $notBefore ELSE now END AS at
-MERGE (e:OutboxEntry {id: $key})
-ON CREATE SET e.topic = $topic, e.partitionKey = $partitionKey, e.payload = $payload, e.state = 'PENDING',
+UNWIND range(0, size($rows) - 1) AS place
+WITH $rows[place] AS row, now + duration({microseconds: place}) AS now
+WITH row, CASE WHEN row[4] > now THEN row[4] ELSE now END AS at
+MERGE (e:OutboxEntry {id: row[0]})
+ON CREATE SET e.topic = row[1], e.partitionKey = row[2], e.payload = row[3], e.state = 'PENDING',
               e.attempts = 0, e.at = at, e.availableAt = at
 """
 
-# Entries that are put together keep their order by a microsecond each.
-PUT_MANY = """
-WITH datetime.realtime() AS now
-UNWIND $entries AS told
-MERGE (e:OutboxEntry {id: told.key})
-ON CREATE SET e.topic = $topic, e.partitionKey = told.partitionKey, e.payload = told.payload, e.state = 'PENDING',
-              e.attempts = 0, e.at = now + duration({microseconds: told.place}), e.availableAt = now
-"""
-
+# Who stood behind it in its partition is looked at anew.
 CANCEL = """
 MATCH (e:OutboxEntry {id: $key})
-SET e.lock = coalesce(e.lock, 0) + 1
-WITH e WHERE e.state = 'PENDING'
+SET e.lock = 0
+WITH e, datetime.realtime() AS now WHERE e.state = 'PENDING'
+WITH e, e.partitionKey AS key, now
 DELETE e
+WITH key, now
+CALL (key, now) {
+  MATCH (f:OutboxEntry)
+  WHERE f.partitionKey = key AND f.state = 'PENDING' AND f.at <= now AND f.id <> $key
+  WITH f ORDER BY f.partitionKey, f.state, f.at LIMIT 1
+  WITH f WHERE f.behind
+  SET f.availableAt = now, f.behind = null
+  RETURN count(f) AS woken
+}
 RETURN $key AS id
 """
 
-DUE = """
-WITH datetime.realtime() AS now
-RETURN EXISTS {
-  MATCH (e:OutboxEntry) WHERE e.state = 'PENDING' AND e.availableAt <= now AND e.topic IN $topics
-} OR EXISTS {
-  MATCH (e:OutboxEntry) WHERE e.state = 'LEASED' AND e.availableAt <= now AND e.topic IN $topics
-} AS due
-"""
-
-# Leasing is one at a time over all workers; the lock's node has no other use.
-TAKE_TURN = "MERGE (l:Lock {name: 'outbox'}) SET l.turn = coalesce(l.turn, 0) + 1"
-
-# Expired leases are locked in one statement and judged again in the next: the holder may complete in between.
-LOCK_EXPIRED = """
-WITH datetime.realtime() AS now
-MATCH (e:OutboxEntry) WHERE e.state = 'LEASED' AND e.availableAt <= now
-WITH e ORDER BY e.id LIMIT 200
-SET e.lock = coalesce(e.lock, 0) + 1
-RETURN collect(e.id) AS ids
-"""
-
-RECOVER = """
-UNWIND $ids AS id
-MATCH (e:OutboxEntry {id: id}) WHERE e.state = 'LEASED' AND e.availableAt <= datetime.realtime()
-SET e.state = CASE WHEN e.attempts >= $maxAttempts THEN 'FAILED' ELSE 'PENDING' END,
-    e.error = 'The lease ran out: the worker died or was too slow', e.leasedBy = null, e.leasedUntil = null
-"""
-
-# The oldest entry of each partition that nobody works on.
-LEASE = """
-WITH datetime.realtime() AS now
-MATCH (e:OutboxEntry) WHERE e.state = 'PENDING' AND e.availableAt <= now AND e.topic IN $topics
-AND NOT EXISTS {
-  MATCH (b:OutboxEntry) WHERE b.partitionKey = e.partitionKey AND b.state = 'LEASED' AND b.at IS NOT NULL
-}
-AND NOT EXISTS {
-  MATCH (b:OutboxEntry) WHERE b.partitionKey = e.partitionKey AND b.state = 'PENDING' AND b.at <= e.at
-  AND (b.at < e.at OR b.id < e.id) AND b.topic IN $topics
-}
-WITH e, now ORDER BY e.state, e.availableAt LIMIT $n
-SET e.state = 'LEASED', e.leasedBy = $worker, e.attempts = e.attempts + 1,
-    e.leasedUntil = now + duration({milliseconds: $milliseconds}),
-    e.availableAt = now + duration({milliseconds: $milliseconds})
-RETURN e.id AS id, e.topic AS topic, e.partitionKey AS partitionKey, e.payload AS payload, e.attempts AS attempts
-"""
-
+# Every change of a held entry locks it first and looks then whether it is still held under this very lease.
 _HELD = """
-MATCH (e:OutboxEntry {id: $id})
-SET e.lock = coalesce(e.lock, 0) + 1
-WITH e WHERE e.state = 'LEASED' AND e.leasedBy = $worker AND e.attempts = $attempts
+UNWIND $held AS h
+MATCH (e:OutboxEntry {id: h.id})
+SET e.lock = 0
+WITH e, h WHERE e.state = 'LEASED' AND e.leasedBy = h.worker AND e.lease = h.lease
 """
 
 COMPLETE = (
     _HELD
     + """
-SET e.state = 'DONE', e.doneAt = datetime.realtime(), e.leasedBy = null, e.leasedUntil = null, e.error = null
-RETURN e.id AS id
+SET e.state = 'DONE', e.availableAt = datetime.realtime(), e.error = null
+RETURN collect(e.id) AS ids
+"""
+)
+
+# That a stray was begun is written before: should the worker die of it, the entry is known by that.
+BEGIN = (
+    _HELD
+    + """
+SET e.attempts = h.attempts, e.alone = h.alone + 1
+RETURN collect(e.id) AS ids
+"""
+)
+
+RENEW = (
+    _HELD
+    + """
+SET e.availableAt = datetime.realtime() + duration({milliseconds: $milliseconds})
+RETURN collect(e.id) AS ids
 """
 )
 
 FAIL = (
     _HELD
     + """
-SET e.state = CASE WHEN e.attempts >= $maxAttempts THEN 'FAILED' ELSE 'PENDING' END,
-    e.availableAt = datetime.realtime() + duration({milliseconds: $milliseconds}),
-    e.error = $error, e.leasedBy = null, e.leasedUntil = null
+WITH e, h, datetime.realtime() AS now
+SET e.state = CASE WHEN h.attempts >= $maxAttempts THEN 'FAILED' ELSE 'PENDING' END, e.attempts = h.attempts,
+    e.availableAt = now + duration({milliseconds: CASE WHEN h.attempts >= $maxAttempts THEN 0 ELSE $milliseconds END}),
+    e.error = $error, e.firstFailedAt = coalesce(e.firstFailedAt, now), e.failedAt = now,
+    e.leasedBy = null, e.alone = null
 RETURN e.state AS state
 """
 )
@@ -119,24 +102,41 @@ RETURN e.state AS state
 RELEASE = (
     _HELD
     + """
-SET e.state = 'PENDING', e.attempts = e.attempts - 1, e.availableAt = datetime.realtime(),
-    e.leasedBy = null, e.leasedUntil = null
+SET e.state = 'PENDING', e.attempts = h.attempts - 1, e.availableAt = datetime.realtime(), e.leasedBy = null,
+    e.alone = CASE WHEN h.alone > 0 THEN h.alone END
 """
 )
 
-RETRY = """
-MATCH (e:OutboxEntry {id: $id}) WHERE e.state = 'FAILED'
-SET e.state = 'PENDING', e.attempts = 0, e.availableAt = datetime.realtime()
-RETURN e.id AS id
-"""
-
 COUNTS = """
 UNWIND ['PENDING', 'LEASED', 'DONE', 'FAILED'] AS state
-RETURN state, COUNT { MATCH (e:OutboxEntry) WHERE e.state = state AND e.availableAt IS NOT NULL } AS count
+RETURN state, COUNT { MATCH (e:OutboxEntry) WHERE e.state = state AND e.at IS NOT NULL } AS count
+"""
+
+# What was put with a later time is not late before that time. One that counts a long backlog need not count it whole.
+BACKLOG = """
+WITH datetime.realtime() AS now
+UNWIND ['PENDING', 'LEASED', 'FAILED'] AS state
+CALL (state, now) {
+  MATCH (e:OutboxEntry) WHERE e.state = state AND e.at <= now
+  WITH e LIMIT $most
+  RETURN count(e) AS entries
+}
+CALL (state, now) {
+  MATCH (e:OutboxEntry) WHERE e.state = state AND e.at <= now
+  WITH e ORDER BY e.state, e.at LIMIT 1
+  RETURN min(e.at) AS oldest
+}
+CALL (state, now) {
+  MATCH (e:OutboxEntry) WHERE e.state = state AND e.at > now
+  WITH e LIMIT $most
+  RETURN count(e) AS later
+}
+RETURN state, entries, later, (now.epochMillis - oldest.epochMillis) / 1000.0 AS oldest
 """
 
 PRUNE = """
-MATCH (e:OutboxEntry) WHERE e.state = 'DONE' AND e.availableAt < datetime.realtime() - duration({days: $days})
+WITH datetime.realtime() - duration({days: $days}) AS until
+MATCH (e:OutboxEntry) WHERE e.state = 'DONE' AND e.at < until AND e.availableAt < until
 WITH e LIMIT 5000
 DELETE e
 RETURN count(*) AS deleted
@@ -144,19 +144,54 @@ RETURN count(*) AS deleted
 
 
 class LeaseLost(Exception):
-    """The entry is no longer this worker's: its lease ran out, or it was completed before. Roll back."""
+    """Entries are no longer this worker's: the lease ran out, or they were completed before. Roll back."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self.ids = frozenset(ids)
+        """Those that were lost; the others of the same call are still held."""
+        super().__init__(", ".join(sorted(self.ids)))
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
-    """One leased piece of work. ``attempts`` counts this lease too and tells it from every other lease."""
+    """One leased piece of work."""
 
     id: str
     topic: str
     partition_key: str
     payload: Mapping[str, Any]
     attempts: int
+    """Attempts so far, this one included."""
     worker: str
+    lease: int = 1
+    """Grows with every lease and tells this one from every other."""
+    stray: bool = False
+    """Its lease ran out once, so its worker may have died of it: begin it alone, with `Outbox.begin`."""
+    alone: int = 0
+    """How many workers were lost that had begun it alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How much work is in a state, and how long the oldest of it has been due, in seconds (0: there is none)."""
+
+    state: str
+    entries: int
+    """Due now; a very long backlog is counted up to the bound that was asked for."""
+    later: int
+    """Put for a time that is still to come."""
+    oldest: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """An entry to put; see `put` for its fields."""
+
+    topic: str
+    partition_key: str
+    payload: Mapping[str, Any]
+    key: str
+    not_before: dt.datetime | None = None
 
 
 async def put(
@@ -173,35 +208,16 @@ async def put(
     ``partition_key`` is what one worker handles at a time and in order: the party's id. ``not_before``: when the work
     is due, now when not given; so an entry is also a timer, which `cancel` takes back by its key.
     """
-    text = orjson.dumps(payload).decode()
-    parameters = {"key": key, "topic": topic, "partitionKey": partition_key, "payload": text, "notBefore": not_before}
-    await tx.run(PUT, parameters)
+    await put_many(tx, [NewEntry(topic, partition_key, payload, key, not_before)])
 
 
-@dataclass(frozen=True, slots=True)
-class NewEntry:
-    """An entry to put: its unique key, its partition and its payload (JSON-safe)."""
-
-    key: str
-    partition_key: str
-    payload: Mapping[str, Any]
-
-
-async def put_many(tx: Transaction, topic: str, entries: Sequence[NewEntry]) -> None:
-    """Add many entries of one topic, due now, in one statement; of one partition they are handled in this order.
-
-    An entry whose key is there already is the same entry, as with `put`.
-    """
+async def put_many(tx: Transaction, entries: Sequence[NewEntry]) -> None:
+    """Add many entries in one statement; those of one partition are worked off in this order."""
     rows = [
-        {
-            "key": one.key,
-            "partitionKey": one.partition_key,
-            "payload": orjson.dumps(one.payload).decode(),
-            "place": place,
-        }
-        for place, one in enumerate(entries)
+        [one.key, one.topic, one.partition_key, orjson.dumps(one.payload).decode(), one.not_before] for one in entries
     ]
-    await tx.run(PUT_MANY, {"topic": topic, "entries": rows})
+    if rows:
+        await tx.run(PUT, {"rows": rows})
 
 
 async def cancel(tx: Transaction, key: str) -> bool:
@@ -212,90 +228,127 @@ async def cancel(tx: Transaction, key: str) -> bool:
 class Outbox:
     """Leases and acknowledges entries.
 
-    After ``max_attempts`` leases an entry is FAILED and waits for `retry`; until then it comes back after a pause that
-    doubles from ``first_backoff`` to ``last_backoff`` seconds.
+    An entry whose handler fails comes back after a pause that doubles from ``first_backoff`` to ``last_backoff``
+    seconds, each shortened by chance to no less than half, so that what failed together does not come back together.
+    After ``max_attempts`` it is FAILED and waits for `retry`. So is one that was handled all alone when its worker was
+    lost, ``max_alone`` times: it kills workers.
     """
 
     def __init__(
-        self, database: Database, *, max_attempts: int = 8, first_backoff: float = 0.5, last_backoff: float = 300.0
+        self,
+        database: Database,
+        *,
+        max_attempts: int = 8,
+        max_alone: int = 3,
+        first_backoff: float = 0.5,
+        last_backoff: float = 300.0,
     ) -> None:
         self._database = database
         self.max_attempts = max_attempts
+        self.max_alone = max_alone
         self.first_backoff = first_backoff
         self.last_backoff = last_backoff
 
-    async def due(self, topics: Collection[str]) -> bool:
-        """Whether an entry of these topics waits, or a lease has run out: one small read, no lock."""
-        rows = await self._database.read(DUE, {"topics": list(topics)})
+    async def due(self, topics: Collection[str], finished: Collection[str] = ()) -> bool:
+        """Whether a lease may find something: one small read, no lock. ``finished``: as in `lease`."""
+        asked = {"topics": sorted(topics), "finished": sorted(finished)}
+        rows = await self._database.read(leases.DUE, asked)
         return bool(rows[0]["due"])
 
-    async def lease(self, n: int, worker: str, seconds: float, topics: Collection[str]) -> list[OutboxEntry]:
-        """Up to ``n`` entries for ``worker``, at most one of each partition, for ``seconds``.
+    async def lease(
+        self,
+        n: int,
+        worker: str,
+        seconds: float,
+        topics: Collection[str],
+        *,
+        wanted: Mapping[str, int] | None = None,
+        finished: Collection[str] = (),
+        strays: int | None = None,
+    ) -> list[OutboxEntry]:
+        """Up to ``n`` entries of each topic for ``worker``, for ``seconds``: lines of partitions nobody works on.
 
-        While an entry is leased no other of its partition is, and leases that ran out are given back first.
+        While entries of a partition are leased no others of it are. Entries of one partition come in their order and
+        are to be handled so. ``topics``: all that the worker handles; ``wanted`` says for which of them how many, when
+        it is not ``n`` for each. ``finished``: partitions of which the worker has ended what it held: their next
+        entries stood behind it and are looked at first. ``strays``: at most so many entries whose lease ran out.
         """
-
-        async def work(tx: Transaction) -> list[OutboxEntry]:
-            await tx.run(TAKE_TURN)
-            expired = (await tx.run(LOCK_EXPIRED))[0]["ids"]
-            if expired:
-                await tx.run(RECOVER, {"ids": expired, "maxAttempts": self.max_attempts})
-            rows = await tx.run(
-                LEASE,
-                {"n": n, "worker": worker, "milliseconds": round(seconds * 1000), "topics": list(topics)},
-            )
-            return [
-                OutboxEntry(
-                    id=row["id"],
-                    topic=row["topic"],
-                    partition_key=row["partitionKey"],
-                    payload=orjson.loads(row["payload"]),
-                    attempts=row["attempts"],
-                    worker=worker,
-                )
-                for row in rows
-            ]
-
+        room = dict.fromkeys(topics, n) if wanted is None else dict(wanted)
+        asked = leases.Asked(
+            worker=worker,
+            seconds=seconds,
+            topics=frozenset(topics),
+            room=room,
+            finished=frozenset(finished),
+            strays=n if strays is None else strays,
+            max_alone=self.max_alone,
+        )
         # Repeating after a lost answer leaves the first lot leased until it runs out: late, never lost or doubled.
-        return await self._database.write(work, idempotent=True)
+        rows = await self._database.write(lambda tx: leases.take(tx, asked), idempotent=True)
+        return [_entry(row, worker) for row in rows]
 
-    async def complete(self, tx: Transaction, entry: OutboxEntry) -> None:
-        """Mark the entry done in the transaction of its effect. Call it first: it keeps rivals out.
+    async def complete(self, tx: Transaction, *entries: OutboxEntry) -> None:
+        """Mark entries done in the transaction of their effects.
 
-        Raises: LeaseLost where the entry is no longer this worker's.
+        Raises: LeaseLost where entries are no longer this worker's.
         """
-        if not await tx.run(COMPLETE, self._held(entry)):
-            raise LeaseLost(entry.id)
+        if not entries:
+            return
+        (row,) = await tx.run(COMPLETE, {"held": _held(entries)})
+        if lost := {one.id for one in entries} - set(row["ids"]):
+            raise LeaseLost(lost)
+
+    async def begin(self, entry: OutboxEntry) -> None:
+        """Write down that a stray is begun, alone, in a transaction of its own.
+
+        Raises: LeaseLost.
+        """
+        (row,) = await self._database.write(lambda tx: tx.run(BEGIN, {"held": _held([entry])}), idempotent=True)
+        if not row["ids"]:
+            raise LeaseLost([entry.id])
+
+    async def renew(self, entries: Sequence[OutboxEntry], seconds: float) -> frozenset[str]:
+        """Prolong leases by ``seconds`` from now; the ids of those that are still held."""
+        asked = {"held": _held(entries), "milliseconds": round(seconds * 1000)}
+        (row,) = await self._database.write(lambda tx: tx.run(RENEW, asked), idempotent=True)
+        return frozenset(row["ids"])
 
     async def fail(self, entry: OutboxEntry, error: str) -> State | None:
         """Give the entry back after a failure; its new state, None where the lease was lost."""
-        pause = min(self.first_backoff * 2 ** (entry.attempts - 1), self.last_backoff)
-        parameters = {
-            **self._held(entry),
+        asked = {
+            "held": _held([entry]),
             "maxAttempts": self.max_attempts,
-            "milliseconds": round(pause * 1000),
-            "error": error[:500],
+            "milliseconds": round(self.pause(entry.attempts) * 1000),
+            "error": error[:LONGEST_ERROR],
         }
-        rows = await self._database.write(lambda tx: tx.run(FAIL, parameters), idempotent=True)
+        rows = await self._database.write(lambda tx: tx.run(FAIL, asked), idempotent=True)
         return rows[0]["state"] if rows else None
 
+    def pause(self, attempts: int) -> float:
+        """Seconds until the next attempt, by chance between half of the pause and the whole."""
+        whole = min(self.first_backoff * 2.0 ** min(attempts - 1, 60), self.last_backoff)
+        return whole * (0.5 + random.random() / 2)  # noqa: S311 - jitter, not a secret
+
     async def release(self, entries: Sequence[OutboxEntry]) -> None:
-        """Give back entries that were not begun, at once and without counting an attempt."""
-
-        async def work(tx: Transaction) -> None:
-            for entry in sorted(entries, key=lambda entry: entry.id):
-                await tx.run(RELEASE, self._held(entry))
-
+        """Give back entries that were not handled, at once and without counting an attempt."""
         if entries:
-            await self._database.write(work, idempotent=True)
+            held = _held(entries)
+            await self._database.write(lambda tx: tx.run(RELEASE, {"held": held}), idempotent=True)
 
-    async def retry(self, entry_id: str) -> bool:
-        """Let a FAILED entry be worked on again, with all its attempts; False where there is none."""
-        return bool(await self._database.write(lambda tx: tx.run(RETRY, {"id": entry_id}), idempotent=True))
+    async def wake(self, partitions: Collection[str]) -> None:
+        """Have the next entries of partitions found that this worker has ended with and will not go on with."""
+        if partitions:
+            keys = sorted(partitions)
+            await self._database.write(lambda tx: tx.run(leases.WAKE, {"keys": keys}), idempotent=True)
 
     async def counts(self) -> dict[State, int]:
         """How many entries are in each state, from the index."""
         return {row["state"]: row["count"] for row in await self._database.read(COUNTS)}
+
+    async def backlog(self, *, most: int = 1_000_000, timeout: float | None = None) -> list[Backlog]:
+        """What waits, is worked on and has failed; ``most`` bounds what is counted of each."""
+        rows = await self._database.read(BACKLOG, {"most": most}, timeout=timeout)
+        return [Backlog(row["state"], row["entries"], row["later"], max(0.0, row["oldest"] or 0.0)) for row in rows]
 
     async def prune(self, days: int) -> int:
         """Delete entries done more than ``days`` days ago; how many went."""
@@ -304,6 +357,24 @@ class Outbox:
             deleted += batch
         return deleted
 
-    @staticmethod
-    def _held(entry: OutboxEntry) -> dict[str, Any]:
-        return {"id": entry.id, "worker": entry.worker, "attempts": entry.attempts}
+
+def _held(entries: Iterable[OutboxEntry]) -> list[dict[str, Any]]:
+    """As the statements want them: in the order of the ids, in which everybody locks them."""
+    return [
+        {"id": one.id, "worker": one.worker, "lease": one.lease, "attempts": one.attempts, "alone": one.alone}
+        for one in sorted(entries, key=lambda one: one.id)
+    ]
+
+
+def _entry(row: Row, worker: str) -> OutboxEntry:
+    return OutboxEntry(
+        id=row["id"],
+        topic=row["topic"],
+        partition_key=row["partitionKey"],
+        payload=orjson.loads(row["payload"]),
+        attempts=row["attempts"],
+        worker=worker,
+        lease=row["lease"],
+        stray=row["stray"],
+        alone=row["alone"],
+    )

@@ -134,10 +134,10 @@ async def test_stop_finishes_what_is_begun_and_gives_the_rest_back(empty_databas
 async def test_a_slow_worker_whose_lease_ran_out_has_no_effect(empty_database: Database):
     await fill(empty_database, ["a-1"])
     slow = Worker(empty_database, {"made": effect}, lease=0.05)
-    (entry,) = await slow.outbox.lease(1, slow.name, 0.05, ["made"])
+    entries = await slow.outbox.lease(1, slow.name, 0.05, ["made"])
     await asyncio.sleep(0.1)
     assert await Worker(empty_database, {"made": effect}).drain() == 1
-    await slow._handle(entry)
+    await slow._one_by_one(entries)
     assert (slow.counts.done, slow.counts.lost) == (0, 1)
     assert await effects(empty_database) == ["a-1"]
 
