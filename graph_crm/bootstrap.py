@@ -9,7 +9,7 @@ Commands and tests open what they need as blocks and get it closed in the right 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +22,7 @@ from graph_crm.calls.call_list import CallList
 from graph_crm.calls.incoming import SETTLE, IncomingCalls
 from graph_crm.calls.outcomes import CallOutcomes
 from graph_crm.consent.protection import ProtectionService
+from graph_crm.contacts import ledger
 from graph_crm.contacts.desk import ContactDesk
 from graph_crm.contacts.overrides import OverrideService
 from graph_crm.contacts.policy import ContactPolicy
@@ -240,16 +241,22 @@ async def running(settings: Settings) -> AsyncIterator[Platform]:
         yield wired(settings, database, check, loaded)
 
 
-def worker(platform: Platform) -> Worker:
-    """The worker of this process: what each topic of the outbox leads to."""
+def worker(platform: Platform, *, concurrency: int | None = None) -> Worker:
+    """The worker of this process: what each topic of the outbox leads to. ``concurrency`` overrules the setting."""
     decisions = platform.service(DecisionService)
     waiting = platform.service(Reconsideration)
 
     protection = ProtectionService(platform.database, lambda: decisions.terms.policy)
 
-    async def decide(tx: Transaction, entry: OutboxEntry) -> None:
-        await protection.heed(tx, entry)
-        await decisions.decide_for_event(tx, entry)
+    async def decide(tx: Transaction, entries: Sequence[OutboxEntry]) -> None:
+        # All ledgers are locked at once, whoever needs them: two such transactions never wait for each other.
+        heeded = [entry for entry in entries if protection.concerned(entry)]
+        decided = [entry for entry in entries if decisions.cares(entry)]
+        parties = {entry.partition_key for entry in (*heeded, *decided)}
+        locked = await ledger.lock_parties(tx, parties) if parties else None
+        if locked is not None:
+            await protection.heed_many(tx, heeded, locked)
+            await decisions.decide_for_events(tx, decided, locked=locked)
 
     async def reconsider(tx: Transaction, entry: OutboxEntry) -> None:
         await waiting.reconsider(tx, entry)
@@ -259,7 +266,6 @@ def worker(platform: Platform) -> Worker:
         await learning.learn(tx, entry)
 
     topics = {
-        RECORDED: decide,
         DUE: reconsider,
         learning.TOPIC: learn,
         CLOSED: protection.close,

@@ -257,7 +257,16 @@ class Settings(BaseSettings):
     )
 
     worker_concurrency: int = Field(
-        default=4, ge=1, le=64, description="Outbox entries that a worker handles at a time."
+        default=4,
+        ge=1,
+        le=64,
+        description="Transactions that a worker runs at a time, and so many messages that it sends beside them.",
+    )
+    worker_lease: float = Field(
+        default=30.0,
+        ge=2,
+        le=3600,
+        description="Seconds after which the work of a worker that was killed is taken over by another.",
     )
     worker_keep_days: int = Field(
         default=30, ge=1, le=3650, description="Days that done work and used idempotency keys are kept."
