@@ -26,6 +26,7 @@ from graph_crm.cli import (
     demo,
     doctor,
     engine,
+    events,
     importing,
     rules,
     schema,
@@ -79,6 +80,7 @@ app.add_typer(engine.app, name="engine", rich_help_panel=START)
 app.command(rich_help_panel=DATA)(data.migrate)
 app.command(rich_help_panel=DATA)(importing.seed)
 app.add_typer(importing.app, name="import", rich_help_panel=DATA)
+app.add_typer(events.app, name="events", rich_help_panel=DATA)
 app.add_typer(rules.app, name="rules", rich_help_panel=RULES)
 app.add_typer(decisions.app, name="decisions", rich_help_panel=RULES)
 app.add_typer(contacts.app, name="contacts", rich_help_panel=RULES)

@@ -144,7 +144,10 @@ class EventService:
         return await self._record_all([one.id for one in events], events)
 
     async def record_rows(self, told: Sequence[object]) -> Recorded:
-        """`record_many` of events as mappings with the names of `graph_crm.events.rows.FIELDS`."""
+        """`record_many` of events as mappings with the names of `graph_crm.events.rows.FIELDS`.
+
+        In the place of a row that could not be read at all may stand the error that says why.
+        """
         ids = [row.get("id") if isinstance(row, Mapping) else None for row in told]
         names = [one if isinstance(one, str) else None for one in ids]
         return await self._record_all(names, [_read(row) for row in told])
@@ -250,6 +253,8 @@ class _Batch:
 
 
 def _read(row: object) -> RecordEvent | CrmError:
+    if isinstance(row, CrmError):
+        return row
     try:
         return rows.command(row)
     except CrmError as error:

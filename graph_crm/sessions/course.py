@@ -55,11 +55,13 @@ def with_steps(session: Session, tabs: Iterable[Step], operations: Iterable[Step
     new_tabs, new_operations = tuple(tabs), tuple(operations)
     made = replace(
         session,
-        tabs=_first(session.tabs + new_tabs),
-        operations=_first(session.operations + new_operations),
+        tabs=session.tabs + new_tabs,
+        operations=session.operations + new_operations,
         events=session.events + len(new_tabs) + len(new_operations),
     )
-    return judged(made, idle=idle, now=now)
+    # Judged with all of them: what is not kept of a long session has been seen nevertheless.
+    made = judged(made, idle=idle, now=now)
+    return replace(made, tabs=_first(made.tabs), operations=_first(made.operations))
 
 
 def judged(session: Session, *, idle: int, now: int) -> Session:
@@ -89,13 +91,13 @@ def ended(session: Session, at: int) -> Session:
 
 
 def _last_seen(session: Session, times: Sequence[int], idle: int) -> int:
-    last = session.started_at
+    # Of a session with more steps than are kept, what was seen last stands for those that are not known any more.
+    last = max(session.started_at, session.last_seen_at) if _cut(session) else session.started_at
     for at in times:
         if at - last >= idle:
             break
         last = max(last, at)
-    # Of a session with more steps than are kept the later ones are not known any more.
-    return max(last, session.last_seen_at) if _cut(session) else last
+    return last
 
 
 def _cut(session: Session) -> bool:

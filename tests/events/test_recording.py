@@ -10,8 +10,8 @@ import time
 import pytest
 
 from graph_crm.contacts.kinds import Channel
-from graph_crm.errors import ConfigurationError, IdempotencyKeyReused, InvalidInput, NotFound
-from graph_crm.events.catalogue import EventType, Nothing, standard_catalogue
+from graph_crm.errors import IdempotencyKeyReused, InvalidInput, NotFound
+from graph_crm.events.catalogue import standard_catalogue
 from graph_crm.events.service import RECORDED, EventService, RecordEvent
 from graph_crm.graph.database import Database
 from graph_crm.graph.outbox import Outbox
@@ -194,15 +194,5 @@ def test_the_catalogue_knows_the_banks_events():
     assert {one.name for one in standard_catalogue()} == {
         *("atm_balance_check", "card_payment", "card_withdrawal", "cash_withdrawal", "login", "page_view"),
         *("product_page_view", "application_started", "application_abandoned", "complaint", "branch_visit", "call"),
-        *("birthday", "life_event", "complaint_closed", "collections_contact"),
+        *("birthday", "life_event", "complaint_closed", "collections_contact", "return", "opinion"),
     }
-
-
-def test_a_plugin_adds_a_type_of_its_own():
-    catalogue = standard_catalogue()
-    catalogue.add(EventType("safe_opened", Nothing, "The customer opened the safe."))
-    assert catalogue.payload_text("safe_opened", None) is None
-    with pytest.raises(ConfigurationError, match="exists"):
-        catalogue.add(EventType("safe_opened", Nothing, "Again."))
-    with pytest.raises(ConfigurationError, match="is no name of an event type"):
-        catalogue.add(EventType("SafeOpened", Nothing, "Misspelt."))
