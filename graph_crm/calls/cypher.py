@@ -123,7 +123,7 @@ CREATE (r)-[:BECAME]->(i)
 OVERDUE = """
 WITH coalesce($now, datetime.realtime()) AS now
 MATCH (d:CallEntry) WHERE d.state = 'QUEUED' AND d.expiresAt <= now
-WITH d ORDER BY d.id LIMIT $most
+WITH d, now ORDER BY d.id LIMIT $most
 SET d.turn = coalesce(d.turn, 0) + 1
 WITH d, now WHERE d.state = 'QUEUED' AND d.expiresAt <= now AND (d.claimedUntil IS NULL OR d.claimedUntil <= now)
 SET d.state = 'EXPIRED', d.stateReason = 'NOT_CALLED_IN_TIME'
@@ -132,11 +132,12 @@ RETURN count(d) AS ended
 
 NUMBERS = """
 WITH coalesce($now, datetime.realtime()) AS now
-MATCH (d:CallEntry) WHERE d.state = 'QUEUED' AND d.priority >= 0.0 AND ($queue IS NULL OR d.queue = $queue)
-WITH now, d, d.claimedUntil > now AS taken, d.notBefore > now AS later
-RETURN count(CASE WHEN coalesce(taken, false) THEN 1 END) AS taken,
-  count(CASE WHEN NOT coalesce(taken, false) AND coalesce(later, false) THEN 1 END) AS later,
-  count(CASE WHEN NOT coalesce(taken, false) AND NOT coalesce(later, false) THEN 1 END) AS waiting,
-  min(CASE WHEN NOT coalesce(taken, false) AND NOT coalesce(later, false)
-    THEN coalesce(d.notBefore, d.createdAt).epochMillis END) AS oldest, now.epochMillis AS now
+CALL (now) {
+  MATCH (d:CallEntry) WHERE d.state = 'QUEUED' AND d.priority >= 0.0 AND ($queue IS NULL OR d.queue = $queue)
+  WITH d, coalesce(d.claimedUntil > now, false) AS taken, coalesce(d.notBefore > now, false) AS later
+  RETURN count(CASE WHEN taken THEN 1 END) AS taken, count(CASE WHEN NOT taken AND later THEN 1 END) AS later,
+    count(CASE WHEN NOT taken AND NOT later THEN 1 END) AS waiting,
+    min(CASE WHEN NOT taken AND NOT later THEN coalesce(d.notBefore, d.createdAt).epochMillis END) AS oldest
+}
+RETURN taken, later, waiting, oldest, now.epochMillis AS now
 """
