@@ -1,4 +1,4 @@
-"""Asking the plugins about what comes in: may a document be opened, which category does a text belong to?"""
+"""Asking plugins about what comes in: is a document harmless, and which category does a text belong to."""
 
 from __future__ import annotations
 

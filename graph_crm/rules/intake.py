@@ -1,7 +1,4 @@
-"""What a plugin that looks at what comes in imports: documents to scan, texts to sort, and its answers.
-
-    from graph_crm.rules.intake import Document, Scan, Text
-"""
+"""What a plugin that looks at what comes in imports: documents to scan, texts to sort, and its answers."""
 
 from __future__ import annotations
 

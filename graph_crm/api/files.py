@@ -1,0 +1,91 @@
+"""What is no GraphQL: documents of requests, and mails as they came, byte for byte.
+
+``POST /attachments?name=NAME`` takes one document as its body and answers with its id, which a mutation then names.
+``GET /attachments/{id}`` and ``GET /mails/{id}`` give the bytes to who may read them, to be saved and never shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Final
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from graph_crm.api.platform import Platform
+from graph_crm.errors import CrmError, Forbidden, InvalidInput, NotFound, Unauthenticated
+from graph_crm.requests.attachments.naming import disposition
+from graph_crm.requests.attachments.service import AttachmentService, AttachmentTooLarge, Upload
+from graph_crm.requests.mailbox.reading import MailArchive
+
+_STATUS: Final = {NotFound: 404, Forbidden: 403, InvalidInput: 400}
+_HEADERS: Final = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; sandbox",
+    "x-content-type-options": "nosniff",
+}
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def routes(platform: Platform) -> list[Route]:
+    """The routes, for the application to mount beside ``/graphql``."""
+
+    async def upload(request: Request) -> Response:
+        service = platform.service(AttachmentService)
+        caller = platform.verifier.verify_header(request.headers.get("authorization"))
+        content = await _body(request, service.largest)
+        taken = await service.upload(Upload(request.query_params.get("name"), content), caller)
+        return JSONResponse(asdict(taken), status_code=201, headers=_HEADERS)
+
+    async def download(request: Request) -> Response:
+        caller = platform.verifier.verify_header(request.headers.get("authorization"))
+        found = await platform.service(AttachmentService).open(request.path_params["id"], caller)
+        return _file(found.name, found.media_type, found.content)
+
+    async def mail(request: Request) -> Response:
+        caller = platform.verifier.verify_header(request.headers.get("authorization"))
+        content = await platform.service(MailArchive).original(request.path_params["id"], caller)
+        return _file("mail.eml", "message/rfc822", content)
+
+    return [
+        Route("/attachments", _told(upload), methods=["POST"]),
+        Route("/attachments/{id}", _told(download), methods=["GET"]),
+        Route("/mails/{id:path}", _told(mail), methods=["GET"]),
+    ]
+
+
+def _told(endpoint: Endpoint) -> Endpoint:
+    """The endpoint with the platform's errors as JSON, in the form of GraphQL's."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except CrmError as error:
+            status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+            status = error.http_status if error.http_status != 200 else status  # noqa: PLR2004 - HTTP's own numbers
+            headers = _HEADERS | ({"www-authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {})
+            body = {"errors": [{"message": error.message, "extensions": error.extensions()}]}
+            return JSONResponse(body, status_code=status, headers=headers)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
+
+    return answer
+
+
+async def _body(request: Request, largest: int) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > largest:
+            raise AttachmentTooLarge(
+                f"The document is larger than {largest} bytes.", hint="Send a smaller one.", limit=largest
+            )
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _file(name: str, media_type: str, content: bytes) -> Response:
+    headers = {**_HEADERS, "content-disposition": disposition(name), "content-type": media_type}
+    return Response(content, headers=headers)
