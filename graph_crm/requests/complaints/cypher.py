@@ -58,23 +58,27 @@ OPTIONAL MATCH (product:Product {code: $product})
 OPTIONAL MATCH (employee:Employee {id: $employee})
 WITH r, product, employee
 WHERE ($product IS NULL OR product IS NOT NULL) AND ($employee IS NULL OR employee IS NOT NULL)
-SET r += $properties, r.version = r.version + 1
-FOREACH (_ IN CASE WHEN product IS NULL THEN [] ELSE [1] END | MERGE (r)-[:ABOUT]->(product))
+SET r += $properties, r.version = r.version + 1, r.seq = coalesce(r.seq, 0) + 1
+CREATE (r)-[:LOGGED]->(:RequestEntry {id: $entryId, seq: r.seq, kind: 'NOTE', at: $now, by: $by, text: $note,
+  data: $data, visible: false})
+WITH r, product, employee
+CALL (r, product) {
+  WITH r, product WHERE product IS NOT NULL
+  OPTIONAL MATCH (r)-[before:ABOUT]->(:Product)
+  DELETE before
+  WITH DISTINCT r, product
+  CREATE (r)-[:ABOUT]->(product)
+}
 FOREACH (_ IN CASE WHEN employee IS NULL THEN [] ELSE [1] END | MERGE (r)-[:CONCERNS]->(employee))
 RETURN r.version AS version
 """
 """What an employee found out while working on a complaint; no row where product or employee is unknown."""
 
-DROP_PRODUCT = """
-MATCH (:ServiceRequest {id: $requestId})-[about:ABOUT]->(p:Product) WHERE p.code <> $product
-DELETE about
-"""
-
 ASKED = """
 MATCH (r:ServiceRequest {id: $requestId})
-OPTIONAL MATCH (p:Party)-[:ASKED]->(r)
-RETURN r.number AS number, r.status AS status, r.kind AS kind, coalesce(r.complaintRound, 0) AS round, p.id AS party,
-  p.displayName AS name, r.contact AS contact, r.language AS language,
+OPTIONAL MATCH (p:Party {id: r.partyId})
+RETURN r.number AS number, r.status AS status, r.kind AS kind, coalesce(r.complaintRound, 0) AS round,
+  r.partyId AS party, coalesce(p.displayName, r.contactName) AS name, r.contact AS contact, r.language AS language,
   datetime.realtime().epochMillis AS now
 """
 """What the question after a complaint needs."""
@@ -85,23 +89,18 @@ SET r.locked = true
 REMOVE r.locked
 WITH r
 OPTIONAL MATCH (s:SurveyAnswer {key: r.id + ':' + toString(coalesce(r.complaintRound, 0))})
-RETURN r.number AS number, r.status AS status, r.kind AS kind, coalesce(r.complaintRound, 0) AS round,
-  s.id AS answer, s.score AS score, s.text AS text,
-  head(COLLECT { MATCH (r)-[:LOGGED]->(e:RequestEntry {kind: 'CLOSED'}) RETURN e.at.epochMillis
-    ORDER BY e.at DESC LIMIT 1 }) AS closedAt, datetime.realtime().epochMillis AS now
+RETURN r.status AS status, r.kind AS kind, coalesce(r.complaintRound, 0) AS round, s.id AS answer, s.score AS score,
+  s.text AS text, r.closedAt.epochMillis AS closedAt, datetime.realtime().epochMillis AS now
 """
 
 # The log of a request is only ever added to; its next place is free because the request is locked.
 ANSWERED = """
 MATCH (r:ServiceRequest {id: $requestId})
+SET r.surveyScore = $score, r.version = r.version + 1, r.seq = coalesce(r.seq, 0) + 1
 CREATE (r)-[:RATED_BY]->(s:SurveyAnswer {id: $id, key: $key, requestId: r.id, number: r.number, round: $round,
-  score: $score, text: $text, at: $at, by: $by, category: r.category})
-WITH r, s
-OPTIONAL MATCH (r)-[:LOGGED]->(last:RequestEntry)
-WITH r, s, coalesce(max(last.seq), 0) + 1 AS seq
-CREATE (r)-[:LOGGED]->(:RequestEntry {id: s.id + ':entry', seq: seq, kind: 'SURVEYED', at: $at, by: $by, text: $text,
+  score: $score, text: $text, at: $now, by: $by, category: r.category})
+CREATE (r)-[:LOGGED]->(:RequestEntry {id: $entryId, seq: r.seq, kind: 'SURVEYED', at: $now, by: $by, text: $text,
   data: $data, visible: true})
-SET r.surveyScore = $score, r.version = r.version + 1, r.entries = seq
 RETURN s.id AS id
 """
 
