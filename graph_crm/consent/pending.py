@@ -1,7 +1,8 @@
 """What is still to happen to a customer, and what of it is cancelled when it may happen no longer.
 
-Held reservations are the deliveries that are queued and the entries of call lists; offers are what they are for. Both
-are judged by the function that judges a new contact, so that exactly that is cancelled which would be refused now.
+Held reservations are contacts that are planned, offers are what they are for, deliveries are messages that are queued
+and entries of call lists. All are judged by the function that judges a new contact, so that exactly that is cancelled
+which would be refused now.
 
 All of it runs under the ledgers of whom it concerns, in the transaction that records the refusal: what is decided or
 reserved at the same time either waits for the refusal and sees it, or is there already and is cancelled here.
@@ -44,6 +45,7 @@ class Cancelled:
 
     reservations: tuple[str, ...] = ()
     offers: tuple[str, ...] = ()
+    deliveries: tuple[str, ...] = ()
 
 
 @dataclass
@@ -52,6 +54,7 @@ class _Changes:
 
     reservations: dict[str, dict[str, Any]] = field(default_factory=dict)
     offers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    deliveries: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 async def cancel(
@@ -74,11 +77,13 @@ async def cancel(
     what ``judge`` must see of the customers beside consents and contact points.
     """
     own: list[Mapping[str, Any]] = []
+    queued: list[Mapping[str, Any]] = []
     open_offers: list[tuple[str, Mapping[str, Any]]] = []
     if party_id is not None:
         asked = {"partyId": party_id, "now": now, "open": OPEN_OFFERS}
         for row in await tx.run(cypher.PENDING, asked):
             own.extend(row["reservations"])
+            queued.extend(row["deliveries"])
             open_offers.extend((party_id, offer) for offer in row["offers"])
     at_points = sorted(set(points))
     if at_points:
@@ -87,11 +92,15 @@ async def cancel(
             own.append(row["reservation"])
             if row["offer"] is not None:
                 open_offers.append((row["reservation"]["partyId"], row["offer"]))
-    if not own and not open_offers:
+        asked = {"points": at_points, "partyId": party_id or ""}
+        queued.extend(row["delivery"] for row in await tx.run(cypher.QUEUED_AT_POINTS, asked))
+    if not own and not open_offers and not queued:
         return Cancelled()
-    concerned = sorted({one["partyId"] for one in own} | {party for party, _ in open_offers})
+    concerned = sorted({one["partyId"] for one in [*own, *queued]} | {party for party, _ in open_offers})
     loaded = await snapshots.load(tx.run, concerned, now=now, needs=needs or Needs(), memory=memory)
-    changes = _judged(judge, {one.id: one for one in loaded}, own, open_offers)
+    customers = {one.id: one for one in loaded}
+    changes = _judged(judge, customers, own, open_offers)
+    _judge_deliveries(judge, customers, queued, changes)
     return await _carry_out(tx, changes, now)
 
 
@@ -134,6 +143,30 @@ def _judged(
         elif any(held["id"] in changes.reservations for held in slots) or _lost(judge, customers[party], offer):
             changes.offers[offer["id"]] = {"status": OfferStatus.WAITING, "reason": SLOT_CANCELLED, "pointKey": None}
     return changes
+
+
+def _judge_deliveries(
+    judge: Judge, customers: Mapping[str, Snapshot], queued: Sequence[Mapping[str, Any]], changes: _Changes
+) -> None:
+    """Which messages that wait must not be sent any more: forbidden themselves, or in a slot that is cancelled here."""
+    for one in queued:
+        customer = customers.get(one["partyId"])
+        if customer is None:
+            continue
+        # An address that a message itself names answers who wrote from it: no contact point of the customer is asked.
+        direction = "INBOUND" if one["to"] is not None and one["actionClass"] != PROMOTIONAL else "OUTBOUND"
+        asked = {**one, "channels": None, "direction": direction}
+        if one["channel"] is not None and one["pointKey"] is not None:
+            against = _against(judge, customer, _approach(customer, asked, one["channel"], one["pointKey"]))
+        else:
+            against = _closed(judge, customer, asked)
+        if against is not None:
+            changes.deliveries[one["id"]] = {"code": against.code or "FORBIDDEN", "reason": against.reason}
+        elif one["reservationId"] in changes.reservations:
+            changes.deliveries[one["id"]] = {
+                "code": SLOT_CANCELLED,
+                "reason": changes.reservations[one["reservationId"]]["reason"],
+            }
 
 
 def _against(judge: Judge, customer: Snapshot, approach: Approach) -> Finding | None:
@@ -180,8 +213,12 @@ async def _carry_out(tx: Transaction, changes: _Changes, now: dt.datetime) -> Ca
     if changes.reservations:
         rows = [{"id": one, **change} for one, change in sorted(changes.reservations.items())]
         gone = [row["id"] for row in await tx.run(cypher.CANCEL_RESERVATIONS, {"rows": rows, "now": now})]
+    stopped: list[str] = []
+    if changes.deliveries:
+        rows = [{"id": one, **change} for one, change in sorted(changes.deliveries.items())]
+        stopped = [row["id"] for row in await tx.run(cypher.CANCEL_DELIVERIES, {"rows": rows, "now": now})]
     if changes.offers:
         rows = [{"id": one, **change} for one, change in sorted(changes.offers.items())]
         done = await tx.run(cypher.CHANGE_OFFERS, {"rows": rows, "now": now, "open": OPEN_OFFERS})
         closed = [row["id"] for row in done if changes.offers[row["id"]]["status"] == OfferStatus.CANCELLED]
-    return Cancelled(tuple(gone), tuple(closed))
+    return Cancelled(tuple(gone), tuple(closed), tuple(stopped))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graph_crm.contacts.cypher import APPROVED
+from graph_crm.decisions.offers.cypher import NOT_NEEDED
 
 CLOCK = "RETURN datetime.realtime().epochMillis AS now"
 
@@ -72,5 +73,7 @@ RETURN p.id AS party, o.ruleId AS rule, o.productCode AS product, o.channels AS 
   o.actionClass AS actionClass, o.status AS status, o.notBefore.epochMillis AS notBefore,
   o.validUntil.epochMillis AS validUntil"""
 
-MOVE_OFFER = """MATCH (o:Offer {id: $id}) WHERE o.status IN $statuses
-SET o += $properties"""
+MOVE_OFFER = f"""MATCH (o:Offer {{id: $id}}) WHERE o.status IN $statuses
+SET o += $properties
+WITH o WHERE o.status IN ['CANCELLED', 'EXPIRED']
+{NOT_NEEDED.format("o.statusReason", "o.statusAt")}"""

@@ -14,6 +14,7 @@ from graph_crm.decisions import cypher
 from graph_crm.decisions.bank import Bank, Terms
 from graph_crm.decisions.gates import BankState
 from graph_crm.decisions.offers.keeping import DUE
+from graph_crm.decisions.offers.placing import tell_reserved
 from graph_crm.decisions.offers.states import AGAIN
 from graph_crm.decisions.pipeline import Asked, Outcome, decide, decide_proposals
 from graph_crm.decisions.service import Clock, Entry, named, require_covered
@@ -85,7 +86,8 @@ class Reconsideration:
             reason = outcome.considered[0].last.reason_code if outcome.considered else "RULE_GONE"
             await self._move(tx, offer_id, now, status="CANCELLED", statusReason=reason)
         elif best.reserve:
-            await self._desk.hold(tx, [slot(outcome, best, offer_id, bank.hold)], now=now)
+            slots = [slot(outcome, best, offer_id, bank.hold)]
+            await tell_reserved(tx, slots, await self._desk.hold(tx, slots, now=now))
         elif best.status == "WAITING" and best.way is not None:
             reason = best.last.reason_code
             await self._move(tx, offer_id, now, status="WAITING", notBefore=best.way.at, statusReason=reason)

@@ -15,6 +15,7 @@ from graph_crm.contacts.desk import ContactDesk, households_of
 from graph_crm.contacts.slots import Slot
 from graph_crm.decisions import control, cypher
 from graph_crm.decisions.gates import BankState
+from graph_crm.decisions.offers.placing import tell_reserved
 from graph_crm.decisions.pipeline import Asked, Considered, Outcome, episodes_of
 from graph_crm.decisions.reasons.digest import digest, digests
 from graph_crm.graph.database import Transaction
@@ -91,7 +92,7 @@ async def store(
             if considered.reserve:
                 slots.append(slot(one.outcome, considered, offer["id"], bank.hold))
     if slots:
-        await desk.hold(tx, slots, now=now)
+        await tell_reserved(tx, slots, await desk.hold(tx, slots, now=now))
     return stored
 
 

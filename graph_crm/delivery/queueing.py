@@ -67,6 +67,8 @@ async def queue(tx: Transaction, message: Message) -> str:
         "to": message.to,
         "channel": None if message.channel is None else message.channel.value,
         "pointKey": message.point,
+        "wantedChannel": None if message.channel is None else message.channel.value,
+        "wantedPoint": message.point,
         "actionClass": message.action_class.value,
         "purpose": message.purpose.value,
         "template": message.template,

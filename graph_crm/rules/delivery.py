@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import Literal
 
 LONGEST_DIAGNOSTIC = 500
 """Characters of what a channel said that are kept with the message."""
@@ -151,11 +151,11 @@ class DeliveryChannel(ABC):
     A channel holds no state that must survive: what was sent is known to the platform.
     """
 
-    name: ClassVar[str] | str
+    name: str
     """A name of its own, for example smtp; two channels may carry the same ``channel``, the first one is used."""
-    channel: ClassVar[str] | str
+    channel: str
     """A word of `rules.snapshot.CHANNELS`: EMAIL, SMS, PUSH, LETTER."""
-    mode: ClassVar[Literal["PUSH", "PULL"]] = "PUSH"
+    mode: Literal["PUSH", "PULL"] = "PUSH"
     """PUSH: the bank sends. PULL: a screen asks; `send` is never called."""
     capability: Capability = Capability()
     limits: ChannelLimits = ChannelLimits()

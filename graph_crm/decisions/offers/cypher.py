@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+NOT_NEEDED = """CALL (o) {{
+  MATCH (o)<-[:FOR_OFFER]-(w:Delivery) WHERE w.state = 'QUEUED' AND coalesce(w.unsure, false) = false
+  SET w.state = 'CANCELLED', w.stateReason = {0}, w.endedAt = {1}
+}}"""
+"""Within a statement: messages about the offer ``o``, and its places on lists and screens, are not needed any more.
+
+What is being sent is left alone. To be filled with the reason and the instant.
+"""
+
 CUSTOMER = "MATCH (o:Offer {id: $offer})-[:OFFERED_TO]->(p:Party) RETURN p.id AS party"
 """Whose offer it is; that never changes."""
 
@@ -80,6 +89,11 @@ CALL (o) {{
   MATCH (a:Agreement {{id: $agreement}})
   MERGE (o)-[:CONVERTED_TO]->(a)
 }}
+WITH o, r
+CALL (o, r) {{
+  WITH o, r WHERE o.status IN $settled
+  {NOT_NEEDED.format("'ANSWERED'", "$response.recordedAt")}
+}}
 RETURN r.id AS id
 """
 """Store an answer with its contact, the slots that it used or made needless, and what it led to.
@@ -88,12 +102,14 @@ A contact carries the outcome of the answers given at it: the final one, otherwi
 it is not made less by what is told later: a refusal stays one, and a talk never becomes a call that nobody answered.
 """
 
-SETTLE = """
-MATCH (o:Offer {partyId: $party})
+SETTLE = f"""
+MATCH (o:Offer {{partyId: $party}})
 WHERE o.productCode = $product AND o.id <> $offer AND o.status IN $statuses
 SET o.status = 'CANCELLED', o.statusReason = 'ANSWERED_ELSEWHERE', o.statusAt = $now
 WITH o
-MATCH (r:Reservation {state: 'HELD'})-[:FOR_OFFER]->(o)
+{NOT_NEEDED.format("'ANSWERED_ELSEWHERE'", "$now")}
+WITH o
+MATCH (r:Reservation {{state: 'HELD'}})-[:FOR_OFFER]->(o)
 SET r.state = 'CANCELLED', r.endedAt = $now, r.reason = 'ANSWERED_ELSEWHERE'
 """
 """The customer has said yes or no to a product: nobody calls about another offer of it. Under the ledgers."""
@@ -118,25 +134,27 @@ RETURN o.id AS offer, p.id AS party ORDER BY o.validUntil LIMIT $most
 """
 """Open offers whose time is over, from the index. Where a slot is held somebody may be talking about it right now."""
 
-EXPIRE = """
+EXPIRE = f"""
 UNWIND $offers AS id
-MATCH (o:Offer {id: id})
+MATCH (o:Offer {{id: id}})
 SET o.locked = true
 REMOVE o.locked
 WITH o WHERE o.status IN $statuses AND o.validUntil <= $now
-  AND NOT EXISTS { MATCH (o)<-[:FOR_OFFER]-(v) WHERE v.state = 'HELD' AND v.until > $now }
+  AND NOT EXISTS {{ MATCH (o)<-[:FOR_OFFER]-(v) WHERE v.state = 'HELD' AND v.until > $now }}
 WITH o, o.status IN $seen AS seen
 SET o.status = 'EXPIRED', o.statusReason = 'VALIDITY_OVER', o.statusAt = o.validUntil
 WITH o, seen
-CALL (o, seen) {
+{NOT_NEEDED.format("'OFFER_EXPIRED'", "$now")}
+WITH o, seen
+CALL (o, seen) {{
   WITH o, seen WHERE seen
-  MERGE (r:Response {key: o.id + '|IGNORED|' + toString(o.validUntil.epochMillis)})
+  MERGE (r:Response {{key: o.id + '|IGNORED|' + toString(o.validUntil.epochMillis)}})
   ON CREATE SET r.id = 'response:' + randomUUID(), r.outcome = 'IGNORED', r.at = o.validUntil, r.recordedAt = $now,
     r.channel = o.channel, r.by = 'platform', r.offerId = o.id, r.partyId = o.partyId, r.productCode = o.productCode,
     r.familyCode = o.familyCode
   MERGE (o)-[:ANSWERED_BY]->(r)
   RETURN collect(r.id) AS ignored
-}
+}}
 RETURN o.id AS offer, o.partyId AS party, o.productCode AS product, o.channel AS channel, o.features AS features,
   o.familyCode AS family, o.validUntil.epochMillis AS at, ignored
 """

@@ -204,6 +204,7 @@ class ResponseService:
                 "used": contact.slot,
                 "slots": _slots(told, row, contact.slot),
                 "agreement": agreement,
+                "settled": sorted(FINAL | {OfferStatus.LATER}),
             },
         )
         if told.status in ANSWERS:

@@ -1,0 +1,1 @@
+"""The channels that the platform brings along; plugins add more."""

@@ -1,0 +1,404 @@
+"""Sending: one message from the queue to its channel, so that it is never lost, and promoted to nobody who said no.
+
+A message is judged once more under the ledgers of its customer, in the transaction that marks it SENDING. Only then
+it is handed over, with no transaction open; what became of it is written in the transaction that completes the entry
+of the outbox. Who finds a message SENDING finds one whose sender died: whether it went is not known. On a channel that
+drops repeats it is handed over again under the same key; on another one it is repeated only where it promotes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import random
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+from graph_crm import snapshots
+from graph_crm.contacts import cypher as contacts
+from graph_crm.contacts import ledger
+from graph_crm.contacts.desk import ContactDesk, interaction_id, memory_of
+from graph_crm.contacts.overrides import overrides_of, shipped
+from graph_crm.contacts.policy import ContactPolicy
+from graph_crm.delivery import cypher
+from graph_crm.delivery.channels.book import Channels, what_to_set
+from graph_crm.delivery.composing import channel_of, compose, postal_lines
+from graph_crm.delivery.kinds import DeliveryState
+from graph_crm.delivery.moving_on import BOUNCED, NOT_SET_UP, MovingOn
+from graph_crm.delivery.queueing import DUE
+from graph_crm.delivery.templates.library import Templates
+from graph_crm.delivery.unsubscribe import Unsubscriber
+from graph_crm.delivery.verdict import KeptOut, Rules, Verdict, Way, instant, judged, preferred_ways, ways_on
+from graph_crm.errors import CrmError, NotFound, TemplateFailed
+from graph_crm.graph import outbox
+from graph_crm.graph.database import Database, Row, Transaction
+from graph_crm.graph.outbox import OutboxEntry
+from graph_crm.parties import checks
+from graph_crm.rules.delivery import Bounced, DeliveryChannel, Enclosed, Outgoing, Refused, Sent, TryLater
+from graph_crm.rules.snapshot import Snapshot, ticked
+
+FIRST_PAUSE: Final = 15.0
+"""Seconds until the second attempt; each further pause is about twice as long."""
+LONGEST_PAUSE: Final = 3_600.0
+PATIENCE: Final = 2.0
+"""Seconds for which a message waits for its turn on a channel with a pace; a longer wait goes back to the queue."""
+
+CRASHED: Final = "CRASHED_WHILE_SENDING"
+NOT_KNOWN: Final = "OUTCOME_UNKNOWN"
+_WAITING: Final = (DeliveryState.QUEUED.value, DeliveryState.SENDING.value)
+
+Effect: TypeAlias = Callable[[Transaction], Awaitable[None]]
+ReadAttachments: TypeAlias = Callable[[Sequence[str]], Awaitable[Sequence[Enclosed]]]
+"""Reads what goes with a message; raises CrmError for what may not leave the bank."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A message that is SENDING now, and what to hand over."""
+
+    outgoing: Outgoing
+    attachments: tuple[str, ...]
+    channel: DeliveryChannel
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """The channel's pace allows it later."""
+
+    seconds: float
+
+
+class DeliveryService:
+    """Hands messages over. ``clock`` replaces the database's clock in tests."""
+
+    def __init__(
+        self,
+        database: Database,
+        channels: Channels,
+        templates: Templates,
+        unsubscriber: Unsubscriber,
+        *,
+        desk: ContactDesk | None = None,
+        policy: Callable[[], ContactPolicy] = shipped,
+        kept_out: KeptOut | None = None,
+        attempts: int = 6,
+        hold: dt.timedelta = dt.timedelta(hours=72),
+        attachments: ReadAttachments | None = None,
+        clock: checks.Clock | None = None,
+    ) -> None:
+        self._database = database
+        self.channels = channels
+        self.templates = templates
+        self._unsubscriber = unsubscriber
+        self._policy = policy
+        self._desk = desk or ContactDesk(database, policy)
+        self._kept_out = kept_out
+        self._attempts = attempts
+        self.read_attachments = attachments
+        self._clock = clock
+        self._moving_on = MovingOn(self._desk, channels, policy, kept_out=kept_out, hold=hold)
+
+    async def due(self, entry: OutboxEntry) -> Effect | None:
+        """Send the message that ``entry`` names (topic `delivery.due`); what to write in completing the entry."""
+        identifier, by = str(entry.payload["deliveryId"]), uuid.uuid4().hex
+        begun = await self._database.write(lambda tx: self._begin(tx, identifier, by), idempotent=True)
+        if begun is None:
+            return None
+        if isinstance(begun, _Wait):
+            return lambda tx: self._later(tx, identifier, begun.seconds, "PACE", None, unsure=True)
+        outcome = await self._hand_over(begun)
+        return lambda tx: self._settle(tx, identifier, begun, outcome)
+
+    # Before
+
+    async def _begin(self, tx: Transaction, identifier: str, by: str) -> _Begun | _Wait | None:
+        """Decide under the customer's ledgers what becomes of the message; None: it is settled, or not for now.
+
+        ``by`` names this very attempt: where its own commit is repeated, it is not taken for somebody else's.
+        """
+        whose = await tx.run(cypher.WHOSE, {"id": identifier})
+        if not whose or whose[0]["state"] not in _WAITING:
+            return None
+        if whose[0]["party"] is not None:
+            await ledger.lock_parties(tx, [whose[0]["party"]])
+        row = (await tx.run(cypher.MESSAGE, {"id": identifier, "now": self._told()}))[0]
+        if row["delivery"]["state"] not in _WAITING:
+            return None
+        return await self._decide(tx, row, by, instant(row["now"]))
+
+    async def _decide(self, tx: Transaction, row: Row, by: str, now: dt.datetime) -> _Begun | _Wait | None:
+        delivery = row["delivery"]
+        identifier, unsure = delivery["id"], _unsure(delivery, by)
+        if unsure and not self._may_repeat(delivery):
+            await self._settle_crashed(tx, row)
+            return None
+        begins = delivery["notBefore"]
+        if begins is not None and now < instant(begins) and not unsure:
+            await self._put(tx, identifier, instant(begins), "NOT_BEFORE", None)
+            return None
+        verdict = await self._verdict(tx, row, now)
+        if delivery["expiresAt"] is not None and now >= instant(delivery["expiresAt"]):
+            verdict = Verdict("TIME_OVER", "its time was over before it could be sent")
+        if verdict.way is not None:
+            return await self._start(tx, row, verdict, verdict.way, by, now)
+        if unsure and delivery["actionClass"] == "PROMOTIONAL":
+            await self._settle_crashed(tx, row)
+        else:
+            await self._not_now(tx, row, verdict, now)
+        return None
+
+    def _may_repeat(self, delivery: Mapping[str, Any]) -> bool:
+        """Whether a message of which is not known whether it went may be handed over again."""
+        channel = self.channels.get(delivery["channel"] or "")
+        return delivery["actionClass"] != "PROMOTIONAL" or (channel is not None and channel.capability.idempotent)
+
+    async def _verdict(self, tx: Transaction, row: Row, now: dt.datetime) -> Verdict:
+        delivery, party = row["delivery"], row["party"]
+        if party is None:
+            way = Way(delivery["channel"] or channel_of(str(delivery["to"])))
+            return Verdict("ALLOWED", "who is no customer is asked for nothing", way)
+        policy = self._policy()
+        memory = memory_of(policy)
+        (snapshot,) = await snapshots.load(tx.run, [party["id"]], now=now, needs=policy.needs, memory=memory)
+        rules = Rules(policy, overrides_of(row["overrides"]), self._kept_out)
+        return judged(snapshot, row, self._ways(snapshot, row), rules, now)
+
+    def _ways(self, snapshot: Snapshot, row: Row) -> list[Way]:
+        """The ways on which the message may be sent, the best first."""
+        delivery, slot = row["delivery"], row["reservation"]
+        if delivery["reservationId"] is not None and slot is not None:
+            return [Way(slot["channel"], slot["pointKey"])]
+        if delivery["to"] is not None and delivery["pointKey"] is None:
+            channel = delivery["channel"] or channel_of(delivery["to"])
+            key = f"{'EMAIL' if channel == 'EMAIL' else 'PHONE'}:{delivery['to']}"
+            return [Way(channel, key if key in {one.key for one in snapshot.points} else None)]
+        if delivery["channel"] is not None:
+            mandatory = delivery["actionClass"] == "MANDATORY"
+            return ways_on(snapshot, delivery["channel"], delivery["pointKey"], mandatory=mandatory)
+        return preferred_ways(snapshot, list(self.channels), letters=bool(postal_lines(row["party"])))
+
+    async def _not_now(self, tx: Transaction, row: Row, verdict: Verdict, now: dt.datetime) -> None:
+        """Keep the message for its hour, or take it back, saying why."""
+        delivery = row["delivery"]
+        identifier, expires = delivery["id"], delivery["expiresAt"]
+        if verdict.later is not None and (expires is None or verdict.later < instant(expires)):
+            await self._put(tx, identifier, verdict.later, verdict.code, verdict.reason)
+            return
+        state, told = DeliveryState.CANCELLED, verdict.reason
+        if verdict.code == "NO_WAY":
+            state = DeliveryState.FAILED
+            told = f"{verdict.reason}; the channels that are set up: {', '.join(self.channels) or 'none'}"
+        elif verdict.code == "TIME_OVER":
+            state = DeliveryState.EXPIRED
+        asked = {"id": identifier, "from": _WAITING, "state": state.value, "reason": verdict.code, "now": now}
+        await tx.run(cypher.END, {**asked, "diagnostic": told})
+
+    async def _start(
+        self, tx: Transaction, row: Row, verdict: Verdict, way: Way, by: str, now: dt.datetime
+    ) -> _Begun | _Wait | None:
+        """Put the message into words and mark it SENDING, with a slot of its own where it needs one."""
+        delivery = row["delivery"]
+        identifier = delivery["id"]
+        channel = self.channels.get(way.channel)
+        if channel is None:
+            # Somebody else may still make the contact: the slot and the offer stay as they are.
+            reason = f"No channel carries {way.channel}. {what_to_set(way.channel)}"
+            _logger.warning("message %s failed: %s", identifier, reason)
+            await self._moving_on.settle(tx, identifier, DeliveryState.FAILED, NOT_SET_UP, reason, now=now)
+            return None
+        wait = self.channels.pace(way.channel).ahead(asyncio.get_running_loop().time())
+        if wait > PATIENCE:
+            return _Wait(wait)
+        try:
+            outgoing = compose(row, way, channel, self.templates, self._unsubscriber)
+        except (TemplateFailed, NotFound) as error:
+            _logger.warning("message %s failed: %s", identifier, error.message)
+            await self._moving_on.settle(tx, identifier, DeliveryState.FAILED, "TEMPLATE", error.message, now=now)
+            return None
+        reservation = delivery["reservationId"]
+        if verdict.slot is not None:
+            (reservation,) = await self._desk.hold(tx, [verdict.slot], now=now)
+        began = await tx.run(
+            cypher.SENDING,
+            {
+                "id": identifier,
+                "now": now,
+                "by": by,
+                "channel": way.channel,
+                "point": way.point,
+                "language": outgoing.language,
+                "subject": outgoing.subject,
+                "reservation": reservation,
+            },
+        )
+        attachments = tuple(delivery["attachments"] or ())
+        return _Begun(replace(outgoing, attempt=began[0]["attempts"]), attachments, channel)
+
+    # The hand-over
+
+    async def _hand_over(self, begun: _Begun) -> Sent | Exception:
+        """Hand the message over, with no transaction open; what the channel answered or raised."""
+        channel = begun.channel
+        try:
+            enclosed = await self._enclosed(begun.attachments)
+        except CrmError as error:
+            return error
+        except OSError as error:  # the storage is down: surely nothing went
+            return TryLater(f"The attachments can't be read: {error}")
+        pace = self.channels.pace(begun.outgoing.channel)
+        try:
+            async with pace.places:
+                await asyncio.sleep(pace.take(asyncio.get_running_loop().time()))
+                async with asyncio.timeout(channel.limits.seconds):
+                    sent: object = await channel.send(replace(begun.outgoing, attachments=enclosed))
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is an answer; whether it went, is not known
+            return error
+        if isinstance(sent, Sent):
+            return sent
+        return TypeError(f"channel {channel.name} answered {type(sent).__name__} instead of Sent")
+
+    async def _enclosed(self, attachments: Sequence[str]) -> tuple[Enclosed, ...]:
+        if not attachments:
+            return ()
+        if self.read_attachments is None:
+            raise NotFound("Attachments can't be read here")
+        return tuple(await self.read_attachments(attachments))
+
+    # After, in the transaction that completes the entry
+
+    async def _settle(self, tx: Transaction, identifier: str, begun: _Begun, outcome: Sent | Exception) -> None:
+        """Write what became of the message."""
+        outgoing = begun.outgoing
+        match outcome:
+            case Sent():
+                await self._sent(tx, identifier, outcome, None, None)
+            case Bounced():
+                await self._failed(tx, identifier, DeliveryState.BOUNCED, BOUNCED, outcome.diagnostic)
+            case Refused():
+                await self._failed(tx, identifier, DeliveryState.FAILED, "REFUSED", outcome.diagnostic)
+            case CrmError():
+                await self._failed(tx, identifier, DeliveryState.FAILED, "ATTACHMENT", outcome.message)
+            case TryLater():
+                await self._again(tx, identifier, outgoing.attempt, outcome)
+            case _:
+                _logger.warning("message %s: %s failed", identifier, begun.channel.name, exc_info=outcome)
+                told = f"{type(outcome).__name__}: {outcome}"[:500]
+                if outgoing.promotional and not begun.channel.capability.idempotent:
+                    await self._sent(tx, identifier, Sent(), NOT_KNOWN, told)
+                else:
+                    await self._again(tx, identifier, outgoing.attempt, TryLater(told), unsure=True)
+
+    async def _sent(
+        self, tx: Transaction, identifier: str, sent: Sent, reason: str | None, diagnostic: str | None
+    ) -> None:
+        """The message went: the contact is recorded, the slot confirmed, the offer presented."""
+        rows = await tx.run(cypher.WHOSE_SLOT, {"id": identifier})
+        slot, party = rows[0]["slot"], rows[0]["party"]
+        contact = interaction_id(slot) if slot else f"interaction:{identifier}"
+        now = self._told()
+        if slot is not None:
+            # As the desk confirms it. A slot that ended meanwhile is left as it is: the contact was made all the same.
+            asked: dict[str, Any] = {"interactionId": contact, "at": None, "offerStatus": "PRESENTED", "properties": {}}
+            await tx.run(contacts.CONFIRM, {"ids": [slot], "now": now, **asked})
+        elif party is not None:
+            await ledger.lock_parties(tx, [party])
+        state = DeliveryState.DELIVERED if sent.delivered else DeliveryState.SENT
+        await tx.run(
+            cypher.SENT,
+            {
+                "id": identifier,
+                "now": now,
+                "state": state.value,
+                "reason": reason,
+                "diagnostic": diagnostic,
+                "providerId": sent.provider_id,
+                "interactionId": contact,
+                "product": rows[0]["product"],
+            },
+        )
+
+    async def _settle_crashed(self, tx: Transaction, row: Row) -> None:
+        """Whoever sent it died: it counts as sent, so that nobody is told twice and the limits see it."""
+        delivery, now = row["delivery"], self._told()
+        slot = delivery["reservationId"]
+        contact = interaction_id(slot) if slot else f"interaction:{delivery['id']}"
+        if slot is not None and row["reservation"] is not None:
+            await tx.run(cypher.CONFIRMED_UNDER_LEDGERS, {"slot": slot, "interactionId": contact, "now": now})
+        await tx.run(
+            cypher.SENT,
+            {
+                "id": delivery["id"],
+                "now": now,
+                "state": DeliveryState.SENT.value,
+                "reason": CRASHED,
+                "diagnostic": "Whoever handed it over ended before the answer came; it may or may not have gone",
+                "providerId": None,
+                "interactionId": contact,
+                "product": row["offer"]["productCode"] if row["offer"] else None,
+            },
+        )
+
+    async def _again(
+        self, tx: Transaction, identifier: str, attempt: int, answer: TryLater, *, unsure: bool = False
+    ) -> None:
+        """Another attempt after a pause, or after the last one another way."""
+        reason = NOT_KNOWN if unsure else "TRY_LATER"
+        if attempt >= self._attempts:
+            await self._failed(tx, identifier, DeliveryState.FAILED, reason, answer.diagnostic)
+            return
+        seconds = answer.seconds
+        if seconds is None:
+            spread = 0.75 + random.random() / 2  # noqa: S311 - jitter, not a secret
+            seconds = FIRST_PAUSE * 2 ** (attempt - 1) * spread
+        await self._later(tx, identifier, min(seconds, LONGEST_PAUSE), reason, answer.diagnostic, unsure=unsure)
+
+    async def _later(
+        self,
+        tx: Transaction,
+        identifier: str,
+        seconds: float,
+        reason: str,
+        diagnostic: str | None,
+        *,
+        unsure: bool = False,
+    ) -> None:
+        now = self._told() or instant((await tx.run(cypher.CLOCK))[0]["now"])
+        await self._put(tx, identifier, now + dt.timedelta(seconds=seconds), reason, diagnostic, unsure=unsure)
+
+    async def _put(
+        self,
+        tx: Transaction,
+        identifier: str,
+        at: dt.datetime,
+        reason: str,
+        diagnostic: str | None,
+        *,
+        unsure: bool = False,
+    ) -> None:
+        """Put the message back into the queue for a later time."""
+        asked = {"id": identifier, "at": at, "reason": reason, "diagnostic": diagnostic, "unsure": unsure}
+        rows = await tx.run(cypher.LATER, asked)
+        if rows:
+            key = f"{DUE}:{identifier}:{rows[0]['turn']}"
+            await outbox.put(tx, DUE, identifier, {"deliveryId": identifier}, key, not_before=at)
+
+    async def _failed(
+        self, tx: Transaction, identifier: str, state: DeliveryState, reason: str, diagnostic: str
+    ) -> None:
+        """It did not go on this way: mark the address that is wrong, and try the next way that is allowed."""
+        await self._moving_on.failed(tx, identifier, state, reason, diagnostic, now=self._told())
+
+    def _told(self) -> dt.datetime | None:
+        return None if self._clock is None else ticked(self._clock())
+
+
+def _unsure(delivery: Mapping[str, Any], by: str) -> bool:
+    """Whether it may have gone already: somebody else began to hand it over, and nobody wrote what became of it."""
+    if delivery["state"] == DeliveryState.SENDING:
+        return bool(delivery["sendingBy"] != by)
+    return bool(delivery["unsure"])
