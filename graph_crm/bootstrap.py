@@ -52,6 +52,11 @@ from graph_crm.importing.demo_bank import seed_demo_bank
 from graph_crm.interest.birthdays import BirthdayService
 from graph_crm.interest.service import InterestKeeper
 from graph_crm.parties.writes import CLOSED
+from graph_crm.requests.alarms import RequestAlarms
+from graph_crm.requests.complaints.complaints import Complaints
+from graph_crm.requests.desk import Desk
+from graph_crm.requests.knowledge import solving
+from graph_crm.requests.links import RequestLinks
 from graph_crm.requests.service import RequestService
 from graph_crm.resources import folder
 from graph_crm.rules.manager import RuleBook
@@ -59,6 +64,8 @@ from graph_crm.security.tokens import Verifier, signing_secret
 from graph_crm.sessions.kinds import SessionKind
 from graph_crm.sessions.service import SessionService
 from graph_crm.settings import Settings
+from graph_crm.staff.roster import Roster
+from graph_crm.staff.service import StaffService
 
 BULK_SLOW_SECONDS = 20.0
 LOOK_AGAIN_SECONDS = 300.0
@@ -177,6 +184,34 @@ def event_retention(settings: Settings, catalogue: EventCatalogue, contacts: Con
     return keeping
 
 
+def event_services(
+    settings: Settings, database: Database, book: RuleBook, agreed: Terms
+) -> tuple[EventService, SessionService]:
+    """What records events, with everything that follows them: sessions and interest; and what keeps sessions."""
+    catalogue = catalogue_of(book)
+    keeping = event_retention(settings, catalogue, agreed.policy)
+    silence = {SessionKind(kind): minutes for kind, minutes in settings.session_minutes.items()}
+    sessions = SessionService(database, minutes=silence)
+    interest = InterestKeeper(settings.interest_half_life_days)
+    return EventService(database, catalogue, effects=[sessions.join, interest.note], keeping=keeping), sessions
+
+
+def request_services(
+    settings: Settings, database: Database, book: RuleBook
+) -> tuple[RequestService, RequestAlarms, StaffService]:
+    """The service desk: requests with everything that follows them, what time does to them, and who answers them."""
+    roster = Roster(database)
+    requests = RequestService(
+        database,
+        Desk.load(settings.service_desk),
+        book=book,
+        links=RequestLinks(settings.public_url),
+        roster=roster,
+        effects=[Complaints().heed, solving.heed],
+    )
+    return requests, RequestAlarms(database, requests), StaffService(database, roster=roster)
+
+
 def contact_desk(database: Database, agreed: Terms) -> ContactDesk:
     """The contact desk under the bank's policy, which keeps promotion from the control group."""
     group = agreed.control
@@ -192,14 +227,11 @@ def wired(settings: Settings, database: Database, check: Verifier, book: RuleBoo
     platform = Platform(settings=settings, database=database, verifier=check, rules=book)
     agreed = terms(settings, book)
     desk = contact_desk(database, agreed)
-    catalogue = catalogue_of(book)
-    keeping = event_retention(settings, catalogue, agreed.policy)
-    silence = {SessionKind(kind): minutes for kind, minutes in settings.session_minutes.items()}
-    sessions = SessionService(database, minutes=silence)
-    interest = InterestKeeper(settings.interest_half_life_days)
-    events = EventService(database, catalogue, effects=[sessions.join, interest.note], keeping=keeping)
+    events, sessions = event_services(settings, database, book, agreed)
+    keeping = events.keeping
     call_list = CallList(database, lambda: agreed.policy)
     for service in (
+        *request_services(settings, database, book),
         events,
         sessions,
         EventRetention(database, keeping),
@@ -269,6 +301,7 @@ def worker(platform: Platform, *, concurrency: int | None = None) -> Worker:
         DUE: reconsider,
         learning.TOPIC: learn,
         CLOSED: protection.close,
+        **platform.service(RequestAlarms).topics(),
     }
     outside = {SETTLE: platform.service(IncomingCalls).settle}
     return Worker(
@@ -299,6 +332,7 @@ def timers(platform: Platform) -> Timers:
             **platform.service(EventRetention).timers(),
             **platform.service(BirthdayService).timers(),
             **platform.service(IncomingCalls).timers(),
+            **platform.service(RequestAlarms).timers(),
         },
     )
 
