@@ -36,6 +36,7 @@ from graph_crm.decisions.offers.keeping import DUE, OfferKeeper
 from graph_crm.decisions.reconsidering import Reconsideration
 from graph_crm.decisions.scanning import RuleScan
 from graph_crm.decisions.service import DecisionService
+from graph_crm.delivery.screens import Screens
 from graph_crm.events.catalogue import EventCatalogue, catalogue_of
 from graph_crm.events.counting import EventCounting
 from graph_crm.events.keeping import RetentionPolicy
@@ -245,6 +246,7 @@ def wired(settings: Settings, database: Database, check: Verifier, book: RuleBoo
         RuleScan(database, book, agreed, desk=desk),
         Reconsideration(database, book, agreed, desk=desk),
         call_list,
+        Screens(database, lambda: agreed.policy),
         CallOutcomes(database, protection=ProtectionService(database, lambda: agreed.policy)),
         IncomingCalls(database, call_list, open_request=service_desk(lambda: platform.service(RequestService))),
     ):

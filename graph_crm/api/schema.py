@@ -26,6 +26,7 @@ from graph_crm.decisions.authoring import types as rules
 from graph_crm.decisions.authoring.api import RuleMutations, RuleQueries
 from graph_crm.decisions.offers import types as responses
 from graph_crm.decisions.offers.api import ResponseMutations
+from graph_crm.delivery.screens_api import ScreenMutations
 from graph_crm.events.api import EventMutations, EventQueries
 from graph_crm.graph.compiler import Limits
 from graph_crm.graph.mapping import Registry, graph
@@ -33,10 +34,16 @@ from graph_crm.interest import types as interest
 from graph_crm.interest.api import InterestQueries
 from graph_crm.parties.api import PartyMutations
 from graph_crm.products.api import ProductMutations
+from graph_crm.requests import types as requests
+from graph_crm.requests.api import RequestMutations, RequestQueries
+from graph_crm.requests.complaints import types as complaints
+from graph_crm.requests.complaints.api import ComplaintMutations
+from graph_crm.requests.following_api import RequestSubscriptions
 from graph_crm.requests.knowledge import types as knowledge
 from graph_crm.requests.knowledge.api import KnowledgeMutations
 from graph_crm.sessions import types as sessions
 from graph_crm.sessions.api import SessionMutations
+from graph_crm.staff.api import StaffMutations
 
 MUTATIONS = (
     PartyMutations,
@@ -49,7 +56,11 @@ MUTATIONS = (
     DecisionMutations,
     RuleMutations,
     KnowledgeMutations,
+    ComplaintMutations,
     CallMutations,
+    ScreenMutations,
+    RequestMutations,
+    StaffMutations,
 )
 QUERIES = (
     ContactQueries,
@@ -60,9 +71,12 @@ QUERIES = (
     EventQueries,
     InterestQueries,
     CallQueries,
+    RequestQueries,
 )
 """Query fields that no mapping answers, but a service."""
-MAPPED = (contacts, decisions, responses, consent, rules, interest, knowledge, calls, sessions)
+SUBSCRIPTIONS = (RequestSubscriptions,)
+"""What can be followed over a WebSocket."""
+MAPPED = (contacts, decisions, responses, consent, rules, interest, knowledge, calls, sessions, requests, complaints)
 """Imported for what they declare, and with them the slices that they build on."""
 
 
@@ -74,6 +88,7 @@ class MappedSchema:
         registry: Registry,
         mutations: tuple[type, ...] = (),
         queries: tuple[type, ...] = (),
+        subscriptions: tuple[type, ...] = (),
         *,
         limits: Limits | None = None,
     ) -> None:
@@ -84,6 +99,7 @@ class MappedSchema:
         self.strawberry = strawberry.Schema(
             query=_merged("Query", (generated.query(), *queries)),
             mutation=_merged("Mutation", mutations) if mutations else None,
+            subscription=_merged("Subscription", subscriptions) if subscriptions else None,
             types=[node.cls for node in registry.nodes.values()],
             config=StrawberryConfig(scalar_map=SCALARS),
         )
@@ -99,6 +115,9 @@ class MappedSchema:
                 "Everything that can be changed. Several in one request are made one after the other."
             )
             _nullable(self.core.mutation_type, self.core.mutation_type.fields)
+        if self.core.subscription_type:
+            self.core.subscription_type.description = "Everything that can be followed, over a WebSocket."
+            _nullable(self.core.subscription_type, self.core.subscription_type.fields)
 
     def sdl(self) -> str:
         """The schema in GraphQL's schema definition language."""
@@ -132,7 +151,9 @@ def platform_schema(largest_page: int = 100, default_page: int = 20) -> MappedSc
 
 @cache
 def _built(largest_page: int, default_page: int) -> MappedSchema:
-    return MappedSchema(graph, MUTATIONS, QUERIES, limits=Limits(default_page=default_page, largest_page=largest_page))
+    return MappedSchema(
+        graph, MUTATIONS, QUERIES, SUBSCRIPTIONS, limits=Limits(default_page=default_page, largest_page=largest_page)
+    )
 
 
 def sdl() -> str:

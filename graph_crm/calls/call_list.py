@@ -304,6 +304,8 @@ def _fallen_away(row: Row, now: dt.datetime) -> str | None:
         return f"OFFER_{offer['status']}" if offer else "OFFER_GONE"
     if offer is not None and offer["validUntil"] is not None and _instant(offer["validUntil"]) <= now:
         return "OFFER_EXPIRED"
+    if offer is not None and offer["off"]:
+        return "RULE_OFF"
     if entry["reservationId"] is None:
         return None
     if slot is None or slot["state"] != "HELD":

@@ -86,7 +86,8 @@ RETURN {_ENTRY} AS entry,
   head(COLLECT {{ MATCH (r:Reservation {{id: d.reservationId}})
     RETURN {{state: r.state, at: r.at.epochMillis, until: r.until.epochMillis}} }}) AS slot,
   head(COLLECT {{ MATCH (o:Offer {{id: d.offerId}})
-    RETURN {{status: o.status, family: o.familyCode, validUntil: o.validUntil.epochMillis}} }}) AS offer
+    RETURN {{status: o.status, family: o.familyCode, validUntil: o.validUntil.epochMillis,
+      off: EXISTS {{ MATCH (m:RuleMode {{rule: o.ruleId}}) WHERE m.mode <> 'on' }}}} }}) AS offer
 """
 """An entry under its lock, with its slot and its offer as they are now."""
 
