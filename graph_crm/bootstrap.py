@@ -36,7 +36,11 @@ from graph_crm.decisions.offers.keeping import DUE, OfferKeeper
 from graph_crm.decisions.reconsidering import Reconsideration
 from graph_crm.decisions.scanning import RuleScan
 from graph_crm.decisions.service import DecisionService
+from graph_crm.delivery.channels import mail
 from graph_crm.delivery.screens import Screens
+from graph_crm.delivery.templates.library import Templates
+from graph_crm.delivery.unsubscribe import Unsubscriber
+from graph_crm.delivery.wiring import DeliveryParts
 from graph_crm.events.catalogue import EventCatalogue, catalogue_of
 from graph_crm.events.counting import EventCounting
 from graph_crm.events.keeping import RetentionPolicy
@@ -213,14 +217,60 @@ def request_services(
     return requests, RequestAlarms(database, requests), StaffService(database, roster=roster)
 
 
+def channels(settings: Settings, book: RuleBook) -> list[DeliveryChannel]:
+    """The ways on which messages leave the bank: those of plugins, then those that these settings set up."""
+    password = settings.smtp_password.get_secret_value() if settings.smtp_password else None
+    return [
+        *delivery_channels(book),
+        *mail.from_settings(
+            settings.smtp_host,
+            settings.smtp_port,
+            settings.smtp_tls,
+            settings.smtp_user,
+            password,
+            settings.smtp_from,
+            settings.smtp_reply_to,
+        ),
+    ]
+
+
+def deliveries(
+    settings: Settings, database: Database, book: RuleBook, agreed: Terms, desk: ContactDesk
+) -> DeliveryParts:
+    """What sends messages, brings offers to their places, and takes what comes back."""
+    return DeliveryParts.made(
+        database,
+        channels(settings, book),
+        Templates.load(folder("seed") / "templates", settings.templates_dir),
+        Unsubscriber(database, link_secret(settings), settings.public_url),
+        desk=desk,
+        policy=lambda: agreed.policy,
+        kept_out=kept_out(agreed),
+        attempts=settings.delivery_attempts,
+        hold=agreed.hold,
+    )
+
+
+def link_secret(settings: Settings) -> str:
+    """What links in messages are signed with: the secret of the tokens.
+
+    Without one, which `running` refuses, links are good for as long as the process lives.
+    """
+    try:
+        return secret(settings)
+    except ConfigurationError:
+        return secrets.token_urlsafe(48)
+
+
+def kept_out(agreed: Terms) -> Callable[[PartyFacts], bool]:
+    """Whom nothing is promoted to: the control group."""
+    group = agreed.control
+    return lambda party: membership(party, share=group.share, salt=group.salt).inside
+
+
 def contact_desk(database: Database, agreed: Terms) -> ContactDesk:
     """The contact desk under the bank's policy, which keeps promotion from the control group."""
-    group = agreed.control
-    return ContactDesk(
-        database,
-        lambda: agreed.policy,
-        kept_out=lambda party: membership(party, share=group.share, salt=group.salt).inside,
-    )
+    return ContactDesk(database, lambda: agreed.policy, kept_out=kept_out(agreed))
 
 
 def wired(settings: Settings, database: Database, check: Verifier, book: RuleBook) -> Platform:
@@ -231,7 +281,16 @@ def wired(settings: Settings, database: Database, check: Verifier, book: RuleBoo
     events, sessions = event_services(settings, database, book, agreed)
     keeping = events.keeping
     call_list = CallList(database, lambda: agreed.policy)
+    screens = Screens(database, lambda: agreed.policy)
+    delivery = deliveries(settings, database, book, agreed, desk)
+    delivery.placing.add(Channel.PHONE, call_list.place)
+    delivery.placing.add(Channel.ATM, screens.place)
+    delivery.placing.add(Channel.ONLINE, screens.place)
     for service in (
+        delivery,
+        delivery.sending,
+        delivery.receipts,
+        delivery.unsubscriber,
         *request_services(settings, database, book),
         events,
         sessions,
@@ -246,7 +305,7 @@ def wired(settings: Settings, database: Database, check: Verifier, book: RuleBoo
         RuleScan(database, book, agreed, desk=desk),
         Reconsideration(database, book, agreed, desk=desk),
         call_list,
-        Screens(database, lambda: agreed.policy),
+        screens,
         CallOutcomes(database, protection=ProtectionService(database, lambda: agreed.policy)),
         IncomingCalls(database, call_list, open_request=service_desk(lambda: platform.service(RequestService))),
     ):
@@ -303,9 +362,11 @@ def worker(platform: Platform, *, concurrency: int | None = None) -> Worker:
         DUE: reconsider,
         learning.TOPIC: learn,
         CLOSED: protection.close,
+        **delivery.topics(),
         **platform.service(RequestAlarms).topics(),
     }
-    outside = {SETTLE: platform.service(IncomingCalls).settle}
+    delivery = platform.service(DeliveryParts)
+    outside = {**delivery.outside(), SETTLE: platform.service(IncomingCalls).settle}
     return Worker(
         platform.database,
         topics,
@@ -330,6 +391,7 @@ def timers(platform: Platform) -> Timers:
             "reservations.expire": (EXPIRE_SECONDS, expiring.expire),
             "reservations.look_again": (LOOK_AGAIN_SECONDS, protection.look_again),
             **platform.service(OfferKeeper).timers(),
+            **platform.service(DeliveryParts).timers(),
             **platform.service(SessionService).timers(),
             **platform.service(EventRetention).timers(),
             **platform.service(BirthdayService).timers(),

@@ -134,6 +134,9 @@ class Settings(BaseSettings):
         description='Modes that overrule what the rules say, as JSON: {"RULE": "off" or "shadow" or "on"}.',
     )
 
+    service_desk: Path | None = Field(
+        default=None, description="Your own service desk, a TOML file; unset: the shipped one is in force."
+    )
     contact_policy: Path | None = Field(
         default=None, description="Your own contact policy, a TOML file; unset: the shipped one is in force."
     )
@@ -230,11 +233,22 @@ class Settings(BaseSettings):
         default=None, description="Page cache of the embedded Neo4j in MiB; unset: sized to the machine."
     )
 
+    public_url: str = Field(
+        default="http://127.0.0.1:8000",
+        pattern=r"^https?://[^\s?#]+$",
+        description="Address that browsers reach the server by; links in messages begin with it.",
+    )
     host: str = Field(default="127.0.0.1", description="Address that the server listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port that the server listens on; 0: any free one.")
     request_timeout: Seconds = Field(default=30.0, description="Seconds that one GraphQL request may take.")
     shutdown_timeout: Seconds = Field(
         default=10.0, description="Seconds that running requests are given when the server stops."
+    )
+    websocket_connections: int = Field(
+        default=1000, ge=0, le=100_000, description="WebSocket connections of a server at once; 0: none are taken."
+    )
+    websocket_subscriptions: int = Field(
+        default=20, ge=1, le=1000, description="Subscriptions on one WebSocket connection at once."
     )
     page_default: int = Field(default=20, ge=1, le=10_000, description="Length of a page when `first` is not given.")
     page_limit: int = Field(default=100, ge=1, le=10_000, description="Largest `first` that a query may ask for.")
@@ -368,6 +382,7 @@ class Settings(BaseSettings):
         "cache_dir",
         "plugins_dir",
         "contact_policy",
+        "service_desk",
         "event_retention",
         "engine_source",
         "texts_dir",

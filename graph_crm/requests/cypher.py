@@ -15,7 +15,8 @@ RETURN datetime.realtime().epochMillis AS now,
     RETURN p {.id, .displayName, .language, .timeZone, .country, .segment, .vulnerable,
       reaches: EXISTS { MATCH (p)-[:REACHABLE_AT]->(:ContactPoint {valueKey: $point}) }} }) AS party,
   EXISTS { MATCH (:Product {code: $product}) } AS product,
-  EXISTS { MATCH (:Agreement {id: $agreement}) } AS agreement,
+  EXISTS { MATCH (a:Agreement {id: $agreement})
+    WHERE $partyId IS NULL OR EXISTS { MATCH (:Party {id: $partyId})-[:HOLDS]->(a) } } AS agreement,
   EXISTS { MATCH (:Event {id: $event}) } AS event,
   EXISTS { MATCH (:Interaction {id: $interaction}) } AS interaction,
   EXISTS { MATCH (:Call {id: $call}) } AS call

@@ -33,6 +33,7 @@ _PARTY: Final = frozenset(
         "sex",
         "legalName",
         "registrationNumber",
+        "requests",
     }
 )
 _EVERYTHING_BUT: Final[dict[str, frozenset[str]]] = {
@@ -51,6 +52,35 @@ _EVERYTHING_BUT: Final[dict[str, frozenset[str]]] = {
     # Who asked what, and who of the bank wrote it.
     "Article": frozenset({"solvedRequests", "versions", "updatedBy"}),
     "Suggestion": frozenset(),
+    "SurveyAnswer": frozenset({"request"}),
+}
+_NOTHING_BUT: Final[dict[str, frozenset[str]]] = {
+    # What the bank thinks of a request, and what employees write down for themselves, is not for the customer.
+    "ServiceRequest": frozenset(
+        {
+            "id",
+            "number",
+            "category",
+            "kind",
+            "status",
+            "subject",
+            "text",
+            "language",
+            "channel",
+            "openedAt",
+            "firstResponseDueAt",
+            "resolutionDueAt",
+            "answeredAt",
+            "closedAt",
+            "version",
+            "messages",
+            "owner",
+            "product",
+            "agreement",
+            "party",
+        }
+    ),
+    "Employee": frozenset({"id", "displayName"}),
 }
 _NEEDED: Final = {"interestedCustomers": Permission.INSIGHT}
 """Root fields that need more than reading parties."""
@@ -75,6 +105,8 @@ def visibility(caller: Caller) -> Callable[[str, str], None]:
     def check(type_name: str, field: str) -> None:
         if type_name in {"Party", "Person", "Organization"}:
             allowed = field in _PARTY
+        elif type_name in _NOTHING_BUT:
+            allowed = field in _NOTHING_BUT[type_name]
         else:
             allowed = type_name in _EVERYTHING_BUT and field not in _EVERYTHING_BUT[type_name]
         if not allowed:

@@ -1,0 +1,157 @@
+"""The clocks of a request, from logs of any kind, against a count of every minute."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graph_crm.requests.clocks import LogEntry, alarm_data, measure, targets_data
+from graph_crm.requests.hours import BusinessCalendar
+from graph_crm.requests.kinds import ClockKind, EntryKind
+
+MINUTE = dt.timedelta(minutes=1)
+HOUR = dt.timedelta(hours=1)
+MONDAY = dt.datetime(2026, 11, 16, 8, 0, tzinfo=dt.UTC)
+WEEK = {day: [(9 * 60, 17 * 60)] for day in range(5)}
+MOVES = (
+    EntryKind.WAITING,
+    EntryKind.RESUMED,
+    EntryKind.ANSWERED,
+    EntryKind.CLOSED,
+    EntryKind.REOPENED,
+    EntryKind.NOTE,
+    EntryKind.CUSTOMER_WROTE,
+)
+
+
+class Calendars:
+    """One calendar for every country."""
+
+    warn_at = 0.5
+
+    def __init__(self) -> None:
+        self.one = BusinessCalendar("UTC", WEEK, {dt.date(2026, 11, 18)}.__contains__)
+
+    def calendar(self, country: str | None, *, always: bool = False) -> BusinessCalendar:
+        return self.one
+
+
+CALENDARS = Calendars()
+
+
+def opened(first: float = 1, resolution: float = 4) -> LogEntry:
+    data = targets_data(first * HOUR, resolution * HOUR, always=False)
+    return LogEntry(kind=EntryKind.OPENED, at=MONDAY, data={"country": "PL", **data})
+
+
+def entry(kind: EntryKind, minutes: int) -> LogEntry:
+    return LogEntry(kind=kind, at=MONDAY + minutes * MINUTE)
+
+
+def counted(log: list[LogEntry], until: dt.datetime) -> tuple[int, int]:
+    """Minutes of both clocks, walked through minute by minute with the log in hand."""
+    first = resolution = 0
+    responded, running = False, True
+    at, rest = log[0].at, list(log)
+    while at < until:
+        while rest and rest[0].at <= at:
+            kind = rest.pop(0).kind
+            if kind in (EntryKind.WAITING, EntryKind.ANSWERED, EntryKind.CLOSED):
+                responded, running = True, False
+            elif kind is EntryKind.REOPENED:
+                running, resolution = True, 0
+            elif kind is EntryKind.RESUMED:
+                running = True
+        if CALENDARS.one.is_open(at):
+            first += not responded
+            resolution += running
+        at += MINUTE
+    return first, resolution
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> list[LogEntry]:
+    steps = draw(st.lists(st.tuples(st.sampled_from(MOVES), st.integers(1, 900)), max_size=8))
+    log, at = [opened()], 0
+    for kind, minutes in steps:
+        at += minutes
+        log.append(entry(kind, at))
+    return log
+
+
+@settings(max_examples=60, deadline=None)
+@given(logs(), st.integers(1, 900))
+def test_both_clocks_are_what_a_count_of_every_minute_gives(log: list[LogEntry], minutes: int) -> None:
+    now = log[-1].at + minutes * MINUTE
+    clocks = measure(log, CALENDARS, now)
+    first, resolution = counted(log, now)
+    assert clocks.first_response.elapsed == first * MINUTE
+    assert clocks.resolution.elapsed == resolution * MINUTE
+
+
+@settings(max_examples=100, deadline=None)
+@given(logs(), st.integers(1, 900))
+def test_a_due_time_does_not_wander_while_the_clock_runs(log: list[LogEntry], minutes: int) -> None:
+    now = log[-1].at + MINUTE
+    before, after = measure(log, CALENDARS, now), measure(log, CALENDARS, now + minutes * MINUTE)
+    for one, other in zip(before.both, after.both, strict=True):
+        assert one.running == other.running
+        if one.running:
+            assert (one.due, one.warn_at) == (other.due, other.warn_at)
+
+
+@settings(max_examples=100, deadline=None)
+@given(logs())
+def test_alarms_come_once_and_in_time_whoever_looks_how_often(log: list[LogEntry]) -> None:
+    """Looking at each planned instant gives each clock at most one warning and one breach, the breach when it is due."""
+    log, now, said = list(log), log[-1].at, []
+    for _ in range(20):
+        clocks = measure(log, CALENDARS, now)
+        for kind, clock in clocks.alarms(now):
+            assert now >= (clock.due if kind is EntryKind.BREACHED else clock.warn_at)
+            said.append((kind, clock.kind, clock.round))
+            log.append(LogEntry(kind=kind, at=now, data=alarm_data(clock)))
+        planned = measure(log, CALENDARS, now).next_alarm()
+        if planned is None:
+            break
+        assert planned > now, "a look that is planned for the past would come back for ever"
+        now = planned
+    else:
+        pytest.fail("the looks never end")
+    assert len(said) == len(set(said))
+    for clock in measure(log, CALENDARS, now).both:
+        if clock.running:
+            assert (EntryKind.BREACHED, clock.kind, clock.round) in said
+
+
+def test_time_in_which_the_customer_is_to_answer_does_not_count() -> None:
+    log = [opened(), entry(EntryKind.WAITING, 120), entry(EntryKind.RESUMED, 3 * 24 * 60 + 120)]
+    clocks = measure(log, CALENDARS, log[-1].at)
+    assert clocks.resolution.elapsed == HOUR  # nine to ten on Monday
+    assert clocks.resolution.due == dt.datetime(2026, 11, 19, 13, tzinfo=dt.UTC)
+    assert not clocks.first_response.running
+    assert clocks.first_response.ended_at == log[1].at
+
+
+def test_a_request_that_is_opened_again_begins_anew() -> None:
+    log = [opened(), entry(EntryKind.ANSWERED, 200), entry(EntryKind.CLOSED, 201), entry(EntryKind.REOPENED, 24 * 60)]
+    clocks = measure(log, CALENDARS, log[-1].at + 2 * HOUR)
+    assert (clocks.resolution.round, clocks.resolution.elapsed) == (1, HOUR)
+    assert clocks.first_response.kind is ClockKind.FIRST_RESPONSE
+    assert clocks.first_response.round == 0
+
+
+def test_the_targets_of_the_category_it_was_sorted_into_hold_for_the_whole_clock() -> None:
+    targets = targets_data(2 * HOUR, 8 * HOUR, always=False)
+    log = [opened(), LogEntry(kind=EntryKind.SORTED, at=MONDAY + 2 * HOUR, data=targets)]
+    clocks = measure(log, CALENDARS, MONDAY + 2 * HOUR)
+    assert clocks.resolution.target == 8 * HOUR
+    assert clocks.resolution.due == dt.datetime(2026, 11, 16, 17, tzinfo=dt.UTC)
+
+
+def test_a_log_that_does_not_begin_with_the_opening_is_refused() -> None:
+    with pytest.raises(ValueError, match="OPENED"):
+        measure([entry(EntryKind.NOTE, 0)], CALENDARS, MONDAY)
