@@ -9,7 +9,8 @@ Commands and tests open what they need as blocks and get it closed in the right 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +25,7 @@ from graph_crm.calls.outcomes import CallOutcomes
 from graph_crm.consent.protection import ProtectionService
 from graph_crm.contacts import ledger
 from graph_crm.contacts.desk import ContactDesk
+from graph_crm.contacts.kinds import Channel
 from graph_crm.contacts.overrides import OverrideService
 from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.decisions.authoring.reports import RuleReports
@@ -41,6 +43,7 @@ from graph_crm.delivery.screens import Screens
 from graph_crm.delivery.templates.library import Templates
 from graph_crm.delivery.unsubscribe import Unsubscriber
 from graph_crm.delivery.wiring import DeliveryParts
+from graph_crm.errors import ConfigurationError
 from graph_crm.events.catalogue import EventCatalogue, catalogue_of
 from graph_crm.events.counting import EventCounting
 from graph_crm.events.keeping import RetentionPolicy
@@ -64,7 +67,10 @@ from graph_crm.requests.knowledge import solving
 from graph_crm.requests.links import RequestLinks
 from graph_crm.requests.service import RequestService
 from graph_crm.resources import folder
+from graph_crm.rules.delivery import DeliveryChannel
+from graph_crm.rules.delivery_hooks import delivery_channels
 from graph_crm.rules.manager import RuleBook
+from graph_crm.rules.snapshot import PartyFacts
 from graph_crm.security.tokens import Verifier, signing_secret
 from graph_crm.sessions.kinds import SessionKind
 from graph_crm.sessions.service import SessionService
@@ -358,6 +364,7 @@ def worker(platform: Platform, *, concurrency: int | None = None) -> Worker:
         await protection.heed_refusal(tx, entry)
         await learning.learn(tx, entry)
 
+    delivery = platform.service(DeliveryParts)
     topics = {
         DUE: reconsider,
         learning.TOPIC: learn,
@@ -365,7 +372,6 @@ def worker(platform: Platform, *, concurrency: int | None = None) -> Worker:
         **delivery.topics(),
         **platform.service(RequestAlarms).topics(),
     }
-    delivery = platform.service(DeliveryParts)
     outside = {**delivery.outside(), SETTLE: platform.service(IncomingCalls).settle}
     return Worker(
         platform.database,

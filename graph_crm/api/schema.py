@@ -26,6 +26,8 @@ from graph_crm.decisions.authoring import types as rules
 from graph_crm.decisions.authoring.api import RuleMutations, RuleQueries
 from graph_crm.decisions.offers import types as responses
 from graph_crm.decisions.offers.api import ResponseMutations
+from graph_crm.delivery import types as deliveries
+from graph_crm.delivery.api import DeliveryMutations, DeliveryQueries
 from graph_crm.delivery.screens_api import ScreenMutations
 from graph_crm.events.api import EventMutations, EventQueries
 from graph_crm.graph.compiler import Limits
@@ -58,6 +60,7 @@ MUTATIONS = (
     KnowledgeMutations,
     ComplaintMutations,
     CallMutations,
+    DeliveryMutations,
     ScreenMutations,
     RequestMutations,
     StaffMutations,
@@ -71,12 +74,26 @@ QUERIES = (
     EventQueries,
     InterestQueries,
     CallQueries,
+    DeliveryQueries,
     RequestQueries,
 )
 """Query fields that no mapping answers, but a service."""
 SUBSCRIPTIONS = (RequestSubscriptions,)
 """What can be followed over a WebSocket."""
-MAPPED = (contacts, decisions, responses, consent, rules, interest, knowledge, calls, sessions, requests, complaints)
+MAPPED = (
+    contacts,
+    decisions,
+    responses,
+    consent,
+    rules,
+    interest,
+    knowledge,
+    calls,
+    sessions,
+    requests,
+    complaints,
+    deliveries,
+)
 """Imported for what they declare, and with them the slices that they build on."""
 
 

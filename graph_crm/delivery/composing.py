@@ -36,7 +36,8 @@ def compose(
     if link is not None:
         known["unsubscribe_url"] = link
     variables = known | orjson.loads(delivery["variables"])
-    done = template.render(variables, zone=party.get("timeZone"))
+    zone = party.get("timeZone") or variables.get("zone")
+    done = template.render(variables, zone=zone if isinstance(zone, str) else None)
 
     text = done.short if way.channel in _BRIEF and done.short else done.text
     html = done.html

@@ -69,6 +69,10 @@ class OfferPlacing:
     def __init__(self, places: Mapping[Channel, Place] = NOWHERE) -> None:
         self._places = dict(places)
 
+    def add(self, channel: Channel, place: Place) -> None:
+        """Register what puts an offer on the list or the screen of ``channel``."""
+        self._places[channel] = place
+
     async def place(self, tx: Transaction, entry: OutboxEntry) -> None:
         """Place the offer that ``entry`` names (topic `decisions.offers.placing.RESERVED`).
 

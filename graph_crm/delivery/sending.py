@@ -101,7 +101,7 @@ class DeliveryService:
         self._attempts = attempts
         self.read_attachments = attachments
         self._clock = clock
-        self._moving_on = MovingOn(self._desk, channels, policy, kept_out=kept_out, hold=hold)
+        self.moving_on = MovingOn(self._desk, channels, policy, kept_out=kept_out, hold=hold)
 
     async def due(self, entry: OutboxEntry) -> Effect | None:
         """Send the message that ``entry`` names (topic `delivery.due`); what to write in completing the entry."""
@@ -209,7 +209,7 @@ class DeliveryService:
             # Somebody else may still make the contact: the slot and the offer stay as they are.
             reason = f"No channel carries {way.channel}. {what_to_set(way.channel)}"
             _logger.warning("message %s failed: %s", identifier, reason)
-            await self._moving_on.settle(tx, identifier, DeliveryState.FAILED, NOT_SET_UP, reason, now=now)
+            await self.moving_on.settle(tx, identifier, DeliveryState.FAILED, NOT_SET_UP, reason, now=now)
             return None
         wait = self.channels.pace(way.channel).ahead(asyncio.get_running_loop().time())
         if wait > PATIENCE:
@@ -218,7 +218,7 @@ class DeliveryService:
             outgoing = compose(row, way, channel, self.templates, self._unsubscriber)
         except (TemplateFailed, NotFound) as error:
             _logger.warning("message %s failed: %s", identifier, error.message)
-            await self._moving_on.settle(tx, identifier, DeliveryState.FAILED, "TEMPLATE", error.message, now=now)
+            await self.moving_on.settle(tx, identifier, DeliveryState.FAILED, "TEMPLATE", error.message, now=now)
             return None
         reservation = delivery["reservationId"]
         if verdict.slot is not None:
@@ -391,7 +391,7 @@ class DeliveryService:
         self, tx: Transaction, identifier: str, state: DeliveryState, reason: str, diagnostic: str
     ) -> None:
         """It did not go on this way: mark the address that is wrong, and try the next way that is allowed."""
-        await self._moving_on.failed(tx, identifier, state, reason, diagnostic, now=self._told())
+        await self.moving_on.failed(tx, identifier, state, reason, diagnostic, now=self._told())
 
     def _told(self) -> dt.datetime | None:
         return None if self._clock is None else ticked(self._clock())

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pluggy
 
 from graph_crm.rules.conditions.base import Needs
+from graph_crm.rules.delivery import DeliveryChannel
 from graph_crm.rules.events import EventType
 from graph_crm.rules.intake import Document, Scan, Text
 from graph_crm.rules.limits import ContactLimit
@@ -42,6 +43,14 @@ class Hooks:
         """Add contact limits of your own.
 
         Asked once, when the plugin is loaded. They bind beside those of the contact policy; none can be taken away.
+        """
+
+    @hookspec
+    def delivery_channels(self) -> Sequence[DeliveryChannel]:  # type: ignore[empty-body] # a hook specification has no body
+        """Add ways on which messages leave the bank.
+
+        Asked once, when the platform starts. For a kind of message that the platform carries itself, the plugin's
+        channel is used.
         """
 
     @hookspec
