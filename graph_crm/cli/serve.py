@@ -33,6 +33,7 @@ def serve(
 
     from graph_crm import logs
     from graph_crm.api.app import create_app
+    from graph_crm.api.subscriptions import LARGEST_MESSAGE
     from graph_crm.bootstrap import running, verifier
     from graph_crm.cli.listening import listen, refusal
     from graph_crm.decisions.authoring.activity import ActivityLog
@@ -56,7 +57,9 @@ def serve(
                     server_header=False,
                     timeout_graceful_shutdown=round(settings.shutdown_timeout),
                     http="httptools",
-                    ws="none",
+                    ws="websockets-sansio",
+                    ws_max_size=LARGEST_MESSAGE,
+                    ws_per_message_deflate=False,
                     lifespan="off",
                 )
             )
@@ -79,8 +82,20 @@ def serve(
     run(work())
 
 
-def worker(*, with_parent: WithParent = False) -> None:
-    """Work through the outbox and the timers until it is stopped: decide, learn, scan. Several may run at once."""
+def worker(
+    *,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=64, help="Transactions at a time.", show_default="setting worker_concurrency", metavar="N"
+        ),
+    ] = None,
+    with_parent: WithParent = False,
+) -> None:
+    """Work through the outbox and the timers until it is stopped: decide, learn, send, scan. Several may run at once.
+
+    On SIGTERM it takes nothing more, finishes what it has begun, and gives the rest back.
+    """
     import asyncio
 
     from graph_crm import logs
@@ -99,7 +114,7 @@ def worker(*, with_parent: WithParent = False) -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
         async with running(settings) as platform:
-            busy = make_worker(platform)
+            busy = make_worker(platform, concurrency=concurrency)
             for number in (signal.SIGINT, signal.SIGTERM):
                 if sys.platform == "win32":  # its loop knows no signal handlers
                     signal.signal(number, lambda *_: loop.call_soon_threadsafe(busy.stop))
