@@ -56,7 +56,7 @@ _PLACES = ("place", "atm", "branch")
 """Fields of payloads that say where the customer was."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class NewSession:
     """A session that begins; with ``ended_at`` one that is over already, for example a visit to a branch."""
 
