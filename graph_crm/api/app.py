@@ -15,6 +15,7 @@ from graph_crm.api import health
 from graph_crm.api.execution import Executor, Request, RequestTimeout, incident
 from graph_crm.api.platform import Platform
 from graph_crm.api.schema import platform_schema
+from graph_crm.api.subscriptions import SubscriptionEndpoint
 from graph_crm.errors import CrmError, InvalidInput, Unauthenticated
 
 PATH = "/graphql"
@@ -46,7 +47,7 @@ class GraphQLEndpoint:
         settings = platform.settings
         schema = platform_schema(settings.page_limit, settings.page_default)
         self._seconds = settings.request_timeout
-        self._executor = Executor(schema, platform.database, platform.service, seconds=self._seconds)
+        self.executor = Executor(schema, platform.database, platform.service, seconds=self._seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -71,7 +72,7 @@ class GraphQLEndpoint:
             raise BodyTooSlow(
                 f"The request did not arrive within {self._seconds:g} seconds.", hint="Send the whole body at once."
             ) from None
-        return await self._executor.execute(_request(body, caller))
+        return await self.executor.execute(_request(body, caller))
 
 
 class _NotPosted(InvalidInput):
@@ -152,11 +153,19 @@ class Application:
             routes=[Route(PATH, endpoint), *health.routes(platform)], middleware=[Middleware(health.Observed)]
         )
         self._graphql = health.Observed(endpoint)
+        self._subscriptions = SubscriptionEndpoint(
+            endpoint.executor,
+            platform.verifier,
+            connections=platform.settings.websocket_connections,
+            operations=platform.settings.websocket_subscriptions,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] == "http" and scope["path"] == PATH:
             await self._graphql(scope, receive, send)
+        elif scope["type"] == "websocket" and scope["path"] == PATH:
+            await self._subscriptions(scope, receive, send)
         else:
             await self.starlette(scope, receive, send)
 

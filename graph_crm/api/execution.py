@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from inspect import isawaitable
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
     FieldNode,
@@ -17,6 +18,7 @@ from graphql import (
     SelectionSetNode,
     execute,
     get_named_type,
+    subscribe,
 )
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
@@ -28,7 +30,7 @@ from graph_crm.errors import CrmError, InvalidInput, NotFound
 from graph_crm.graph.compiler import Compiler, Statement
 from graph_crm.graph.compiler.arguments import Value
 from graph_crm.graph.compiler.selection import Fields, Selections
-from graph_crm.graph.context import RequestContext
+from graph_crm.graph.context import Fetch, RequestContext
 from graph_crm.graph.database import Database
 from graph_crm.graph.mutation import PERMISSION
 from graph_crm.security import fields
@@ -284,7 +286,9 @@ class Executor:
             self._require(operation, variables, caller, mutations)
             self._check_answers(operation, variables, caller, [operation.node.selection_set], mutations)
         elif operation.kind is OperationType.SUBSCRIPTION:
-            raise InvalidInput("Subscriptions are not answered over POST.", hint="Send a query or a mutation.")
+            raise InvalidInput(
+                "Subscriptions are not answered over POST.", hint="Open a WebSocket (graphql-transport-ws) at /graphql."
+            )
         else:
             self._require(operation, variables, caller, self._schema.core.query_type)
         explained: list[dict[str, Any]] | None = [] if request.explain else None
@@ -322,6 +326,63 @@ class Executor:
         if explained is not None:
             response["extensions"] = {"explain": explained}
         return response
+
+    # Subscriptions
+
+    async def subscribe(self, request: Request) -> AsyncIterator[dict[str, Any]]:
+        """The responses of a subscription, one for each thing that happens; raises nothing that a client causes.
+
+        Raises CrmError before the first response for what is no subscription, or not allowed.
+        """
+        operations = self._documents.load(request.query)
+        if isinstance(operations, Problem):
+            yield {"errors": operations.errors}
+            return
+        operation = _choose(operations, request.operation_name)
+        if operation.kind is not OperationType.SUBSCRIPTION:
+            raise InvalidInput("Only subscriptions are answered here.", hint="POST queries and mutations to /graphql.")
+        variables = operation.variables(self._schema, request.variables)
+        if isinstance(variables, Problem):
+            yield {"errors": variables.errors}
+            return
+        self._require(operation, variables, request.caller, self._schema.core.subscription_type)
+
+        async def no_nodes(_type: str, _key: str, _info: Any) -> Any:
+            raise InvalidInput("A subscription answers with no nodes.", hint="Query them.")
+
+        async def no_root(_info: Any) -> Any:
+            raise InvalidInput("A subscription answers with no nodes.", hint="Query them.")
+
+        context = RequestContext(
+            self._database,
+            caller=request.caller,
+            fetch=cast(Fetch, no_nodes),
+            root=no_root,
+            services=self._services,
+        )
+        found: Any = subscribe(
+            self._schema.core,
+            operation.document,
+            root_value={},
+            context_value=context,
+            variable_values=dict(request.variables),
+            operation_name=operation.node.name.value if operation.node.name else None,
+        )
+        stream = await found if isawaitable(found) else found
+        if not hasattr(stream, "__aiter__"):
+            yield {"errors": [_resolver_error(error) for error in stream.errors or []]}
+            return
+        try:
+            async with aclosing(stream) as results:
+                async for done in results:
+                    response: dict[str, Any] = {"data": done.data}
+                    if done.errors:
+                        response["errors"] = [_resolver_error(error) for error in done.errors]
+                    yield response
+        except GraphQLError as error:
+            yield {"errors": [_resolver_error(error)]}
+        except CrmError as error:
+            yield {"errors": [_error(error)]}
 
 
 def _choose(operations: Mapping[str, Operation], name: str | None) -> Operation:

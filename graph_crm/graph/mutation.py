@@ -1,4 +1,4 @@
-"""The decorators of mutations and of queries with a resolver, typed: strawberry's own lose the type."""
+"""The decorators of mutations, subscriptions and queries with a resolver, typed: strawberry's own lose the type."""
 
 from __future__ import annotations
 
@@ -22,3 +22,8 @@ def mutation(description: str, *, permission: str = "mutate") -> Callable[[F], F
 def query(description: str, *, permission: str = "read_parties") -> Callable[[F], F]:
     """Make a method a query field with a resolver of its own, for callers with ``permission``."""
     return cast(Callable[[F], F], strawberry.field(description=description, metadata={PERMISSION: permission}))
+
+
+def subscription(description: str, *, permission: str = "read_parties") -> Callable[[F], F]:
+    """Make a method a subscription field with this description in the schema, for callers with ``permission``."""
+    return cast(Callable[[F], F], strawberry.subscription(description=description, metadata={PERMISSION: permission}))
