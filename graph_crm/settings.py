@@ -173,6 +173,39 @@ class Settings(BaseSettings):
         default=None, description="Sender of all mails, for example `Your bank <service@bank.example>`."
     )
     smtp_reply_to: str | None = Field(default=None, description="Where answers go; unset: to the sender.")
+    sms_url: AnyHttpUrl | None = Field(
+        default=None, description="Address of your SMS gateway; unset: text messages fail, and say what to set."
+    )
+    sms_key: SecretStr | None = Field(default=None, description="Token for the SMS gateway, sent as a bearer token.")
+    sms_sender: str = Field(default="Bank", min_length=1, max_length=20, description="Sender of text messages.")
+    sms_body: str | None = Field(
+        default=None, description="JSON that the SMS gateway takes, with {sender}, {to}, {text}, {id}, {key}."
+    )
+    sms_id_field: str = Field(
+        default="id", min_length=1, description="Field of the gateway's answer that names a text message, with dots."
+    )
+    sms_idempotent: bool = Field(
+        default=False, description="Whether the SMS gateway drops repeats of one `Idempotency-Key`."
+    )
+    sms_per_second: float | None = Field(
+        default=None, gt=0, le=10_000, description="Text messages a second of one worker; unset: no limit."
+    )
+    sms_callback_secret: SecretStr | None = Field(
+        default=None,
+        description=f"Secret that signs what the SMS gateway tells, at least {SHORTEST_SECRET} characters.",
+    )
+    push_url: AnyHttpUrl | None = Field(
+        default=None, description="Address of your push service; unset: push messages fail, and say what to set."
+    )
+    push_secret: SecretStr | None = Field(
+        default=None, description=f"Secret that signs requests to it, at least {SHORTEST_SECRET} characters."
+    )
+    letters: str | None = Field(
+        default=None, min_length=1, description="Where letters are put as PDF: a folder, or an address of fsspec."
+    )
+    letter_sender: str = Field(
+        default="", max_length=100, description="The bank's own address on letters, in one line."
+    )
 
     exploration: Share = Field(
         default=0.05,
@@ -324,9 +357,7 @@ class Settings(BaseSettings):
     mail_most_an_hour: int = Field(
         default=30, ge=1, le=100_000, description="Mails of one sender that may open or join requests within an hour."
     )
-    mail_keep_days: int = Field(
-        default=3650, ge=1, le=36_500, description="Days that mails are kept as they came."
-    )
+    mail_keep_days: int = Field(default=3650, ge=1, le=36_500, description="Days that mails are kept as they came.")
     imap_host: str | None = Field(
         default=None, min_length=1, description="Server of the mailbox that is polled; unset: none is."
     )
@@ -336,11 +367,14 @@ class Settings(BaseSettings):
     imap_password: SecretStr | None = Field(default=None, description="Password of the mailbox.")
     imap_folder: str = Field(default="INBOX", min_length=1, description="Folder of the mailbox that is polled.")
     imap_done_folder: str | None = Field(
-        default=None, min_length=1, description="Folder that mails are moved to when they are safe; unset: they stay, read."
+        default=None,
+        min_length=1,
+        description="Folder that mails are moved to when they are safe; unset: they stay, read.",
     )
     imap_seconds: Seconds = Field(default=10.0, description="Seconds between two looks into the mailbox.")
     sorting_threshold: Share = Field(
-        default=0.7, description="Confidence, 0 to 1, from which on the classifier sorts by itself; below a person does."
+        default=0.7,
+        description="Confidence, 0 to 1, from which on the classifier sorts by itself; below a person does.",
     )
     sorting_model: Path | None = Field(
         default=None, description="File of the trained classifier; unset: sorting/model.npz in data_dir."
@@ -400,7 +434,7 @@ class Settings(BaseSettings):
             raise ValueError(f"starts with none of {', '.join(schemes)}")
         return uri
 
-    @field_validator("jwt_secret")
+    @field_validator("jwt_secret", "sms_callback_secret", "push_secret")
     @classmethod
     def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None and len(secret.get_secret_value()) < SHORTEST_SECRET:
@@ -414,6 +448,8 @@ class Settings(BaseSettings):
             raise ValueError(f"{names[0]} ({self.page_default}) is above {names[1]} ({self.page_limit})")
         if self.smtp_host is not None and self.smtp_from is None:
             raise ValueError(f"{variable_of('smtp_host')} is set, {variable_of('smtp_from')} is not")
+        if self.push_url is not None and self.push_secret is None:
+            raise ValueError(f"{variable_of('push_url')} is set, {variable_of('push_secret')} is not")
         if self.neo4j_uri is not None and self.neo4j_password is None:
             raise ValueError("NEO4J_URI is set, NEO4J_PASSWORD is not")
         return self

@@ -27,7 +27,8 @@ RETURN o { .id, .productCode, .familyCode, .actionClass, .script, .reasons, .tra
     createdAt: o.createdAt.epochMillis, validUntil: o.validUntil.epochMillis } AS offer,
   head(COLLECT { MATCH (o)-[:ABOUT]->(x:Product) RETURN x.name }) AS product,
   head(COLLECT { MATCH (o)-[:ANSWERED_BY]->(s:Response)
-    WHERE s.channel = $channel AND s.outcome IN ['PRESENTED', 'CLICKED'] AND s.at > now - duration({milliseconds: $same})
+    WHERE s.channel = $channel AND s.outcome IN ['PRESENTED', 'CLICKED']
+    AND s.at > now - duration({milliseconds: $same})
     RETURN s.id ORDER BY s.at DESC, s.id }) AS shown
 """
 """What the customer has not answered yet and may see on this kind of screen. Advice that was given to somebody who was
