@@ -29,9 +29,7 @@ SET s.turn = coalesce(s.turn, 0) + 1
 STORE = """
 UNWIND $sessions AS told
 MATCH (s:Session {id: told.id})
-SET s += told.properties, s.startedAt = datetime({epochMillis: told.startedAt}),
-    s.lastSeenAt = datetime({epochMillis: told.lastSeenAt}),
-    s.endedAt = CASE WHEN told.endedAt IS NULL THEN null ELSE datetime({epochMillis: told.endedAt}) END
+SET s += told.properties
 WITH s, told
 UNWIND told.included AS id
 MATCH (e:Event {id: id})

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Any
 
 from graph_crm.contacts.kinds import Channel
 from graph_crm.errors import IdempotencyKeyReused, NotFound
@@ -36,7 +37,9 @@ BATCH = 500
 """So many sessions time out in one transaction."""
 TABS = frozenset({"page_view", "product_page_view"})
 """Events that are an opened tab; every other one is an operation."""
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MINUTE = 60_000
+_INSTANTS = frozenset({"startedAt", "lastSeenAt", "endedAt"})
 _STAMP = len("2026-01-31T12:00:00.000Z")
 _CHANNELS = {
     SessionKind.ONLINE: Channel.ONLINE,
@@ -125,10 +128,11 @@ class SessionService:
                 raise IdempotencyKeyReused(
                     "Another customer's session has this id", hint="Use a new id for a new session", field="id"
                 )
-            made = self._met(_session(rows[0]), new, self._now(rows[0]))
+            before = _session(rows[0])
+            made = self._met(before, new, self._now(rows[0]))
             if ended_at is not None:
                 made = ended(made, epoch_milliseconds(ended_at))
-            await self._store(tx, [made], {})
+            await self._store(tx, [(before, made)], {})
             return Written(new.id)
 
         return await write_once(self._database, "startSession", idempotency_key, told, work)
@@ -154,7 +158,7 @@ class SessionService:
                     raise checks.refuse(
                         "endedAt", "is before the session began", "Send the instant at which the session ended."
                     )
-                await self._store(tx, [ended(before, end)], {})
+                await self._store(tx, [(before, ended(before, end))], {})
             return Written(session_id)
 
         return await write_once(self._database, "endSession", idempotency_key, [session_id, at], work)
@@ -173,14 +177,15 @@ class SessionService:
             return
         asked = [{"id": session, "partyId": told[session][0].party_id} for session in sorted(told)]
         rows = await tx.run(cypher.OPEN, {"sessions": asked})
-        sessions, included = [], {}
+        changes, included = [], {}
         for row in rows:
             own = [event for event in told[row["id"]] if event.party_id == row["partyId"]]
             if own:
-                sessions.append(self._joined(row, own))
+                before = _session(row)
+                changes.append((before, self._joined(before, row, own)))
                 included[row["id"]] = [event.id for event in own]
-        if sessions:
-            await self._store(tx, sessions, included)
+        if changes:
+            await self._store(tx, changes, included)
 
     async def time_out(self) -> int:
         """End open sessions that nothing was heard of for their minutes, with the last thing seen; how many."""
@@ -194,9 +199,9 @@ class SessionService:
                 count += done[0]["ended"]
         return count
 
-    def _joined(self, row: Row, events: Sequence[RecordedEvent]) -> Session:
+    def _joined(self, before: Session | None, row: Row, events: Sequence[RecordedEvent]) -> Session:
         first = events[0]
-        session = _session(row) or Session(
+        session = before or Session(
             id=row["id"],
             party_id=row["partyId"],
             kind=kind_of(first),
@@ -232,30 +237,19 @@ class SessionService:
         return judged(made, idle=self._idle[new.kind], now=now)
 
     @staticmethod
-    async def _store(tx: Transaction, sessions: Sequence[Session], included: Mapping[str, Sequence[str]]) -> None:
-        rows = [
-            {
-                "id": one.id,
-                "startedAt": one.started_at,
-                "lastSeenAt": one.last_seen_at,
-                "endedAt": one.ended_at,
-                "included": list(included.get(one.id, ())),
-                "properties": {
-                    "kind": one.kind.value,
-                    "state": one.state.value,
-                    "startTold": one.start_told,
-                    "seconds": one.seconds,
-                    "channel": one.channel,
-                    "place": one.place,
-                    "device": one.device,
-                    "source": one.source,
-                    "tabs": [_text(step) for step in one.tabs],
-                    "operations": [_text(step) for step in one.operations],
-                    "eventCount": one.events,
-                },
-            }
-            for one in sessions
-        ]
+    async def _store(
+        tx: Transaction, changes: Sequence[tuple[Session | None, Session]], included: Mapping[str, Sequence[str]]
+    ) -> None:
+        """Write what differs from what was read, and the events that each session includes from now on."""
+        rows = []
+        for before, one in changes:
+            known = {} if before is None else _properties(before)
+            different = {name: value for name, value in _properties(one).items() if known.get(name) != value}
+            for name in _INSTANTS & different.keys():
+                different[name] = (
+                    None if different[name] is None else _EPOCH + dt.timedelta(milliseconds=different[name])
+                )
+            rows.append({"id": one.id, "properties": different, "included": list(included.get(one.id, ()))})
         await tx.run(cypher.STORE, {"sessions": rows})
 
     def _now(self, row: Row) -> int:
@@ -303,6 +297,26 @@ def _session(row: Row) -> Session | None:
         operations=tuple(map(_step, row["operations"] or ())),
         events=row["events"] or 0,
     )
+
+
+def _properties(one: Session) -> dict[str, Any]:
+    """A session as its node holds it, instants in epoch milliseconds."""
+    return {
+        "kind": one.kind.value,
+        "state": one.state.value,
+        "startedAt": one.started_at,
+        "startTold": one.start_told,
+        "lastSeenAt": one.last_seen_at,
+        "endedAt": one.ended_at,
+        "seconds": one.seconds,
+        "channel": one.channel,
+        "place": one.place,
+        "device": one.device,
+        "source": one.source,
+        "tabs": [_text(step) for step in one.tabs],
+        "operations": [_text(step) for step in one.operations],
+        "eventCount": one.events,
+    }
 
 
 def _ms(instant: dt.datetime) -> int:
