@@ -65,6 +65,7 @@ from graph_crm.requests.complaints.complaints import Complaints
 from graph_crm.requests.desk import Desk
 from graph_crm.requests.knowledge import solving
 from graph_crm.requests.links import RequestLinks
+from graph_crm.requests.mailbox.wiring import IntakeParts, sorter
 from graph_crm.requests.service import RequestService
 from graph_crm.resources import folder
 from graph_crm.rules.delivery import DeliveryChannel
@@ -207,20 +208,25 @@ def event_services(
     return EventService(database, catalogue, effects=[sessions.join, interest.note], keeping=keeping), sessions
 
 
-def request_services(
-    settings: Settings, database: Database, book: RuleBook
-) -> tuple[RequestService, RequestAlarms, StaffService]:
-    """The service desk: requests with everything that follows them, what time does to them, and who answers them."""
+def request_services(settings: Settings, database: Database, book: RuleBook) -> tuple[object, ...]:
+    """The service desk: requests with everything that follows them, what time does to them, who answers them.
+
+    And what takes them in: documents, mails, sorting.
+    """
     roster = Roster(database)
+    service_desk = Desk.load(settings.service_desk)
+    sorts = sorter(settings, service_desk, book)
     requests = RequestService(
         database,
-        Desk.load(settings.service_desk),
+        service_desk,
         book=book,
         links=RequestLinks(settings.public_url),
         roster=roster,
+        sorter=sorts,
         effects=[Complaints().heed, solving.heed],
     )
-    return requests, RequestAlarms(database, requests), StaffService(database, roster=roster)
+    intake = IntakeParts(settings, database, book, requests, sorts)
+    return requests, RequestAlarms(database, requests), StaffService(database, roster=roster), *intake.services()
 
 
 def channels(settings: Settings, book: RuleBook) -> list[DeliveryChannel]:
@@ -372,7 +378,8 @@ def worker(platform: Platform, *, concurrency: int | None = None) -> Worker:
         **delivery.topics(),
         **platform.service(RequestAlarms).topics(),
     }
-    outside = {**delivery.outside(), SETTLE: platform.service(IncomingCalls).settle}
+    intake = platform.service(IntakeParts)
+    outside = {**delivery.outside(), **intake.outside(), SETTLE: platform.service(IncomingCalls).settle}
     return Worker(
         platform.database,
         topics,
@@ -403,6 +410,7 @@ def timers(platform: Platform) -> Timers:
             **platform.service(BirthdayService).timers(),
             **platform.service(IncomingCalls).timers(),
             **platform.service(RequestAlarms).timers(),
+            **platform.service(IntakeParts).timers(),
         },
     )
 

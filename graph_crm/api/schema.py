@@ -43,6 +43,9 @@ from graph_crm.requests.complaints.api import ComplaintMutations
 from graph_crm.requests.following_api import RequestSubscriptions
 from graph_crm.requests.knowledge import types as knowledge
 from graph_crm.requests.knowledge.api import KnowledgeMutations
+from graph_crm.requests.mailbox import types as mails
+from graph_crm.requests.mailbox.api import MailMutations
+from graph_crm.requests.sorting.api import SortingQueries
 from graph_crm.sessions import types as sessions
 from graph_crm.sessions.api import SessionMutations
 from graph_crm.staff.api import StaffMutations
@@ -64,6 +67,7 @@ MUTATIONS = (
     ScreenMutations,
     RequestMutations,
     StaffMutations,
+    MailMutations,
 )
 QUERIES = (
     ContactQueries,
@@ -76,6 +80,7 @@ QUERIES = (
     CallQueries,
     DeliveryQueries,
     RequestQueries,
+    SortingQueries,
 )
 """Query fields that no mapping answers, but a service."""
 SUBSCRIPTIONS = (RequestSubscriptions,)
@@ -93,6 +98,7 @@ MAPPED = (
     requests,
     complaints,
     deliveries,
+    mails,
 )
 """Imported for what they declare, and with them the slices that they build on."""
 

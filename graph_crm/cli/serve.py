@@ -38,6 +38,7 @@ def serve(
     from graph_crm.cli.listening import listen, refusal
     from graph_crm.decisions.authoring.activity import ActivityLog
     from graph_crm.decisions.service import DecisionService
+    from graph_crm.requests.sorting.service import SortingService
     from graph_crm.settings import load
 
     settings = load(host=host, port=port)
@@ -65,6 +66,7 @@ def serve(
             )
             with suppress(CrmError):  # without a database the server starts, and says so in /readyz
                 await platform.service(DecisionService).warm_up()
+            await platform.service(SortingService).warm_up()
             # Schema and rules live as long as the process: a collection that walks through them halts everybody.
             gc.collect()
             gc.freeze()
