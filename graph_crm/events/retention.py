@@ -80,15 +80,24 @@ class EventRetention:
         """Go through the old events of one type, the oldest first."""
         until = self.policy.first_kept(kind or "", now)
         statement = cypher.OLD_OTHERS if kind is None else cypher.OLD_OF_TYPE
-        after: dict[str, Any] = {"afterAt": cypher.BEGINNING, "afterId": ""}
-        named = {"type": kind, "named": sorted(self.policy.named())}
+        start: int = cypher.BEGINNING
+        behind: list[str] = []
         while True:
-            asked = {**named, **after, "until": epoch_milliseconds(until), "most": BATCH}
+            asked = {
+                "type": kind,
+                "named": sorted(self.policy.named()),
+                "from": start,
+                "until": epoch_milliseconds(until),
+                "seen": behind,
+                "most": BATCH,
+            }
             rows = await self._database.read(statement, asked)
             if not rows:
                 return
             seen.update(row["type"] for row in rows)
-            after = {"afterAt": rows[-1]["at"], "afterId": rows[-1]["id"]}
+            last = rows[-1]["at"]
+            behind = [*(behind if last == start else ()), *(row["id"] for row in rows if row["at"] == last)]
+            start = last
             complaints = [row for row in rows if row["type"] == COMPLAINT]
             told = {
                 "ids": [row["id"] for row in rows],

@@ -39,7 +39,7 @@ CREATE (s)-[:INCLUDED]->(e)
 SILENT = """
 MATCH (s:Session)
 WHERE s.state = 'OPEN' AND s.kind = $kind AND s.lastSeenAt <= datetime({epochMillis: $until})
-RETURN s.id AS id ORDER BY s.lastSeenAt LIMIT $most
+RETURN s.id AS id LIMIT $most
 """
 
 TIME_OUT = """

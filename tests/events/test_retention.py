@@ -298,3 +298,17 @@ def test_what_is_removed_would_be_refused_if_it_came_again(hours: int, kept: int
     except InvalidInput:
         refused = True
     assert refused or not removed
+
+
+async def test_many_events_of_one_instant_of_which_some_are_held_are_all_looked_at(
+    empty_database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    """As an import of days without hours leaves them."""
+    monkeypatch.setattr(retention, "BATCH", 10)
+    await empty_database.execute(MAKE, {"events": [told(f"e{number:02}", "call", 40) for number in range(60)]})
+    await empty_database.execute(
+        "MATCH (e:Event) WHERE e.id < 'e25' CREATE (:OutboxEntry {id: 'event.recorded:' + e.id, state: 'PENDING'})"
+    )
+    assert await keeper(empty_database).run(dry_run=True) == [Kept("call", 30, 35, 25)]
+    assert await keeper(empty_database).run() == [Kept("call", 30, 35, 25)]
+    assert await left(empty_database) == [f"e{number:02}" for number in range(25)]
