@@ -61,7 +61,10 @@ from graph_crm.interest.birthdays import BirthdayService
 from graph_crm.interest.service import InterestKeeper
 from graph_crm.parties.writes import CLOSED
 from graph_crm.requests.alarms import RequestAlarms
+from graph_crm.requests.analytics.service import RequestAnalytics
 from graph_crm.requests.complaints.complaints import Complaints
+from graph_crm.requests.complaints.rules import ComplaintRules
+from graph_crm.requests.complaints.survey import SurveyLinks, SurveyService
 from graph_crm.requests.desk import Desk
 from graph_crm.requests.knowledge import solving
 from graph_crm.requests.links import RequestLinks
@@ -215,6 +218,7 @@ def request_services(settings: Settings, database: Database, book: RuleBook) -> 
     """
     roster = Roster(database)
     service_desk = Desk.load(settings.service_desk)
+    rules_of_complaints = ComplaintRules.load(settings.complaint_rules)
     sorts = sorter(settings, service_desk, book)
     requests = RequestService(
         database,
@@ -223,10 +227,20 @@ def request_services(settings: Settings, database: Database, book: RuleBook) -> 
         links=RequestLinks(settings.public_url),
         roster=roster,
         sorter=sorts,
-        effects=[Complaints().heed, solving.heed],
+        effects=[Complaints(rules_of_complaints).heed, solving.heed],
     )
     intake = IntakeParts(settings, database, book, requests, sorts)
-    return requests, RequestAlarms(database, requests), StaffService(database, roster=roster), *intake.services()
+    surveys = SurveyService(
+        database, SurveyLinks(link_secret(settings), settings.public_url), rules=rules_of_complaints
+    )
+    return (
+        requests,
+        RequestAlarms(database, requests),
+        StaffService(database, roster=roster),
+        surveys,
+        RequestAnalytics(database, service_desk),
+        *intake.services(),
+    )
 
 
 def channels(settings: Settings, book: RuleBook) -> list[DeliveryChannel]:
@@ -377,6 +391,7 @@ def worker(platform: Platform, *, concurrency: int | None = None) -> Worker:
         CLOSED: protection.close,
         **delivery.topics(),
         **platform.service(RequestAlarms).topics(),
+        **platform.service(SurveyService).topics(),
     }
     intake = platform.service(IntakeParts)
     outside = {**delivery.outside(), **intake.outside(), SETTLE: platform.service(IncomingCalls).settle}

@@ -137,6 +137,9 @@ class Settings(BaseSettings):
     service_desk: Path | None = Field(
         default=None, description="Your own service desk, a TOML file; unset: the shipped one is in force."
     )
+    complaint_rules: Path | None = Field(
+        default=None, description="Your own rules of complaints, a TOML file; unset: the shipped ones are in force."
+    )
     contact_policy: Path | None = Field(
         default=None, description="Your own contact policy, a TOML file; unset: the shipped one is in force."
     )
@@ -417,6 +420,7 @@ class Settings(BaseSettings):
         "plugins_dir",
         "contact_policy",
         "service_desk",
+        "complaint_rules",
         "event_retention",
         "engine_source",
         "texts_dir",

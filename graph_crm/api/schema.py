@@ -37,6 +37,7 @@ from graph_crm.interest.api import InterestQueries
 from graph_crm.parties.api import PartyMutations
 from graph_crm.products.api import ProductMutations
 from graph_crm.requests import types as requests
+from graph_crm.requests.analytics.api import RequestAnalyticsQueries
 from graph_crm.requests.api import RequestMutations, RequestQueries
 from graph_crm.requests.complaints import types as complaints
 from graph_crm.requests.complaints.api import ComplaintMutations
@@ -80,6 +81,7 @@ QUERIES = (
     CallQueries,
     DeliveryQueries,
     RequestQueries,
+    RequestAnalyticsQueries,
     SortingQueries,
 )
 """Query fields that no mapping answers, but a service."""

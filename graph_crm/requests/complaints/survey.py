@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -23,6 +24,7 @@ from graph_crm.parties import checks
 from graph_crm.parties.service import new_id
 from graph_crm.parties.writes import Written
 from graph_crm.requests.complaints import cypher
+from graph_crm.requests.complaints.complaints import SURVEY_DUE
 from graph_crm.requests.complaints.rules import ComplaintRules, shipped
 from graph_crm.requests.kinds import RequestKind, RequestStatus
 from graph_crm.requests.numbers import parse
@@ -87,6 +89,10 @@ class SurveyService:
         self._database = database
         self._links = links
         self._rules = rules or shipped()
+
+    def topics(self) -> dict[str, Callable[[Transaction, OutboxEntry], Awaitable[None]]]:
+        """What the worker does for it."""
+        return {SURVEY_DUE: self.ask}
 
     async def ask(self, tx: Transaction, entry: OutboxEntry) -> None:
         """Queue the question when its time has come (topic `complaints.SURVEY_DUE`).
