@@ -198,6 +198,13 @@ class CallNotClaimed(CrmError):
     code = "CALL_NOT_CLAIMED"
 
 
+class CallbackRefused(CrmError):
+    """A gateway's message is not signed as it must be, or not of now."""
+
+    code = "CALLBACK_REFUSED"
+    http_status = 401
+
+
 class CallRecorded(CrmError):
     """What became of the entry of the call list is recorded already."""
 
