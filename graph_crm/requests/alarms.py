@@ -52,12 +52,11 @@ class RequestAlarms:
 
     async def look(self, tx: Transaction, entry: OutboxEntry) -> None:
         """Warn, or put before the supervisor, or close, whatever the clocks say now; and plan the next look."""
-        standing = await lock_by_id(tx, entry.payload["requestId"])
+        service = self._service
+        standing = await lock_by_id(tx, entry.payload["requestId"], service.clock() if service.clock else None)
         if standing is None or standing.request["clockKey"] != entry.id:
             return
-        service = self._service
-        now = service.clock() if service.clock else None
-        draft = Draft(standing, service.desk, service.messages, now=now)
+        draft = Draft(standing, service.desk, service.messages)
         for kind, entry_id, data, _due in draft.alarms():
             if kind is EntryKind.WARNED:
                 self._warn(draft, entry_id, data)

@@ -60,17 +60,17 @@ RETURN products + agreements + events + interactions + calls AS ties
 _STANDING = f"""
 SET r.locked = true
 REMOVE r.locked
-WITH r
+WITH r, coalesce($now, datetime.realtime()) AS now
 OPTIONAL MATCH (p:Party {{id: r.partyId}})
 OPTIONAL MATCH (o:Employee {{id: r.ownerId}})
 RETURN {_FACTS} AS request, p {{.id, .displayName, .language, .timeZone, .country, .segment, .vulnerable}} AS party,
   o {{.id, .displayName, .email, .languages, .role, .active,
     away: EXISTS {{ MATCH (o)-[:ABSENT]->(a:Absence)
-      WHERE a.from <= datetime.realtime() AND a.until > datetime.realtime() }}}} AS owner,
+      WHERE a.from <= now AND a.until > now }}}} AS owner,
   head([(r)-[:ABOUT]->(x:Product) | x.code]) AS product,
   COLLECT {{ MATCH (r)-[:LOGGED]->(e:RequestEntry) WITH e ORDER BY e.seq
     RETURN [e.kind, e.at.epochMillis, e.data] }} AS log,
-  datetime.realtime().epochMillis AS now
+  now.epochMillis AS now
 """
 
 STANDING = "MATCH (r:ServiceRequest {number: $number})" + _STANDING

@@ -74,10 +74,10 @@ def category_data(desk: Desk, category: Category | None) -> dict[str, Any]:
 class Draft:
     """What is to become of one request; `finish` writes it in the transaction that holds the lock."""
 
-    def __init__(self, standing: Standing, desk: Desk, messages: Messages, *, now: dt.datetime | None = None) -> None:
+    def __init__(self, standing: Standing, desk: Desk, messages: Messages) -> None:
         self.standing = standing
         self.desk = desk
-        self.now = max(now or standing.now, *(one.at for one in standing.log))
+        self.now = max(standing.now, *(one.at for one in standing.log))
         self.owner: Recipient | None = standing.recipient()
         self._messages = messages
         self._entries: list[dict[str, Any]] = []

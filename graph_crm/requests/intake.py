@@ -12,7 +12,7 @@ from email_validator import EmailNotValidError, validate_email
 from graph_crm import logs
 from graph_crm.contacts.kinds import Channel
 from graph_crm.delivery.queueing import Message, queue
-from graph_crm.errors import AlreadyExists, IdempotencyKeyReused, NotFound
+from graph_crm.errors import AlreadyExists, DatabaseBusy, IdempotencyKeyReused, NotFound
 from graph_crm.graph import outbox
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.parties import checks
@@ -100,11 +100,13 @@ class Intake:
         for attempt in range(ATTEMPTS):
             known = await self._known(request)
             ready = await self._decide(request, known, key, fingerprint, by)
+            stored = False
             try:
                 await self._database.write(
                     lambda tx, one=ready: self._store(tx, request, one, by),  # type: ignore[misc]  # mypy can't infer a lambda with defaults
                     idempotent=key is not None,
                 )
+                stored = True
             except AlreadyExists:  # the number is taken, or the key: by the same request
                 if key is not None and (before := await self._before(key, fingerprint)) is not None:
                     return before
@@ -113,10 +115,11 @@ class Intake:
             except _OwnerLeft:
                 self._roster.forget()
                 continue
-            if ready.owner.owner is not None:
-                self._roster.given(ready.owner.owner.id)
+            finally:
+                if ready.owner.owner is not None and not stored:
+                    self._roster.given(ready.owner.owner.id, -1)
             return _opened(ready)
-        raise AlreadyExists("The request could not be stored: its number was taken again and again.", hint="Try again.")
+        raise DatabaseBusy("The request could not be stored: others were faster again and again.", hint="Try again.")
 
     async def _known(self, request: NewRequest) -> Mapping[str, Any]:
         place = point_of(request.contact)
@@ -229,6 +232,8 @@ class Intake:
             opened_at=now,
         )
         choice = choose(facts, await self._roster.people(), now, book=self._book)
+        if choice.owner is not None:
+            self._roster.given(choice.owner.id)  # at once: who is chosen next to this one must see it
         zone = party.get("timeZone") or desk.calendar(country).zone
         about = About(
             id=identifier,

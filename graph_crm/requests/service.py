@@ -367,9 +367,9 @@ class RequestService:
         return await self._database.write(once, idempotent=key is not None)
 
     async def _changed(self, tx: Transaction, number: str, work: Work, version: int | None) -> Changed:
-        standing = await lock(tx, number)
+        standing = await lock(tx, number, self.clock() if self.clock else None)
         expect_version(standing.request["version"], version, "request")
-        draft = Draft(standing, self.desk, self.messages, now=self.clock() if self.clock else None)
+        draft = Draft(standing, self.desk, self.messages)
         await work(draft)
         if not draft.changed:
             return Changed(

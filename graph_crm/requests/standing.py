@@ -142,18 +142,21 @@ class Standing:
         return RequestFacts(**{**known, **changed})
 
 
-async def lock(tx: Transaction, number: str) -> Standing:
-    """Lock the request of that number until the end of ``tx``. Raises NotFound."""
+async def lock(tx: Transaction, number: str, now: dt.datetime | None = None) -> Standing:
+    """Lock the request of that number until the end of ``tx``; ``now`` replaces the database's clock.
+
+    Raises NotFound.
+    """
     known = parse(number[:40])
-    rows = await tx.run(cypher.STANDING, {"number": known}) if known else []
+    rows = await tx.run(cypher.STANDING, {"number": known, "now": now}) if known else []
     if not rows:
         raise NotFound("number: there is no such request", hint="A number looks like R-4F7K-2M9P.", field="number")
     return _standing(rows[0])
 
 
-async def lock_by_id(tx: Transaction, request_id: str) -> Standing | None:
+async def lock_by_id(tx: Transaction, request_id: str, now: dt.datetime | None = None) -> Standing | None:
     """Lock the request with that id; None where there is none any more."""
-    rows = await tx.run(cypher.STANDING_BY_ID, {"id": request_id})
+    rows = await tx.run(cypher.STANDING_BY_ID, {"id": request_id, "now": now})
     return _standing(rows[0]) if rows else None
 
 

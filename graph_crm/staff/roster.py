@@ -69,9 +69,9 @@ class Roster:
                     await self._read()
         return [one if not (more := self._given[one.id]) else _with_load(one, one.open + more) for one in self._people]
 
-    def given(self, employee_id: str) -> None:
-        """Count a request that was just given to somebody."""
-        self._given[employee_id] += 1
+    def given(self, employee_id: str, count: int = 1) -> None:
+        """Count a request that is just being given to somebody; -1 takes back one that was not given after all."""
+        self._given[employee_id] += count
 
     def forget(self) -> None:
         """Read anew the next time."""
@@ -81,7 +81,7 @@ class Roster:
         return self._read_at is not None and self._clock() - self._read_at < FRESH_SECONDS
 
     async def _read(self) -> None:
-        before = Counter(self._given)
+        before = dict(self._given)
         rows = await self._database.read(cypher.ROSTER)
         self._people = tuple(
             Colleague(
@@ -99,7 +99,8 @@ class Roster:
             for row in rows
         )
         # What was given out while it was read may be in the count or not: rather once too often than not at all.
-        self._given -= before
+        for employee_id, count in before.items():
+            self._given[employee_id] -= count
         self._read_at = self._clock()
 
 

@@ -19,8 +19,8 @@ from graph_crm.staff.kinds import EmployeeRole
 from graph_crm.staff.roster import Roster
 from graph_crm.staff.service import EmployeeDetails, StaffService
 
-MONDAY = dt.datetime(2026, 11, 16, 9, 0, tzinfo=dt.UTC)
-"""Ten o'clock in Prague and Warsaw, on a day when everybody works."""
+MONDAY = dt.datetime(2030, 11, 18, 9, 0, tzinfo=dt.UTC)
+"""Ten o'clock in Prague and Warsaw, on a day when everybody works; so far ahead that no look is due by itself."""
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)
 
@@ -129,7 +129,8 @@ class DeskBank:
     async def log(self, number: str) -> list[str]:
         """The kinds of the entries, in order."""
         rows = await self.database.read(
-            "MATCH (:ServiceRequest {number: $number})-[:LOGGED]->(e) RETURN e.kind AS kind, e.seq AS seq ORDER BY e.seq",
+            "MATCH (:ServiceRequest {number: $number})-[:LOGGED]->(e) RETURN e.kind AS kind, e.seq AS seq"
+            " ORDER BY e.seq",
             {"number": number},
         )
         assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
@@ -151,7 +152,7 @@ class DeskBank:
             "MATCH (d:Delivery)-[:ABOUT_REQUEST]->(:ServiceRequest {number: $number})"
             " WHERE $template IS NULL OR d.template = $template"
             " RETURN d {.template, .partyId, .to, .channel, .pointKey, .language, .variables, .attachments} AS d"
-            " ORDER BY d.createdAt, d.template",
+            " ORDER BY d.template, d.to",
             {"number": number, "template": template},
         )
         return [{**row["d"], "variables": json.loads(row["d"]["variables"])} for row in rows]

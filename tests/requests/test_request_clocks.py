@@ -106,7 +106,7 @@ def test_a_due_time_does_not_wander_while_the_clock_runs(log: list[LogEntry], mi
 @settings(max_examples=100, deadline=None)
 @given(logs())
 def test_alarms_come_once_and_in_time_whoever_looks_how_often(log: list[LogEntry]) -> None:
-    """Looking at each planned instant gives each clock at most one warning and one breach, the breach when it is due."""
+    """Whoever looks at each planned instant gives each clock one warning and one breach at most, each in time."""
     log, now, said = list(log), log[-1].at, []
     for _ in range(20):
         clocks = measure(log, CALENDARS, now)
