@@ -100,17 +100,28 @@ class MovingOn:
         if not await tx.run(cypher.END, {**asked, "diagnostic": diagnostic, "now": at}):
             return False
         delivery = row["delivery"]
+        waits = reason != NOT_SET_UP and await self._let_go(tx, row, reason, at, late=late)
         point = delivery["pointKey"] or _point_of(delivery)
         if state is DeliveryState.BOUNCED and point is not None:
             await mark_point(tx, point, BOUNCED, at)
-        if delivery["reservationId"] is not None and reason != NOT_SET_UP:
-            await tx.run(cypher.LET_GO, {"id": delivery["reservationId"], "now": at, "reason": reason})
         if delivery["offerId"] is not None:
-            if reason != NOT_SET_UP:
-                await self._offer_elsewhere(tx, row, reason, at, late=late)
+            if waits:
+                await self._offer_elsewhere(tx, row, reason, at)
         elif row["party"] is not None and reason not in NO_REPLACEMENT:
             await self._message_elsewhere(tx, row, at)
         return True
+
+    @staticmethod
+    async def _let_go(tx: Transaction, row: Row, reason: str, now: dt.datetime, *, late: bool) -> bool:
+        """Give the slot back; whether the offer waits for another way now."""
+        delivery = row["delivery"]
+        if delivery["reservationId"] is not None:
+            await tx.run(cypher.LET_GO, {"id": delivery["reservationId"], "now": now, "reason": reason})
+        if row["offer"] is None or row["party"] is None:
+            return False
+        again = [OfferStatus.RESERVED, OfferStatus.WAITING, *([OfferStatus.PRESENTED] if late else [])]
+        asked = {"id": row["offer"]["id"], "from": again, "now": now, "reason": reason}
+        return bool(await tx.run(cypher.OFFER_AGAIN, {**asked, "status": OfferStatus.WAITING, "notBefore": now}))
 
     async def _message_elsewhere(self, tx: Transaction, row: Row, now: dt.datetime) -> None:
         """Queue the same message on the next way that is allowed; none: it ends here."""
@@ -132,15 +143,10 @@ class MovingOn:
         new = await queue(tx, _copy(delivery, found))
         await tx.run(cypher.REPLACE, {"new": new, "old": delivery["id"]})
 
-    async def _offer_elsewhere(self, tx: Transaction, row: Row, reason: str, now: dt.datetime, *, late: bool) -> None:
+    async def _offer_elsewhere(self, tx: Transaction, row: Row, reason: str, now: dt.datetime) -> None:
         """Hold a slot for the offer on the next channel of its rule, let it wait, or take it back."""
         offer, party = row["offer"], row["party"]
-        if offer is None or party is None:
-            return
-        again = [OfferStatus.RESERVED, OfferStatus.WAITING, *([OfferStatus.PRESENTED] if late else [])]
-        asked = {"id": offer["id"], "from": again, "now": now, "reason": reason}
-        if not await tx.run(cypher.OFFER_AGAIN, {**asked, "status": OfferStatus.WAITING, "notBefore": now}):
-            return
+        asked = {"id": offer["id"], "from": [OfferStatus.WAITING], "now": now, "reason": reason}
         tried = await tx.run(cypher.TRIED_FOR_OFFER, {"offer": offer["id"]})
         # An address that bounced closes itself, and no other of its channel.
         failed = {one["channel"] for one in tried if one["point"] is None or one["state"] != DeliveryState.BOUNCED}

@@ -233,7 +233,7 @@ class DeliveryService:
                 "point": way.point,
                 "language": outgoing.language,
                 "subject": outgoing.subject,
-                "reservation": reservation,
+                "reservationId": reservation,
             },
         )
         attachments = tuple(delivery["attachments"] or ())

@@ -280,3 +280,7 @@ decision-candidate-offered = Rule { $rule }, product { $product }: offered, plac
 decision-candidate-dropped = Rule { $rule }, product { $product }: not offered.
 decision-gate = { $gate }: { $verdict }. { $sentence }
 decision-held = The customer may not be contacted with it yet.
+
+## Messages
+
+unsubscribe-line = You don't want such messages any more? Withdraw your consent here:

@@ -314,3 +314,7 @@ decision-candidate-offered = Reguła { $rule }, produkt { $product }: w ofercie,
 decision-candidate-dropped = Reguła { $rule }, produkt { $product }: bez oferty.
 decision-gate = { $gate }: { $verdict }. { $sentence }
 decision-held = Z klientem nie wolno się jeszcze z tym kontaktować.
+
+## Messages
+
+unsubscribe-line = Nie chcą Państwo więcej takich wiadomości? Zgodę można wycofać tutaj:

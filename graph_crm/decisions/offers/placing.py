@@ -18,8 +18,15 @@ async def tell_reserved(tx: Transaction, slots: Sequence[Slot], ids: Sequence[st
 
     Slots that somebody asked for by hand are not told: who asked makes the contact.
     """
-    for slot, identifier in zip(slots, ids, strict=True):
-        if slot.offer_id is None:
-            continue
-        payload = {"offerId": slot.offer_id, "partyId": slot.party_id, "reservationId": identifier}
-        await outbox.put(tx, RESERVED, slot.party_id, payload, f"{RESERVED}:{identifier}")
+    entries = [
+        outbox.NewEntry(
+            RESERVED,
+            slot.party_id,
+            {"offerId": slot.offer_id, "partyId": slot.party_id, "reservationId": identifier},
+            f"{RESERVED}:{identifier}",
+        )
+        for slot, identifier in zip(slots, ids, strict=True)
+        if slot.offer_id is not None
+    ]
+    if entries:
+        await outbox.put_many(tx, entries)
