@@ -30,6 +30,7 @@ from graph_crm.delivery import types as deliveries
 from graph_crm.delivery.api import DeliveryMutations, DeliveryQueries
 from graph_crm.delivery.screens_api import ScreenMutations
 from graph_crm.events.api import EventMutations, EventQueries
+from graph_crm.events.work_api import WorkMutations, WorkQueries
 from graph_crm.graph.compiler import Limits
 from graph_crm.graph.mapping import Registry, graph
 from graph_crm.interest import types as interest
@@ -69,6 +70,7 @@ MUTATIONS = (
     RequestMutations,
     StaffMutations,
     MailMutations,
+    WorkMutations,
 )
 QUERIES = (
     ContactQueries,
@@ -83,6 +85,7 @@ QUERIES = (
     RequestQueries,
     RequestAnalyticsQueries,
     SortingQueries,
+    WorkQueries,
 )
 """Query fields that no mapping answers, but a service."""
 SUBSCRIPTIONS = (RequestSubscriptions,)
