@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest, start_http_server
@@ -12,9 +11,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from graph_crm import __version__
-from graph_crm.events.worker import Worker, WorkerCounts
+from graph_crm.events.worker import Worker
 from graph_crm.graph.database import Database
 from graph_crm.graph.metrics import BOUNDS, Histogram
+from graph_crm.graph.outbox import Backlog
 from graph_crm.rules.booked import RuleCounters
 from graph_crm.rules.manager import RuleBook
 
@@ -27,20 +27,11 @@ LATENCY: Final = RequestHistogram(
 )
 
 
-@dataclass(frozen=True)
-class OutboxState:
-    """How many outbox entries are in a state, and the age of the oldest of them in seconds (0: there is none)."""
-
-    state: str
-    entries: int
-    oldest: float
-
-
 class PlatformCollector(Collector):
     """The numbers that database and rules keep anyway, read when they are asked for."""
 
     def __init__(
-        self, database: Database, rules: RuleBook, outbox: Sequence[OutboxState] = (), worker: Worker | None = None
+        self, database: Database, rules: RuleBook, outbox: Sequence[Backlog] = (), worker: Worker | None = None
     ) -> None:
         self._database = database
         self._rules = rules
@@ -57,7 +48,7 @@ class PlatformCollector(Collector):
         if self._outbox:
             yield from self._of_outbox()
         if self._worker:
-            yield from self._of_worker(self._worker.counts)
+            yield from self._of_worker(self._worker)
 
     def _of_database(self) -> Iterator[Metric]:
         numbers = self._database.metrics
@@ -109,20 +100,35 @@ class PlatformCollector(Collector):
         return found
 
     def _of_outbox(self) -> Iterator[Metric]:
-        entries = GaugeMetricFamily("graph_crm_outbox_entries", "Outbox entries by state.", labels=["state"])
-        lag = GaugeMetricFamily("graph_crm_outbox_lag_seconds", "Age of the oldest entry by state.", labels=["state"])
+        entries = GaugeMetricFamily(
+            "graph_crm_outbox_entries",
+            "Outbox entries that are due, by state, and not due yet.",
+            labels=["state"],
+        )
+        lag = GaugeMetricFamily(
+            "graph_crm_outbox_lag_seconds", "For how long the oldest entry has been due, by state.", labels=["state"]
+        )
         for one in self._outbox:
             entries.add_metric([one.state.lower()], one.entries)
             lag.add_metric([one.state.lower()], one.oldest)
+        entries.add_metric(["scheduled"], sum(one.later for one in self._outbox))
         yield entries
         yield lag
 
     @staticmethod
-    def _of_worker(counts: WorkerCounts) -> Iterator[Metric]:
+    def _of_worker(worker: Worker) -> Iterator[Metric]:
+        counts = worker.counts
         handled = CounterMetricFamily("graph_crm_worker_entries", "Outbox entries by result.", labels=["result"])
-        for result, count in (("done", counts.done), ("failed", counts.failed), ("lost", counts.lost)):
+        numbers = (("done", counts.done), ("failed", counts.failed), ("lost", counts.lost), ("strays", counts.strays))
+        for result, count in numbers:
             handled.add_metric([result], count)
         yield handled
+        yield CounterMetricFamily(
+            "graph_crm_worker_lots", "Transactions that handled more than one outbox entry.", value=counts.lots
+        )
+        yield GaugeMetricFamily(
+            "graph_crm_worker_holding", "Outbox entries that the worker has leased now.", value=worker.holding
+        )
 
 
 def serve(collector: Collector, port: int) -> None:

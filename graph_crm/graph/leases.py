@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from graph_crm.graph.database import Row, Transaction
+from graph_crm.graph.database import Transaction
 
 WINDOW = 2
 """So many times the wanted entries are looked at in a window."""
@@ -84,9 +84,9 @@ UNWIND $ids AS id
 MATCH (e:OutboxEntry {id: id}) WHERE e.state = 'LEASED' AND e.availableAt <= datetime.realtime()
 SET e.leasedBy = $worker, e.lease = coalesce(e.lease, 0) + 1,
     e.availableAt = datetime.realtime() + duration({milliseconds: $milliseconds})
-RETURN e.id AS id, e.topic AS topic, e.partitionKey AS partitionKey, e.payload AS payload,
-  e.attempts + 1 AS attempts, e.lease AS lease, true AS stray, coalesce(e.alone, 0) AS alone
-ORDER BY e.at, e.id
+WITH e ORDER BY e.at, e.id
+RETURN collect([e.id, e.topic, e.partitionKey, e.payload, e.attempts + 1, e.lease, true, coalesce(e.alone, 0)])
+  AS entries
 """
 
 WINDOWS = """
@@ -99,7 +99,7 @@ CALL (topic, now) {
   WITH e ORDER BY e.topic, e.state, e.availableAt LIMIT $window
   RETURN collect([e.id, e.partitionKey]) AS entries
 }
-RETURN topic, entries
+RETURN collect([topic, entries]) AS windows
 """
 
 # A partition is worked on while a lease in it runs. What stands after a stray waits for that.
@@ -122,7 +122,7 @@ CALL (key, now, stray) {
   RETURN collect([e.id, e.topic, coalesce(e.behind, false), e.availableAt.epochMillis, e.at.epochMillis,
     stray IS NOT NULL AND (e.at > stray.at OR (e.at = stray.at AND e.id > stray.id))]) AS line
 }
-RETURN key, busyUntil.epochMillis AS busyUntil, line, now.epochMillis AS now
+RETURN collect([key, now.epochMillis, busyUntil.epochMillis, line]) AS lines
 """
 
 TAKE = """
@@ -133,8 +133,7 @@ SET e.lock = 0
 WITH e, now WHERE e.state = 'PENDING'
 SET e.state = 'LEASED', e.leasedBy = $worker, e.lease = coalesce(e.lease, 0) + 1, e.attempts = e.attempts + 1,
     e.availableAt = now + duration({milliseconds: $milliseconds}), e.behind = null
-RETURN e.id AS id, e.topic AS topic, e.partitionKey AS partitionKey, e.payload AS payload, e.attempts AS attempts,
-  e.lease AS lease, false AS stray, coalesce(e.alone, 0) AS alone
+RETURN collect([e.id, e.topic, e.partitionKey, e.payload, e.attempts, e.lease, false, coalesce(e.alone, 0)]) AS entries
 """
 
 PUT_BEHIND = """
@@ -170,6 +169,19 @@ class Asked:
     finished: frozenset[str] = frozenset()
     strays: int = 0
     max_alone: int = 3
+
+
+class Leased(NamedTuple):
+    """An entry that was given out, as the statements tell it; see `graph_crm.graph.outbox.OutboxEntry`."""
+
+    id: str
+    topic: str
+    partition: str
+    payload: str
+    attempts: int
+    lease: int
+    stray: bool
+    alone: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,36 +323,42 @@ def _put_behind(
                 choice.behind[identifier] = round(NO_ROOM_SECONDS * 1000)
 
 
-async def take(tx: Transaction, asked: Asked) -> list[Row]:
-    """Choose and lease, in the caller's transaction; the leased entries, strays first."""
+async def take(tx: Transaction, asked: Asked) -> list[Leased]:
+    """Choose and lease, in the caller's transaction; the leased entries, strays first.
+
+    Each statement answers with one row: a row costs more on its way than what is in it.
+    """
     await tx.run(TAKE_TURN)
     topics = sorted(asked.topics)
-    rows = await _strays(tx, asked, topics) if asked.strays > 0 else []
+    taken = await _strays(tx, asked, topics) if asked.strays > 0 else []
     room = {topic: n for topic, n in asked.room.items() if n > 0}
     if not room and not asked.finished:
-        return rows
+        return taken
     window = WINDOW * max(room.values(), default=0)
-    found = await tx.run(WINDOWS, {"topics": sorted(room), "window": window}) if room else []
-    windows = {row["topic"]: [(one[0], one[1]) for one in row["entries"]] for row in found}
+    windows: dict[str, list[tuple[str, str]]] = {}
+    if room:
+        (row,) = await tx.run(WINDOWS, {"topics": sorted(room), "window": window})
+        windows = {topic: [(one[0], one[1]) for one in entries] for topic, entries in row["windows"]}
     keys = {key for entries in windows.values() for _, key in entries} | asked.finished
     if not keys:
-        return rows
+        return taken
     run = min(max(room.values(), default=0), LONGEST_RUN) + 1
-    lines = [_line(row) for row in await tx.run(LINES, {"keys": sorted(keys), "topics": topics, "run": run})]
+    (row,) = await tx.run(LINES, {"keys": sorted(keys), "topics": topics, "run": run})
+    lines = [Line(key, now, busy, [Waiting(*one) for one in line]) for key, now, busy, line in row["lines"]]
     choice = choose(lines, windows, room, asked.finished, seconds=asked.seconds)
     if choice.take:
-        leased = await tx.run(
+        (row,) = await tx.run(
             TAKE,
             {"ids": sorted(choice.take), "worker": asked.worker, "milliseconds": round(asked.seconds * 1000)},
         )
-        place = {identifier: number for number, identifier in enumerate(choice.take)}
-        rows += sorted(leased, key=lambda row: place[row["id"]])
+        leased = {one[0]: Leased(*one) for one in row["entries"]}
+        taken += [leased[one] for one in choice.take if one in leased]
     if choice.behind:
         await tx.run(PUT_BEHIND, {"behind": sorted([one, wait] for one, wait in choice.behind.items())})
-    return rows
+    return taken
 
 
-async def _strays(tx: Transaction, asked: Asked, topics: Sequence[str]) -> list[Row]:
+async def _strays(tx: Transaction, asked: Asked, topics: Sequence[str]) -> list[Leased]:
     (row,) = await tx.run(EXPIRED, {"topics": topics, "most": asked.strays})
     if not row["ids"]:
         return []
@@ -350,8 +368,5 @@ async def _strays(tx: Transaction, asked: Asked, topics: Sequence[str]) -> list[
         "worker": asked.worker,
         "milliseconds": round(asked.seconds * 1000),
     }
-    return await tx.run(TAKE_STRAYS, parameters)
-
-
-def _line(row: Row) -> Line:
-    return Line(row["key"], row["now"], row["busyUntil"], [Waiting(*one) for one in row["line"]])
+    (row,) = await tx.run(TAKE_STRAYS, parameters)
+    return [Leased(*one) for one in row["entries"]]

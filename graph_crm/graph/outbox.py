@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 import orjson
 
 from graph_crm.graph import leases
-from graph_crm.graph.database import Database, Row, Transaction
+from graph_crm.graph.database import Database, Transaction
 
 State: TypeAlias = Literal["PENDING", "LEASED", "DONE", "FAILED"]
 
@@ -284,8 +284,8 @@ class Outbox:
             max_alone=self.max_alone,
         )
         # Repeating after a lost answer leaves the first lot leased until it runs out: late, never lost or doubled.
-        rows = await self._database.write(lambda tx: leases.take(tx, asked), idempotent=True)
-        return [_entry(row, worker) for row in rows]
+        taken = await self._database.write(lambda tx: leases.take(tx, asked), idempotent=True)
+        return [_entry(one, worker) for one in taken]
 
     async def complete(self, tx: Transaction, *entries: OutboxEntry) -> None:
         """Mark entries done in the transaction of their effects.
@@ -366,15 +366,15 @@ def _held(entries: Iterable[OutboxEntry]) -> list[dict[str, Any]]:
     ]
 
 
-def _entry(row: Row, worker: str) -> OutboxEntry:
+def _entry(one: leases.Leased, worker: str) -> OutboxEntry:
     return OutboxEntry(
-        id=row["id"],
-        topic=row["topic"],
-        partition_key=row["partitionKey"],
-        payload=orjson.loads(row["payload"]),
-        attempts=row["attempts"],
+        id=one.id,
+        topic=one.topic,
+        partition_key=one.partition,
+        payload=orjson.loads(one.payload),
+        attempts=one.attempts,
         worker=worker,
-        lease=row["lease"],
-        stray=row["stray"],
-        alone=row["alone"],
+        lease=one.lease,
+        stray=one.stray,
+        alone=one.alone,
     )
