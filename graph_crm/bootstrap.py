@@ -38,7 +38,11 @@ from graph_crm.decisions.offers.keeping import DUE, OfferKeeper
 from graph_crm.decisions.reconsidering import Reconsideration
 from graph_crm.decisions.scanning import RuleScan
 from graph_crm.decisions.service import DecisionService
-from graph_crm.delivery.channels import mail
+from graph_crm.delivery.channels import mail, sms_receipts
+from graph_crm.delivery.channels.letter import letter_channel
+from graph_crm.delivery.channels.push import push_channel
+from graph_crm.delivery.channels.sms import sms_channel
+from graph_crm.delivery.channels.sms_receipts import SmsReceipts
 from graph_crm.delivery.screens import Screens
 from graph_crm.delivery.templates.library import Templates
 from graph_crm.delivery.unsubscribe import Unsubscriber
@@ -257,6 +261,7 @@ def channels(settings: Settings, book: RuleBook) -> list[DeliveryChannel]:
             settings.smtp_from,
             settings.smtp_reply_to,
         ),
+        *(one for one in (sms_channel(settings), push_channel(settings), letter_channel(settings)) if one),
     ]
 
 
@@ -316,6 +321,7 @@ def wired(settings: Settings, database: Database, check: Verifier, book: RuleBoo
         delivery,
         delivery.sending,
         delivery.receipts,
+        SmsReceipts(database, settings.sms_callback_key, delivery.receipts),
         delivery.unsubscriber,
         *request_services(settings, database, book),
         events,
@@ -395,6 +401,7 @@ def worker(platform: Platform, *, concurrency: int | None = None) -> Worker:
     }
     intake = platform.service(IntakeParts)
     outside = {**delivery.outside(), **intake.outside(), SETTLE: platform.service(IncomingCalls).settle}
+    outside[sms_receipts.TOPIC] = platform.service(SmsReceipts).settle
     return Worker(
         platform.database,
         topics,

@@ -464,6 +464,11 @@ class Settings(BaseSettings):
         return self.neo4j_uri is None
 
     @property
+    def sms_callback_key(self) -> str | None:
+        """What the SMS gateway signs with; None: it is not expected to tell anything."""
+        return None if self.sms_callback_secret is None else self.sms_callback_secret.get_secret_value()
+
+    @property
     def loopback(self) -> bool:
         """Whether the server can be reached from this machine only."""
         if self.host == "localhost":

@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from graph_crm.api import files, health
+from graph_crm.api import callbacks, files, health
 from graph_crm.api.execution import Executor, Request, RequestTimeout, incident
 from graph_crm.api.platform import Platform
 from graph_crm.api.schema import platform_schema
@@ -150,7 +150,12 @@ class Application:
         endpoint = GraphQLEndpoint(platform)
         # The route is there for those who list the routes; requests take the short way.
         self.starlette = Starlette(
-            routes=[Route(PATH, endpoint), *health.routes(platform), *files.routes(platform)],
+            routes=[
+                Route(PATH, endpoint),
+                *health.routes(platform),
+                *files.routes(platform),
+                *callbacks.routes(platform),
+            ],
             middleware=[Middleware(health.Observed)],
         )
         self._graphql = health.Observed(endpoint)
