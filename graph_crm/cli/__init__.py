@@ -33,6 +33,7 @@ from graph_crm.cli import (
     schema,
     serve,
     settings,
+    templates,
     tokens,
 )
 from graph_crm.errors import CrmError
@@ -85,6 +86,7 @@ app.add_typer(events.app, name="events", rich_help_panel=DATA)
 app.add_typer(rules.app, name="rules", rich_help_panel=RULES)
 app.add_typer(decisions.app, name="decisions", rich_help_panel=RULES)
 app.add_typer(contacts.app, name="contacts", rich_help_panel=RULES)
+app.add_typer(templates.app, name="templates", rich_help_panel=RULES)
 app.add_typer(outbox.app, name="outbox", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(doctor.doctor)
 app.command(rich_help_panel=LOOK)(settings.settings)

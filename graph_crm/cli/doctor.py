@@ -82,7 +82,7 @@ async def _examine() -> list[Finding]:
         return [*findings, wrong("settings", error.message, error.hint or "Correct the setting.")]
     findings.append(ok("settings", f"read; data in {settings.data_dir}"))
     checks: list[Callable[[Settings], AsyncIterator[Finding]]] = [
-        _secret, _disk, _port, _engine, _database, _contact_policy, _plugins
+        _secret, _disk, _port, _engine, _database, _contact_policy, _messages, _plugins
     ]  # fmt: skip
     for check in checks:
         name = check.__name__.strip("_")
@@ -209,6 +209,24 @@ async def _contact_policy(settings: Settings) -> AsyncIterator[Finding]:
     policy = ContactPolicy.load(settings.contact_policy)
     file = settings.contact_policy or "the shipped one"
     yield ok("contact_policy", f"{file}: {len(policy.limits)} limits, version {policy.version} without plugins")
+
+
+async def _messages(settings: Settings) -> AsyncIterator[Finding]:
+    from graph_crm.bootstrap import channels, rules
+    from graph_crm.delivery.channels.book import WHAT_TO_SET, Channels
+    from graph_crm.delivery.templates.library import Templates
+    from graph_crm.resources import folder
+
+    templates = Templates.load(folder("seed") / "templates", settings.templates_dir)
+    for problem in templates.problems():
+        yield wrong("messages", problem, "`graph-crm templates preview` shows it.")
+    ready = Channels(channels(settings, rules(settings)))
+    if list(ready):
+        yield ok("messages", f"{len(templates.names)} templates; by {', '.join(ready)}")
+    missing = [word for word in WHAT_TO_SET if word not in ready]
+    if missing:
+        advice = " ".join(dict.fromkeys(WHAT_TO_SET[word] for word in missing))
+        yield hint("messages", f"nothing carries {', '.join(missing)}: such messages fail", advice)
 
 
 async def _plugins(settings: Settings) -> AsyncIterator[Finding]:

@@ -13,9 +13,9 @@ from graph_crm.rules.delivery import DeliveryChannel
 WHAT_TO_SET: Final[Mapping[str, str]] = MappingProxyType(
     {
         Channel.EMAIL.value: "Set GRAPH_CRM_SMTP_HOST and GRAPH_CRM_SMTP_FROM.",
-        Channel.SMS.value: "Set the address of the SMS gateway; docs/channels.md lists its settings.",
-        Channel.PUSH.value: "Set the address of the push gateway; docs/channels.md lists its settings.",
-        Channel.LETTER.value: "Set where letters are put; docs/channels.md lists the settings.",
+        Channel.SMS.value: "Set the SMS gateway as docs/channels.md says.",
+        Channel.PUSH.value: "Set the push gateway as docs/channels.md says.",
+        Channel.LETTER.value: "Set where letters are put as docs/channels.md says.",
     }
 )
 """What an administrator does about a channel that is not set up."""
