@@ -148,9 +148,9 @@ async def test_an_event_is_decided_with_the_knowledge_of_now_not_of_then(bank: D
     """The event is old when the worker comes to it; the loan that was taken since speaks against the offer."""
     await bank.execute(
         """
-        MATCH (p:Party {id: 'anna'}) MATCH (e:Event {id: 'e1'}) SET e.at = datetime('2026-11-20T08:00:00Z')
-        CREATE (p)-[:HOLDS {role: 'OWNER', since: date('2026-11-22')}]->(:Agreement {id: 'loan', status: 'ACTIVE',
-          productCode: 'SMALL_LOAN', familyCode: 'LOAN', openedOn: date('2026-11-22')})
+        MATCH (p:Party {id: 'anna'}) MATCH (e:Event {id: 'e1'}) SET e.at = datetime('2026-11-22T14:00:00Z')
+        CREATE (p)-[:HOLDS {role: 'OWNER', since: date('2026-11-23')}]->(:Agreement {id: 'loan', status: 'ACTIVE',
+          productCode: 'SMALL_LOAN', familyCode: 'LOAN', openedOn: date('2026-11-23')})
         """
     )
     await decide(service(bank), bank, "e1")
