@@ -85,9 +85,10 @@ def _by_ladder(facts: RequestFacts, here: Sequence[Colleague]) -> tuple[Colleagu
     able = [one for one in team if facts.skill is None or facts.skill in one.skills]
     fluent = [one for one in able if facts.language in one.languages]
     speaking = [one for one in team if facts.language in one.languages]
+    skilled = "TEAM" if facts.skill is None else "SKILL"
     rungs: list[tuple[list[Colleague], str]] = [
-        (fluent, "SKILL"),
-        (able, "SKILL"),
+        (fluent, skilled),
+        (able, skilled),
         (speaking, "TEAM"),
         (team, "TEAM"),
         ([one for one in supervisors if one.team == facts.team], "SUPERVISOR"),
