@@ -20,6 +20,7 @@ from graph_crm import __version__, logs
 from graph_crm.api.metrics import LATENCY, REQUESTS, PlatformCollector, text
 from graph_crm.api.platform import Platform
 from graph_crm.errors import CrmError
+from graph_crm.events.service import EventService
 from graph_crm.graph.migrations import Migrator
 from graph_crm.graph.outbox import Backlog, Outbox
 from graph_crm.resources import folder
@@ -104,7 +105,8 @@ def routes(platform: Platform) -> list[Route]:
                 outbox = await platform.service(Outbox).backlog(most=COUNTED, timeout=READY_SECONDS)
         except (TimeoutError, CrmError):
             outbox = []  # the other numbers matter most exactly when the database is away
-        collector = PlatformCollector(platform.database, platform.rules, outbox)
+        events = platform.service(EventService).counts
+        collector = PlatformCollector(platform.database, platform.rules, outbox, events=events)
         return Response(text(collector), media_type=CONTENT_TYPE_LATEST)
 
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest, start_http_server
@@ -31,12 +31,19 @@ class PlatformCollector(Collector):
     """The numbers that database and rules keep anyway, read when they are asked for."""
 
     def __init__(
-        self, database: Database, rules: RuleBook, outbox: Sequence[Backlog] = (), worker: Worker | None = None
+        self,
+        database: Database,
+        rules: RuleBook,
+        outbox: Sequence[Backlog] = (),
+        worker: Worker | None = None,
+        *,
+        events: Mapping[str, int] | None = None,
     ) -> None:
         self._database = database
         self._rules = rules
         self._outbox = outbox
         self._worker = worker
+        self._events = events
 
     def collect(self) -> Iterator[Metric]:
         """The metrics of this moment."""
@@ -49,6 +56,11 @@ class PlatformCollector(Collector):
             yield from self._of_outbox()
         if self._worker:
             yield from self._of_worker(self._worker)
+        if self._events is not None:
+            events = CounterMetricFamily("graph_crm_events", "Events that were sent, by result.", labels=["result"])
+            for result in ("recorded", "duplicates", "refused"):
+                events.add_metric([result], self._events.get(result, 0))
+            yield events
 
     def _of_database(self) -> Iterator[Metric]:
         numbers = self._database.metrics

@@ -190,14 +190,14 @@ class EventQueries:
     async def event_counts(
         self,
         info: Info[Any, None],
-        since: Annotated[dt.date, strawberry.argument(name="from", description="The first day (UTC).")],
-        until: Annotated[dt.date, strawberry.argument(name="to", description="The first day after the period.")],
+        first_day: Annotated[dt.date, strawberry.argument(name="from", description="The first day (UTC).")],
+        last_day: Annotated[dt.date, strawberry.argument(name="to", description="The last day, counted too.")],
         group_by: Annotated[list[EventGroup], strawberry.argument(description="What to count by.")],
         types: Annotated[list[str] | None, strawberry.argument(description="Only events of these types.")] = None,
     ) -> list[EventCountShown]:
         """Counts of a period, by group."""
         context: RequestContext = info.context
-        found = await context.service(EventCounting).count(since, until, group_by, types=types)
+        found = await context.service(EventCounting).count(first_day, last_day, group_by, types=types)
         return [
             EventCountShown(
                 events=one.events,

@@ -27,7 +27,7 @@ _GROUPS = {
 _COUNT = """
 CALL () {{
   MATCH (d:EventDay)
-  WHERE d.day >= $from AND d.day < $to AND ($types IS NULL OR d.type IN $types)
+  WHERE d.day >= $from AND d.day <= $to AND ($types IS NULL OR d.type IN $types)
   RETURN {counted}sum(d.count) AS n
   UNION ALL
   MATCH (e:Event)
@@ -61,26 +61,32 @@ class EventCounting:
         self._clock = clock
 
     async def count(
-        self, since: dt.date, until: dt.date, group_by: Sequence[EventGroup], *, types: Sequence[str] | None = None
+        self,
+        first_day: dt.date,
+        last_day: dt.date,
+        group_by: Sequence[EventGroup],
+        *,
+        types: Sequence[str] | None = None,
     ) -> list[EventCount]:
-        """The counts from the day ``since`` to the day before ``until`` (UTC), in the order of the groups.
+        """The counts from ``first_day`` to ``last_day`` (both included, days in UTC), in the order of the groups.
 
-        Every event counts once, also while old ones are being removed. Raises InvalidInput for a period that is empty
-        or longer than `LONGEST_DAYS`, for day and month together, and for more than `MOST_ROWS` groups.
+        Every event counts once, also while old ones are being removed. Raises InvalidInput for a period that is turned
+        round or longer than `LONGEST_DAYS`, for day and month together, and for more than `MOST_ROWS` groups.
         """
         groups = list(dict.fromkeys(group_by))
-        _check(since, until, groups)
+        _check(first_day, last_day, groups)
+        begin, end = _start(first_day), _start(last_day) + dt.timedelta(days=1)
         statement = _statement(groups)
         asked: dict[str, Any] = {
-            "from": since,
-            "to": until,
-            "fromAt": _start(since),
-            "toAt": _start(until),
+            "from": first_day,
+            "to": last_day,
+            "fromAt": begin,
+            "toAt": end,
             "types": None if types is None else list(types),
             "most": MOST_ROWS + 1,
         }
         # What can't be removed now needs no turn with those who remove.
-        if _start(since) >= self._policy.untouched_since(self._clock()):
+        if begin >= self._policy.untouched_since(self._clock()):
             rows = await self._database.read(statement, asked)
         else:
 
@@ -96,10 +102,12 @@ class EventCounting:
         return [_counted(row) for row in rows]
 
 
-def _check(since: dt.date, until: dt.date, groups: Sequence[EventGroup]) -> None:
-    if until <= since:
-        raise checks.refuse("to", "is not after from", "The end is exclusive: send a day after the first one.")
-    if (until - since).days > LONGEST_DAYS:
+def _check(first_day: dt.date, last_day: dt.date, groups: Sequence[EventGroup]) -> None:
+    for field, day in (("from", first_day), ("to", last_day)):
+        checks.date(field, day)
+    if last_day < first_day:
+        raise checks.refuse("to", "is before from", "Send the last day of the period; it is counted, too.")
+    if (last_day - first_day).days >= LONGEST_DAYS:
         raise checks.refuse("to", "is too far from from", f"Ask for at most {LONGEST_DAYS} days.", limit=LONGEST_DAYS)
     if EventGroup.DAY in groups and EventGroup.MONTH in groups:
         raise checks.refuse("groupBy", "names day and month", "Group by one of them.")

@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import json
 import os
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from graph_crm import bootstrap, cli
 from graph_crm.api.execution import Executor, Request
 from graph_crm.api.schema import platform_schema
 from graph_crm.errors import InvalidInput
+from graph_crm.events.catalogue import standard_catalogue
 from graph_crm.events.counting import EventCounting
 from graph_crm.events.service import EventService
 from graph_crm.graph.database import Database
@@ -27,6 +29,7 @@ from graph_crm.sessions.service import SessionService
 from graph_crm.settings import Settings
 
 Command = Callable[..., Awaitable[Result]]
+ROOT = Path(__file__).parents[2]
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 SAFE_PLUGIN = """
 from graph_crm.rules import EventType, Payload, Text, hookimpl
@@ -120,7 +123,7 @@ async def test_counts_are_for_those_with_insight(ask: Asking):
     day = (NOW - dt.timedelta(days=3)).date()
     at = f"{day}T10:00:00Z"
     await ask.data(RECORD, events=[{"type": "login", "partyId": "p1", "at": at}] * 3)
-    period = {"from": str(day), "to": str(day + dt.timedelta(days=1))}
+    period = {"from": str(day), "to": str(day)}
     found = await ask.data(COUNTS, **period)
     assert found["eventCounts"] == [{"events": 3, "type": "login", "channel": None, "day": str(day)}]
     for role, allowed in ((Role.MARKETER, True), (Role.AGENT, False), (Role.CUSTOMER, False)):
@@ -221,3 +224,27 @@ async def test_the_command_lists_the_types(command: Command):
     types = {one["name"]: one for one in json.loads((await command("types", "--json")).stdout)}
     assert types["card_payment"]["payloadSchema"]["required"] == ["amount", "currency"]
     assert "amount*, currency*" in (await command("types")).stdout
+
+
+BLOCK = re.compile(r"^```(?:graphql|gql)\n(.*?)^```\n(?:\n```json\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", ["events.md", "sessions.md"])
+async def test_what_the_pages_show_is_answered(ask: Asking, empty_database: Database, page: str):
+    await empty_database.execute("CREATE (:Party:Person {id: 'branch-7:anna', displayName: 'Anna'})")
+    answers: dict[str, Any] = {}
+    for document, variables in BLOCK.findall((ROOT / "docs" / page).read_text("utf-8")):
+        given = json.loads(variables) if variables else {"id": "branch-7:anna"}
+        answers |= await ask.data(document, **given)
+    if page == "events.md":
+        done = answers["recordEvents"]
+        assert (done["recorded"], done["duplicates"]) == (["web:1"], ["web:1"])
+        assert [(one["index"], one["field"]) for one in done["refused"]] == [(1, "type")]
+    else:
+        assert answers["endSession"]["state"] == "ENDED"
+        assert [one["state"] for one in answers["party"]["sessions"]["nodes"]] == ["ENDED"]
+
+
+def test_the_page_names_every_type_that_the_platform_ships_with():
+    page = (ROOT / "docs" / "events.md").read_text("utf-8")
+    assert [one.name for one in standard_catalogue() if f"`{one.name}`" not in page] == []

@@ -208,7 +208,7 @@ async def test_counts_add_up_what_is_stored_and_what_was_removed(empty_database:
         EventCount(1, type="login", day=november),
     ]
     assert await counting.count(*period, [], types=["call"]) == [EventCount(2)]
-    assert await counting.count(dt.date(2026, 11, 20), dt.date(2026, 11, 21), []) == [EventCount(2)]
+    assert await counting.count(dt.date(2026, 11, 20), dt.date(2026, 11, 20), []) == [EventCount(2)]
     assert await counting.count(dt.date(2026, 11, 21), dt.date(2026, 11, 22), []) == []
 
 
@@ -229,8 +229,9 @@ async def test_no_event_is_counted_twice_or_missed_while_old_ones_are_removed(
 @pytest.mark.parametrize(
     ("since", "until", "groups"),
     [
-        (dt.date(2026, 1, 2), dt.date(2026, 1, 2), []),
+        (dt.date(2026, 1, 2), dt.date(2026, 1, 1), []),
         (dt.date(2000, 1, 1), dt.date(2026, 1, 2), []),
+        (dt.date(1, 1, 1), dt.date(1, 1, 2), []),
         (dt.date(2026, 1, 1), dt.date(2026, 1, 2), [EventGroup.DAY, EventGroup.MONTH]),
     ],
 )
