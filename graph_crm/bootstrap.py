@@ -79,6 +79,7 @@ from graph_crm.rules.delivery import DeliveryChannel
 from graph_crm.rules.delivery_hooks import delivery_channels
 from graph_crm.rules.manager import RuleBook
 from graph_crm.rules.snapshot import PartyFacts
+from graph_crm.security.page_keys import PageKeys
 from graph_crm.security.tokens import Verifier, signing_secret
 from graph_crm.sessions.kinds import SessionKind
 from graph_crm.sessions.service import SessionService
@@ -221,6 +222,7 @@ def request_services(settings: Settings, database: Database, book: RuleBook) -> 
     And what takes them in: documents, mails, sorting.
     """
     roster = Roster(database)
+    keys = PageKeys(link_secret(settings))
     service_desk = Desk.load(settings.service_desk)
     rules_of_complaints = ComplaintRules.load(settings.complaint_rules)
     sorts = sorter(settings, service_desk, book)
@@ -228,7 +230,7 @@ def request_services(settings: Settings, database: Database, book: RuleBook) -> 
         database,
         service_desk,
         book=book,
-        links=RequestLinks(settings.public_url),
+        links=RequestLinks(settings.public_url, keys),
         roster=roster,
         sorter=sorts,
         effects=[Complaints(rules_of_complaints).heed, solving.heed],
@@ -239,6 +241,7 @@ def request_services(settings: Settings, database: Database, book: RuleBook) -> 
     )
     return (
         requests,
+        keys,
         RequestAlarms(database, requests),
         StaffService(database, roster=roster),
         surveys,

@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from graph_crm.api import callbacks, files, health
+from graph_crm.api import callbacks, files, health, pages
 from graph_crm.api.execution import Executor, Request, RequestTimeout, incident
 from graph_crm.api.platform import Platform
 from graph_crm.api.schema import platform_schema
@@ -155,6 +155,7 @@ class Application:
                 *health.routes(platform),
                 *files.routes(platform),
                 *callbacks.routes(platform),
+                *pages.routes(platform, endpoint.executor),
             ],
             middleware=[Middleware(health.Observed)],
         )

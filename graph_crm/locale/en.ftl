@@ -284,3 +284,96 @@ decision-held = The customer may not be contacted with it yet.
 ## Messages
 
 unsubscribe-line = You don't want such messages any more? Withdraw your consent here:
+
+## Pages that links in messages lead to
+
+page-instant = { $at }
+page-status = Status
+page-status-new = received
+page-status-assigned = being worked on
+page-status-waiting-for-customer = waiting for the customer
+page-status-answered = answered
+page-status-closed = closed
+page-status-reopened = being worked on again
+page-kind = Kind
+page-kind-request = request
+page-kind-complaint = complaint
+page-owner = Responsible
+page-due = Answer due
+page-late = overdue
+page-customer = Customer
+page-name = Name
+page-care = needs special care
+page-segment = Segment
+page-reach = Reachable at
+page-products = Products
+page-open-requests = Open requests
+page-no-customer = Nobody whom the bank knows.
+page-no-subject = without a subject
+page-messages = What was said
+page-from-you = You
+page-from-bank = The bank
+page-document = Document: { $name }
+page-document-state = { $bytes } bytes, { $state }
+state-clean = scanned
+state-unscanned = not scanned
+state-scanning = being scanned
+state-refused = refused
+page-entry-opened = Customer asked
+page-entry-acknowledged = Receipt confirmed
+page-entry-sorted = Sorted
+page-entry-assigned = Assigned
+page-entry-escalated = Put before the supervisor
+page-entry-customer-wrote = Customer wrote
+page-entry-answered = Answered
+page-entry-note = Note
+page-entry-waiting = Question to the customer
+page-entry-resumed = Taken up again
+page-entry-warned = Target is near
+page-entry-breached = Target missed
+page-entry-closed = Closed
+page-entry-reopened = Opened again
+page-entry-attached = Document added
+page-entry-surveyed = Survey answered
+page-desk-title = answer a request
+page-desk-you = You answer as { $name }.
+page-articles = What may help
+page-article-used = the answer rests on it
+page-answer = Answer
+page-answer-text = Your answer to the customer
+page-files =
+    Documents ({ $files ->
+        [one] at most one
+       *[other] at most { $files }
+    })
+page-close = the request is done with it
+page-outcome = When done: was the customer right?
+page-outcome-upheld = yes
+page-outcome-partly-upheld = in part
+page-outcome-rejected = no
+page-cause = When done: what caused it
+page-send-answer = Send answer
+page-sent = Sent. The customer is being told.
+page-closed-hint = The request is closed. Open it again before you answer.
+page-request-title = Your request { $number }
+page-write = Write to us
+page-your-message = Your message
+page-send = Send
+page-written = We have received your message.
+page-unsubscribe-title = Messages from your bank
+page-unsubscribe-question = Do you no longer want to be contacted { $channel } about { $purpose }?
+page-unsubscribe-button = Withdraw my consent
+page-unsubscribe-done = Your consent is withdrawn: you will no longer be contacted { $channel } about { $purpose }.
+page-problem-link = This link can't be used
+page-problem-missing = This is not here
+page-problem-other = That did not work
+page-problem-hint = If you need help, contact the bank in the way you know.
+page-survey-title = How did we deal with your complaint?
+page-survey-question = How content are you with the way it was dealt with?
+page-survey-5 = very content
+page-survey-4 = content
+page-survey-3 = neither
+page-survey-2 = not content
+page-survey-1 = not content at all
+page-survey-text = What should we do better? (if you like)
+page-survey-done = Thank you. Your answer helps us.

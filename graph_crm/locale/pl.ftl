@@ -318,3 +318,98 @@ decision-held = Z klientem nie wolno się jeszcze z tym kontaktować.
 ## Messages
 
 unsubscribe-line = Nie chcą Państwo więcej takich wiadomości? Zgodę można wycofać tutaj:
+
+## Strony, do których prowadzą linki w wiadomościach
+
+page-instant = { $at }
+page-status = Stan
+page-status-new = przyjęta
+page-status-assigned = w trakcie
+page-status-waiting-for-customer = czeka na klienta
+page-status-answered = z odpowiedzią
+page-status-closed = zamknięta
+page-status-reopened = ponownie w trakcie
+page-kind = Rodzaj
+page-kind-request = sprawa
+page-kind-complaint = reklamacja
+page-owner = Odpowiedzialna osoba
+page-due = Termin odpowiedzi
+page-late = po terminie
+page-customer = Klient
+page-name = Nazwisko
+page-care = wymaga szczególnej troski
+page-segment = Segment
+page-reach = Kontakt
+page-products = Produkty
+page-open-requests = Otwarte sprawy
+page-no-customer = Nikt, kogo bank zna.
+page-no-subject = bez tematu
+page-messages = Przebieg rozmowy
+page-from-you = Ty
+page-from-bank = Bank
+page-document = Dokument: { $name }
+page-document-state = { $bytes } B, { $state }
+state-clean = sprawdzony
+state-unscanned = niesprawdzony
+state-scanning = w trakcie sprawdzania
+state-refused = odrzucony
+page-entry-opened = Pytanie klienta
+page-entry-acknowledged = Potwierdzono przyjęcie
+page-entry-sorted = Przypisano kategorię
+page-entry-assigned = Przydzielono
+page-entry-escalated = Przekazano przełożonemu
+page-entry-customer-wrote = Wiadomość klienta
+page-entry-answered = Odpowiedź
+page-entry-note = Notatka
+page-entry-waiting = Pytanie do klienta
+page-entry-resumed = Wznowiono
+page-entry-warned = Zbliża się termin
+page-entry-breached = Przekroczono termin
+page-entry-closed = Zamknięto
+page-entry-reopened = Otwarto ponownie
+page-entry-attached = Dodano dokument
+page-entry-surveyed = Wypełniono ankietę
+page-desk-title = odpowiedź na sprawę
+page-desk-you = Odpowiadasz jako { $name }.
+page-articles = Co może pomóc
+page-article-used = odpowiedź opiera się na tym
+page-answer = Odpowiedź
+page-answer-text = Twoja odpowiedź dla klienta
+page-files =
+    Dokumenty ({ $files ->
+        [one] najwyżej jeden
+        [few] najwyżej { $files }
+        [many] najwyżej { $files }
+       *[other] najwyżej { $files }
+    })
+page-close = to kończy sprawę
+page-outcome = Na koniec: czy klient miał rację?
+page-outcome-upheld = tak
+page-outcome-partly-upheld = częściowo
+page-outcome-rejected = nie
+page-cause = Na koniec: jaka była przyczyna
+page-send-answer = Wyślij odpowiedź
+page-sent = Wysłano. Klient zostanie powiadomiony.
+page-closed-hint = Sprawa jest zamknięta. Otwórz ją ponownie, zanim odpowiesz.
+page-request-title = Twoja sprawa { $number }
+page-write = Napisz do nas
+page-your-message = Twoja wiadomość
+page-send = Wyślij
+page-written = Otrzymaliśmy Twoją wiadomość.
+page-unsubscribe-title = Wiadomości z banku
+page-unsubscribe-question = Czy chcesz wycofać zgodę na { $purpose } ({ $channel })?
+page-unsubscribe-button = Wycofuję zgodę
+page-unsubscribe-done = Wycofaliśmy Twoją zgodę na { $purpose } ({ $channel }).
+page-problem-link = Tego linku nie można użyć
+page-problem-missing = Tego tu nie ma
+page-problem-other = To się nie udało
+page-problem-hint = Jeśli potrzebujesz pomocy, skontaktuj się z bankiem w znany Ci sposób.
+page-survey-title = Jak załatwiliśmy Twoją reklamację?
+page-survey-question = Czy jesteś zadowolona/y ze sposobu jej załatwienia?
+page-survey-5 = bardzo
+page-survey-4 = raczej tak
+page-survey-3 = ani tak, ani nie
+page-survey-2 = raczej nie
+page-survey-1 = wcale nie
+page-survey-text = Co powinniśmy robić lepiej? (jeśli chcesz)
+page-survey-done = Dziękujemy. Twoja odpowiedź nam pomaga.
