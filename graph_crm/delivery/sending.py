@@ -64,6 +64,8 @@ class _Begun:
     outgoing: Outgoing
     attachments: tuple[str, ...]
     channel: DeliveryChannel
+    wait: float
+    """Seconds until its turn on the channel comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +213,9 @@ class DeliveryService:
             _logger.warning("message %s failed: %s", identifier, reason)
             await self.moving_on.settle(tx, identifier, DeliveryState.FAILED, NOT_SET_UP, reason, now=now)
             return None
-        wait = self.channels.pace(way.channel).ahead(asyncio.get_running_loop().time())
-        if wait > PATIENCE:
-            return _Wait(wait)
+        pace, clock = self.channels.pace(way.channel), asyncio.get_running_loop().time()
+        if pace.ahead(clock) > PATIENCE:
+            return _Wait(pace.ahead(clock))
         try:
             outgoing = compose(row, way, channel, self.templates, self._unsubscriber)
         except (TemplateFailed, NotFound) as error:
@@ -237,7 +239,7 @@ class DeliveryService:
             },
         )
         attachments = tuple(delivery["attachments"] or ())
-        return _Begun(replace(outgoing, attempt=began[0]["attempts"]), attachments, channel)
+        return _Begun(replace(outgoing, attempt=began[0]["attempts"]), attachments, channel, pace.take(clock))
 
     # The hand-over
 
@@ -253,7 +255,7 @@ class DeliveryService:
         pace = self.channels.pace(begun.outgoing.channel)
         try:
             async with pace.places:
-                await asyncio.sleep(pace.take(asyncio.get_running_loop().time()))
+                await asyncio.sleep(begun.wait)
                 async with asyncio.timeout(channel.limits.seconds):
                     sent: object = await channel.send(replace(begun.outgoing, attachments=enclosed))
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises is an answer; whether it went, is not known

@@ -128,6 +128,7 @@ class MailChannel(DeliveryChannel):
         )
         try:
             await client.connect(timeout=CONNECT_SECONDS)
+            await client.ehlo()
             if server.user is not None:
                 await client.login(server.user, server.password or "")
         except (SMTPException, OSError, TimeoutError) as error:
@@ -189,10 +190,9 @@ def composed(message: Outgoing, to: str, server: MailServer, domain: str) -> Ema
         page = f'<!doctype html><html lang="{message.language}"><body>{message.html}</body></html>\n'
         mail.add_alternative(page, subtype="html", cte="quoted-printable")
     for one in message.attachments:
-        main, _, sub = one.media_type.partition("/")
-        mail.add_attachment(
-            one.content, maintype=main or "application", subtype=sub or "octet-stream", filename=one.name
-        )
+        kind = one.media_type if one.media_type.count("/") == 1 else "application/octet-stream"
+        main, _, sub = kind.partition("/")
+        mail.add_attachment(one.content, maintype=main, subtype=sub, filename=one.name)
     return mail
 
 
