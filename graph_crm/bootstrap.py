@@ -60,7 +60,7 @@ from graph_crm.graph.engine.config import no_progress
 from graph_crm.graph.migrations import Migrator
 from graph_crm.graph.outbox import OutboxEntry
 from graph_crm.graph.timers import Timers
-from graph_crm.importing.demo_bank import seed_demo_bank
+from graph_crm.importing.demo_desk import seed_demo
 from graph_crm.interest.birthdays import BirthdayService
 from graph_crm.interest.service import InterestKeeper
 from graph_crm.parties.writes import CLOSED
@@ -448,7 +448,7 @@ async def is_empty(database: Database) -> bool:
 
 async def seed(database: Database, settings: Settings, progress: Progress = no_progress) -> None:
     """Fill the graph with the generated demo bank of these settings; its history ends today."""
-    await seed_demo_bank(
+    await seed_demo(
         database,
         customers=settings.seed_customers,
         seed=settings.random_seed,

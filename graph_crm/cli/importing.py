@@ -98,13 +98,13 @@ def seed(
     as_json: AsJson = False,
 ) -> None:
     """Fill the graph with a generated demo bank: people, companies, households and two years of their history."""
-    from graph_crm.importing.demo_bank import seed_demo_bank
+    from graph_crm.importing.demo_desk import seed_demo
     from graph_crm.settings import load
 
     settings = load(seed_customers=customers, random_seed=random_seed)
     today = as_of.date() if as_of else date.today()  # noqa: DTZ011 - the user's calendar day
     _import(
-        lambda db, progress: seed_demo_bank(
+        lambda db, progress: seed_demo(
             db, customers=settings.seed_customers, seed=settings.random_seed, as_of=today, progress=progress
         ),
         as_json=as_json,

@@ -17,6 +17,5 @@ CREATE CONSTRAINT survey_answer_id IF NOT EXISTS FOR (n:SurveyAnswer) REQUIRE n.
 CREATE CONSTRAINT survey_answer_key IF NOT EXISTS FOR (n:SurveyAnswer) REQUIRE n.key IS UNIQUE;
 CREATE INDEX survey_answer_at IF NOT EXISTS FOR (n:SurveyAnswer) ON (n.at);
 
-// Analytics: what came in, was closed or opened again in a period, and what is open.
-CREATE INDEX service_request_closed_at IF NOT EXISTS FOR (n:ServiceRequest) ON (n.closedAt);
+// Analytics: what came in, was closed or opened again in a period.
 CREATE INDEX request_entry_kind_at IF NOT EXISTS FOR (n:RequestEntry) ON (n.kind, n.at);
