@@ -28,11 +28,13 @@ from graph_crm.cli import (
     engine,
     events,
     importing,
+    mailbox,
     outbox,
     rules,
     schema,
     serve,
     settings,
+    sorting,
     templates,
     tokens,
 )
@@ -78,6 +80,7 @@ START, DATA, RULES, LOOK = "Start it", "Data", "Rules", "Look at it"
 app.command(rich_help_panel=START)(demo.demo)
 app.command(rich_help_panel=START)(serve.serve)
 app.command(rich_help_panel=START)(serve.worker)
+app.add_typer(mailbox.app, name="mailbox", rich_help_panel=START)
 app.add_typer(engine.app, name="engine", rich_help_panel=START)
 app.command(rich_help_panel=DATA)(data.migrate)
 app.command(rich_help_panel=DATA)(importing.seed)
@@ -86,6 +89,7 @@ app.add_typer(events.app, name="events", rich_help_panel=DATA)
 app.add_typer(rules.app, name="rules", rich_help_panel=RULES)
 app.add_typer(decisions.app, name="decisions", rich_help_panel=RULES)
 app.add_typer(contacts.app, name="contacts", rich_help_panel=RULES)
+app.add_typer(sorting.app, name="sorting", rich_help_panel=RULES)
 app.add_typer(templates.app, name="templates", rich_help_panel=RULES)
 app.add_typer(outbox.app, name="outbox", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(doctor.doctor)

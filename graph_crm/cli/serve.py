@@ -46,7 +46,7 @@ def serve(
     sockets = listen(settings.host, settings.port)
     logs.configure(form=settings.log_format, level=settings.log_level)
     if with_parent:
-        _stop_with_parent()
+        stop_with_parent()
 
     async def work() -> None:
         async with running(settings) as platform:
@@ -111,7 +111,7 @@ def worker(
     settings = load()
     logs.configure(form=settings.log_format, level=settings.log_level)
     if with_parent:
-        _stop_with_parent()
+        stop_with_parent()
 
     async def work() -> None:
         loop = asyncio.get_running_loop()
@@ -147,7 +147,7 @@ def worker(
     note("The worker stopped.")
 
 
-def _stop_with_parent() -> None:
+def stop_with_parent() -> None:
     """End this process in order when the parent, who holds the other end of stdin, is gone."""
 
     def wait() -> None:

@@ -8,6 +8,7 @@ supervisor be killed, they see it close and stop by themselves.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -38,6 +39,8 @@ PORTS_TRIED: Final = 50
 T = TypeVar("T")
 _ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, not bound to
 MARK: Final = "demo.json"
+MAIL_ADDRESS: Final = "service@bank.example"
+"""Where the demo's customers write to, unless the settings say otherwise."""
 
 
 class Stopped(CrmError):
@@ -128,7 +131,13 @@ class Demo:
         with progress_bars() as bars:
             progress = self._stoppable(bars)
             settings = await stack.enter_async_context(bootstrap.neo4j(self._settings, progress=progress))
-            settings = settings.model_copy(update={"port": _free_port(settings)})
+            settings = settings.model_copy(
+                update={
+                    "port": _free_port(settings.host, settings.port, "the server"),
+                    "mail_port": _free_port(settings.mail_host, settings.mail_port, "the receiver of mails"),
+                    "mail_addresses": settings.mail_addresses or [MAIL_ADDRESS],
+                }
+            )
             async with bootstrap.connected(bootstrap.for_bulk(settings)) as database:
                 if await bootstrap.is_empty(database):
                     note(f"Making a bank of {settings.seed_customers:,} customers ...")
@@ -137,6 +146,7 @@ class Demo:
         # The server is started last, so that it is stopped first: no request is taken that nobody would work on.
         children = [
             await stack.enter_async_context(_child("worker", settings)),
+            await stack.enter_async_context(_child("mailbox", settings)),
             await stack.enter_async_context(_child("server", settings)),
         ]
         await _until_ready(settings, children)
@@ -175,13 +185,13 @@ def _report(child: Child) -> None:
 
 @asynccontextmanager
 async def _child(name: str, settings: Settings) -> AsyncIterator[Child]:
-    """The command ``serve`` or ``worker`` as a process of its own, stopped at the end of the block."""
-    command = {"server": "serve", "worker": "worker"}[name]
+    """The command of ``name`` as a process of its own, stopped at the end of the block."""
+    command = {"server": ["serve"], "worker": ["worker"], "mailbox": ["mailbox", "receive"]}[name]
     log_file = settings.data_dir / "logs" / f"{name}.log"
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "graph_crm", command, "--with-parent",
+            sys.executable, "-m", "graph_crm", *command, "--with-parent",
             stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, env=_environment(settings), start_new_session=True,
         )  # fmt: skip
     child = Child(name, process, log_file)
@@ -199,6 +209,8 @@ def _environment(settings: Settings) -> dict[str, str]:
         "GRAPH_CRM_DEMO": "true",
         "GRAPH_CRM_DATA_DIR": str(settings.data_dir),
         "GRAPH_CRM_PORT": str(settings.port),
+        "GRAPH_CRM_MAIL_PORT": str(settings.mail_port),
+        "GRAPH_CRM_MAIL_ADDRESSES": json.dumps(settings.mail_addresses),
         "GRAPH_CRM_NEO4J_URI": str(settings.neo4j_uri),
         "GRAPH_CRM_NEO4J_USERNAME": settings.neo4j_username,
         "GRAPH_CRM_NEO4J_PASSWORD": settings.neo4j_password.get_secret_value(),
@@ -233,22 +245,23 @@ def _answers(host: str, port: int) -> bool:
         connection.close()
 
 
-def _free_port(settings: Settings) -> int:
+def _free_port(host: str, wanted: int, what: str) -> int:
     """The wanted port, or the next free one above it, or any free one for 0."""
-    for port in [settings.port + step for step in range(PORTS_TRIED)] if settings.port else [0]:
+    for port in [wanted + step for step in range(PORTS_TRIED)] if wanted else [0]:
         with socket.socket() as trial:
             if sys.platform != "win32":
                 trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                trial.bind((settings.host, port))
+                trial.bind((host, port))
             except OSError:
                 continue
             found: int = trial.getsockname()[1]
-        if settings.port not in (0, found):
-            note(f"Port {settings.port} is taken: the server listens on {found}.")
+        if wanted not in (0, found):
+            note(f"Port {wanted} is taken: {what} listens on {found}.")
         return found
     raise ConfigurationError(
-        f"Ports {settings.port} to {settings.port + PORTS_TRIED} are taken.", hint="Name one: --port."
+        f"Ports {wanted} to {wanted + PORTS_TRIED} for {what} are taken.",
+        hint="Name one: --port, or GRAPH_CRM_MAIL_PORT.",
     )
 
 

@@ -103,6 +103,7 @@ def welcome(settings: Settings, secret: str, example: Example) -> str:
         "",
         f"  GraphQL   {base}/graphql",
         f"  health    {base}/healthz  {base}/readyz  {base}/metrics",
+        f"  mails     SMTP {settings.mail_host}:{settings.mail_port}, to {', '.join(settings.mail_addresses)}",
         f"  Neo4j     {settings.neo4j_uri}, user {settings.neo4j_username}",
         f"  data      {settings.data_dir}",
         "",

@@ -8,3 +8,4 @@ CREATE INDEX mail_received_at IF NOT EXISTS FOR (n:MailReceived) ON (n.at);
 CREATE INDEX mail_received_kept IF NOT EXISTS FOR (n:MailReceived) ON (n.keepUntil);
 CREATE INDEX mail_sender_since IF NOT EXISTS FOR (n:MailSender) ON (n.since);
 CREATE INDEX service_request_sorted IF NOT EXISTS FOR (n:ServiceRequest) ON (n.sortedBy, n.openedAt);
+CREATE INDEX employee_email IF NOT EXISTS FOR (n:Employee) ON (n.email);

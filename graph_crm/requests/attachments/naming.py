@@ -10,6 +10,8 @@ from pathvalidate import sanitize_filename
 
 NAME_LIMIT = 120
 """Characters of a name; the ending stays."""
+BYTES_LIMIT = 240
+"""Bytes of a name in UTF-8: a file system takes 255."""
 LONGEST_ENDING = 12
 _READ = 2_000
 """So many characters of a name are looked at: who sends more means no good."""
@@ -25,15 +27,18 @@ def safe_name(name: str | None, otherwise: str = "document") -> str:
     given = unicodedata.normalize("NFC", (name or "")[-_READ:])
     seen = "".join(" " if one.isspace() else one for one in given if unicodedata.category(one) not in _INVISIBLE)
     last = " ".join(seen.replace("\\", "/").rsplit("/", 1)[-1].split()).strip(". ")
-    clean = sanitize_filename(last, replacement_text="_", platform="universal", max_len=len(last.encode()) + 1)
-    if not any(one.isalnum() for one in clean):
-        return otherwise
-    if len(clean) <= NAME_LIMIT:
-        return clean
-    ending = PurePosixPath(clean).suffix
+    clean = sanitize_filename(_shortened(last), replacement_text="_", platform="universal")
+    return clean if any(one.isalnum() for one in clean) else otherwise
+
+
+def _shortened(name: str) -> str:
+    """The name with its ending, at most `NAME_LIMIT` characters and `BYTES_LIMIT` bytes."""
+    ending = PurePosixPath(name).suffix
     if len(ending) > LONGEST_ENDING:
         ending = ""
-    return clean[: NAME_LIMIT - len(ending)].rstrip(". ") + ending
+    stem = name.removesuffix(ending)[: NAME_LIMIT - len(ending)]
+    room = BYTES_LIMIT - len(ending.encode())
+    return stem.encode()[:room].decode(errors="ignore").rstrip(". ") + ending
 
 
 def disposition(name: str) -> str:

@@ -138,7 +138,7 @@ class FileStore:
         return await self._storage.read(key)
 
     async def tidy(self, seconds: float) -> int:
-        """Remove files that nothing referred to for ``seconds`` seconds; how many went. What a crash cut is repeated."""
+        """Remove files that nothing referred to for ``seconds`` seconds; how many went. A crash does no harm."""
         gone = 0
         while True:
             rows = await self._database.write(

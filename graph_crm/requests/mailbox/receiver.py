@@ -95,7 +95,7 @@ class MailHandler:
         raw = content if isinstance(content, bytes) else str(content).encode("utf-8", "surrogateescape")
         try:
             async with self._slots:
-                receipt = await self._intake.take(raw, null_sender=not envelope.mail_from)
+                receipt = await self._intake.take(raw, null_sender=envelope.mail_from in {None, "", "<>"})
         except PASSING as error:
             log.warning("mail_deferred", code=error.code)
             return LATER

@@ -66,7 +66,7 @@ def test_a_subject_is_one_line_without_marks_that_turn_the_writing() -> None:
 
 def test_a_mail_of_ten_megabytes_is_cut_and_attached_whole() -> None:
     body = "słowo " * 1_700_000
-    mail = parse(letter(body))
+    mail = parse(b"From: a@customers.example\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + body.encode())
     assert len(mail.text) <= NOTE_LIMIT
     assert mail.text.endswith("[…]")
     (whole,) = mail.uploads
