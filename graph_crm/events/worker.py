@@ -194,17 +194,15 @@ class Worker:
         finished = self._take_finished()
         try:
             await self._give_back_owed()
-            if not await self.outbox.due(self._topics, finished):
+            due = await self.outbox.due(self._topics, finished)
+            busy = self._strays or self._alone or time.monotonic() < self._lenient_until
+            strays = STRAYS if due.strays and not busy else 0
+            # What is next in a finished line may be of a topic of which nothing else is due: all keep their room then.
+            wanted = room if due.finished else {topic: n for topic, n in room.items() if topic in due.topics}
+            if not strays and not wanted:
                 return False
-            lenient = time.monotonic() < self._lenient_until
             entries = await self.outbox.lease(
-                0,
-                self.name,
-                self._lease,
-                self._topics,
-                wanted=room,
-                finished=finished,
-                strays=0 if self._strays or self._alone or lenient else STRAYS,
+                0, self.name, self._lease, self._topics, wanted=wanted, finished=due.finished, strays=strays
             )
         except CrmError as error:
             self._finished |= finished

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 from graph_crm.graph.database import Transaction
 
-WINDOW = 2
-"""So many times the wanted entries are looked at in a window."""
+BEYOND = 0.25
+"""By this share of the wanted entries, and some more, a window is longer: some partitions are worked on."""
 LONGEST_RUN = 50
 """At most so many entries of one partition are given out at once."""
 BEHIND_SECONDS = 300.0
@@ -34,14 +34,14 @@ WITH datetime.realtime() AS now
 UNWIND $topics AS topic
 WITH now, topic, EXISTS {
   MATCH (e:OutboxEntry) WHERE e.topic = topic AND e.state = 'PENDING' AND e.availableAt <= now
-} OR EXISTS {
+} AS due, EXISTS {
   MATCH (e:OutboxEntry) WHERE e.topic = topic AND e.state = 'LEASED' AND e.availableAt <= now
-} AS due
-WITH now, any(one IN collect(due) WHERE one) AS due
-RETURN due OR any(key IN $finished WHERE EXISTS {
+} AS strays
+WITH now, collect(CASE WHEN due THEN topic END) AS topics, collect(CASE WHEN strays THEN topic END) AS strays
+RETURN topics, size(strays) > 0 AS strays, [key IN $finished WHERE EXISTS {
   MATCH (e:OutboxEntry)
   WHERE e.partitionKey = key AND e.state = 'PENDING' AND e.at <= now AND e.topic IN $topics
-}) AS due
+}] AS finished
 """
 
 # The lock's node has no other use.
@@ -156,6 +156,22 @@ CALL (key, now) {
 }
 SET e.availableAt = now, e.behind = null
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a lease may find."""
+
+    topics: frozenset[str]
+    """Topics of which entries are due."""
+    strays: bool
+    """Whether leases ran out."""
+    finished: frozenset[str]
+    """Of the partitions that were asked about, those in which more waits."""
+
+    def __bool__(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.topics or self.strays or self.finished)
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +350,8 @@ async def take(tx: Transaction, asked: Asked) -> list[Leased]:
     room = {topic: n for topic, n in asked.room.items() if n > 0}
     if not room and not asked.finished:
         return taken
-    window = WINDOW * max(room.values(), default=0)
+    most = max(room.values(), default=0)
+    window = most + round(BEYOND * most) + 8
     windows: dict[str, list[tuple[str, str]]] = {}
     if room:
         (row,) = await tx.run(WINDOWS, {"topics": sorted(room), "window": window})
@@ -342,7 +359,7 @@ async def take(tx: Transaction, asked: Asked) -> list[Leased]:
     keys = {key for entries in windows.values() for _, key in entries} | asked.finished
     if not keys:
         return taken
-    run = min(max(room.values(), default=0), LONGEST_RUN) + 1
+    run = min(most, LONGEST_RUN) + 1
     (row,) = await tx.run(LINES, {"keys": sorted(keys), "topics": topics, "run": run})
     lines = [Line(key, now, busy, [Waiting(*one) for one in line]) for key, now, busy, line in row["lines"]]
     choice = choose(lines, windows, room, asked.finished, seconds=asked.seconds)

@@ -249,11 +249,11 @@ class Outbox:
         self.first_backoff = first_backoff
         self.last_backoff = last_backoff
 
-    async def due(self, topics: Collection[str], finished: Collection[str] = ()) -> bool:
-        """Whether a lease may find something: one small read, no lock. ``finished``: as in `lease`."""
+    async def due(self, topics: Collection[str], finished: Collection[str] = ()) -> leases.Due:
+        """What a lease may find, false when nothing: one small read, no lock. ``finished``: as in `lease`."""
         asked = {"topics": sorted(topics), "finished": sorted(finished)}
-        rows = await self._database.read(leases.DUE, asked)
-        return bool(rows[0]["due"])
+        (row,) = await self._database.read(leases.DUE, asked)
+        return leases.Due(frozenset(row["topics"]), row["strays"], frozenset(row["finished"]))
 
     async def lease(
         self,
