@@ -135,7 +135,7 @@ class DeskPages:
             articles=[one for one in sent.getlist("article") if isinstance(one, str)],
             close=web.field(sent, "close", 8) == "1",
             outcome=RequestOutcome(outcome) if outcome in set(_OUTCOMES) else None,
-            root_cause=web.field(sent, "cause", 200).strip() or None,
+            root_cause="_".join(web.field(sent, "cause", 64).upper().split()) or None,
             version=int(version) if version.isdigit() else None,
             key=f"page:{visit.request.id}:{nonce}" if nonce else None,
         )
