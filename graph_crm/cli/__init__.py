@@ -30,6 +30,7 @@ from graph_crm.cli import (
     importing,
     mailbox,
     outbox,
+    requests,
     rules,
     schema,
     serve,
@@ -92,6 +93,7 @@ app.add_typer(contacts.app, name="contacts", rich_help_panel=RULES)
 app.add_typer(sorting.app, name="sorting", rich_help_panel=RULES)
 app.add_typer(templates.app, name="templates", rich_help_panel=RULES)
 app.add_typer(outbox.app, name="outbox", rich_help_panel=LOOK)
+app.add_typer(requests.app, name="requests", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(doctor.doctor)
 app.command(rich_help_panel=LOOK)(settings.settings)
 app.add_typer(schema.app, name="schema", rich_help_panel=LOOK)

@@ -83,3 +83,31 @@ RETURN a.id AS id, a.title AS title, a.language AS language, helped, solved
 ORDER BY helped + solved DESC, a.id LIMIT $first
 """
 """What articles did in a period."""
+
+LISTED = """
+UNWIND $statuses AS status
+MATCH (r:ServiceRequest {status: status})
+WHERE ($team IS NULL OR r.team = $team) AND ($owner IS NULL OR r.ownerId = $owner)
+  AND ($category IS NULL OR r.category = $category) AND ($party IS NULL OR r.partyId = $party)
+WITH r ORDER BY r.resolutionDueAt, r.id LIMIT $most
+OPTIONAL MATCH (p:Party {id: r.partyId})
+OPTIONAL MATCH (e:Employee {id: r.ownerId})
+RETURN r {.number, .status, .kind, .category, .priority, .subject, owner: coalesce(e.displayName, r.ownerId),
+    customer: coalesce(p.displayName, r.contact)} AS request,
+  r.openedAt.epochMillis AS opened, r.resolutionDueAt.epochMillis AS due
+ORDER BY due, request.number
+"""
+"""The queue of the desk, what is due first at the top."""
+
+SHOWN = """
+MATCH (r:ServiceRequest {number: $number})
+OPTIONAL MATCH (p:Party {id: r.partyId})
+OPTIONAL MATCH (e:Employee {id: r.ownerId})
+RETURN r {.number, .status, .kind, .category, .priority, .severity, .subject, .channel, .language, .country, .team,
+    .outcome, .rootCause, .surveyScore, .version} AS request,
+  r.openedAt.epochMillis AS opened, r.resolutionDueAt.epochMillis AS due, datetime.realtime().epochMillis AS now,
+  coalesce(p.displayName, r.contact) AS customer, coalesce(e.displayName, r.ownerId) AS owner,
+  head([(r)-[:ABOUT]->(x:Product) | x.code]) AS product, [(r)<-[:SOLVED]-(a:Article) | a.id] AS articles,
+  COLLECT { MATCH (r)-[:LOGGED]->(x:RequestEntry) WITH x ORDER BY x.seq
+    RETURN [x.kind, x.at.epochMillis, x.by, x.text, x.data] } AS log
+"""
