@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import secrets
+import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -142,7 +143,7 @@ class SortingModel:
     def load(cls, path: Path) -> Self:
         """Read a model. Raises ConfigurationError for a file that is none; nothing in it is ever run."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
                 told = orjson.loads(stored["told"].tobytes())
                 weights, bias, frequency = stored["weights"], stored["bias"], stored["frequency"]
             categories = told["categories"]
@@ -157,7 +158,7 @@ class SortingModel:
             left_out = tuple(quality.pop("left_out"))
             found = Quality(**quality, levels=levels, left_out=left_out)
             return cls(categories, weights, bias, frequency, float(told["temperature"]), found)
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise ConfigurationError(f"The sorting model {path} can't be read: {error}.", hint=_HINT) from error
 
 
