@@ -147,11 +147,16 @@ def check(
     """Find the usual mistakes in plugins, with file and line; exit 1 when there are any."""
     from graph_crm.events.catalogue import standard_catalogue
     from graph_crm.rules.checking import Known, check
+    from graph_crm.rules.event_hooks import names_declared
+    from graph_crm.rules.loader import find, load_file
     from graph_crm.rules.products import catalogue as products
     from graph_crm.settings import load
 
     chosen = paths or load().plugin_folders
-    known = Known(products(catalogue), frozenset(one.name for one in standard_catalogue()))
+    beside = [one for one in chosen if one.is_dir()]
+    plugins = find(dict.fromkeys([*load().plugin_folders, *beside]))
+    declared = names_declared([*plugins, *(load_file(one) for one in chosen if one.is_file())])
+    known = Known(products(catalogue), frozenset(one.name for one in standard_catalogue()) | declared)
     findings = check(chosen, known, beside=load().plugin_folders)
     if as_json:
         print_json(

@@ -16,7 +16,8 @@ import orjson
 from pydantic import Field, ValidationError
 
 from graph_crm.errors import ConfigurationError, InvalidInput
-from graph_crm.rules.events import Currency, EventType, LongText, Money, Nothing, Payload, Text, event_types
+from graph_crm.rules.event_hooks import event_types
+from graph_crm.rules.events import Currency, EventType, LongText, Money, Nothing, Payload, Text
 from graph_crm.rules.loader import ANYTHING
 from graph_crm.rules.manager import RuleBook
 

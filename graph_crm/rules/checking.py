@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from graph_crm.rules.conditions.base import Condition
 from graph_crm.rules.conditions.history import Did
 from graph_crm.rules.conditions.holdings import Holds, InDefault
 from graph_crm.rules.conditions.parties import RelatedTo
+from graph_crm.rules.event_hooks import checked_types
 from graph_crm.rules.hookspecs import PROJECT, hook_names
 from graph_crm.rules.loader import ANYTHING, describe, import_file, line_in, plugin_files
 from graph_crm.rules.results import Rule, filled_in, placeholders
@@ -91,6 +92,8 @@ def _loaded(file: Path, known: Known, seen: dict[str, tuple[Path, int]]) -> list
             continue
         if name == "rules" and not inspect.signature(function).parameters:  # else the reader has complained
             findings += _rules(file, answer_line(file, name) or 1, function, known, seen)
+        if name == "event_types" and not inspect.signature(function).parameters:
+            findings += _event_types(file, answer_line(file, name) or 1, function)
     return findings
 
 
@@ -98,6 +101,18 @@ def _load_error(file: Path, error: BaseException, line: int = 1) -> Finding:
     hint = error.hint if isinstance(error, RuleError) else None
     message = error.message if isinstance(error, RuleError) else describe(error)
     return Finding(file, line_in(error, file) or line, "LOAD", message, hint)
+
+
+def _event_types(file: Path, line: int, function: Callable[[], object]) -> list[Finding]:
+    try:
+        answer = function()
+    except ANYTHING as error:
+        return [_load_error(file, error, line)]
+    try:
+        checked_types(answer)
+    except RuleError as error:
+        return [Finding(file, line, "TYPE", f"event_types() must return {error.message}")]
+    return []
 
 
 def _rules(file: Path, line: int, function: object, known: Known, seen: dict[str, tuple[Path, int]]) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""What a plugin imports to declare types of events of its own, and how the plugins are asked for them.
+"""What a plugin imports to declare types of events of its own.
 
 from graph_crm.rules import EventType, Money, Payload, Text, hookimpl
 
@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import pycountry
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -27,15 +26,10 @@ from pydantic.errors import PydanticUserError
 
 from graph_crm.errors import RuleError
 
-if TYPE_CHECKING:
-    from graph_crm.rules.manager import RuleBook
-
 LARGEST_AMOUNT = 10**13
 """The largest amount, in units of the currency."""
 LONGEST_DESCRIPTION = 500
 LONGEST_KEPT_DAYS = 36_600
-MOST_TYPES = 200
-"""A plugin declares so many types at most."""
 _CENT = Decimal("0.01")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -137,28 +131,3 @@ class EventType:
             raise RuleError(
                 f"Event type {self.name}: its payload has no JSON schema: {str(error).splitlines()[0]}"
             ) from error
-
-
-def event_types(book: RuleBook, taken: Iterable[str]) -> list[EventType]:
-    """The types of events that the plugins of ``book`` declare, those left out whose names are ``taken``.
-
-    A plugin that fails or answers something else is reported like other faults of plugins; it adds nothing.
-    """
-    names = dict.fromkeys(taken, "the platform")
-    found = []
-    for answer in book.ask("event_types", _types):
-        for one in answer.value:
-            if one.name in names:
-                book.complain(answer.plugin, f"event type {one.name} is in {names[one.name]} already; it is left out")
-                continue
-            names[one.name] = f"plugin {answer.plugin}"
-            found.append(one)
-    return found
-
-
-def _types(value: object) -> list[EventType]:
-    if not isinstance(value, list | tuple) or not all(isinstance(one, EventType) for one in value):
-        raise RuleError("a list of event types")
-    if len(value) > MOST_TYPES:
-        raise RuleError(f"{MOST_TYPES} event types at most, not {len(value)}")
-    return list(value)

@@ -21,6 +21,7 @@ from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.decisions.bank import Terms
 from graph_crm.decisions.scanning import RuleScan
 from graph_crm.decisions.service import DecisionService, Wish
+from graph_crm.events.catalogue import catalogue_of
 from graph_crm.events.service import RECORDED, EventService, RecordEvent
 from graph_crm.events.worker import Worker
 from graph_crm.graph.database import Database, Row, Transaction
@@ -110,7 +111,8 @@ class LiveBank:
             channel=None if channel is None else Channel(channel),
             payload=payload or None,
         )
-        self._run(lambda: EventService(self._database, effects=[InterestKeeper().note]).record(event))
+        events = EventService(self._database, catalogue_of(self._book), effects=[InterestKeeper().note])
+        self._run(lambda: events.record(event))
         return self
 
     def advise(self, who: Customer, channel: str, *, context: Mapping[str, Any] = _NOTHING, limit: int = 3) -> Decided:

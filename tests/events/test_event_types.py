@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pydantic import ConfigDict, field_validator
+from typer.testing import CliRunner
 
+from graph_crm import cli
 from graph_crm.errors import ConfigurationError, InvalidInput, RuleError
 from graph_crm.events.catalogue import catalogue_of, standard_catalogue
 from graph_crm.rules import EventType, LongText, Money, Payload, Text, hookimpl
@@ -158,3 +161,47 @@ def test_of_a_payload_with_many_faults_some_are_named():
     with pytest.raises(InvalidInput) as caught:
         standard_catalogue().payload_text("login", {f"field{number}": 1 for number in range(500)})
     assert len(caught.value.message) < 2000
+
+
+PLUGIN = """
+from graph_crm.rules import EventType, Payload, Rule, everyone, hookimpl
+
+
+class SafeOpened(Payload):
+    safe: str
+
+
+@hookimpl
+def event_types():
+    return %s
+
+
+@hookimpl
+def rules():
+    return [
+        Rule(id="safe", title="t", when=everyone(), on_event="safe_opened", offer="CREDIT_CARD", channels=["ATM"],
+             reasons="You opened your safe.")
+    ]
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ('[EventType("safe_opened", SafeOpened, "Opened.")]', []),
+        ("[]", ["rule safe waits for unknown event safe_opened"]),
+        ("[SafeOpened]", ["event_types() must return a list of event types", "rule safe waits for unknown event"]),
+        ('[EventType("Safe", SafeOpened, "Opened.")]', ["'Safe' is no name", "rule safe waits for unknown event"]),
+    ],
+)
+def test_the_check_for_authors_knows_the_types_of_plugins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, told: list[str]
+):
+    monkeypatch.setenv("GRAPH_CRM_DATA_DIR", str(tmp_path / "data"))
+    file = tmp_path / "safe.py"
+    file.write_text(PLUGIN % answer)
+    done = CliRunner().invoke(cli.app, ["rules", "check", str(file)])
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(told), done.output
+    assert all(any(one in line for line in lines) for one in told)
+    assert done.exit_code == (1 if told else 0)
