@@ -5,10 +5,11 @@ from __future__ import annotations
 from graph_crm.contacts.cypher import APPROVED
 
 QUEUE = """
-OPTIONAL MATCH (p:Party {id: $partyId})
-WITH p WHERE $partyId IS NULL OR p IS NOT NULL
-MERGE (d:Delivery {key: $key})
-ON CREATE SET d += $properties, d.createdAt = datetime.realtime(), d.isNew = true
+UNWIND $rows AS row
+OPTIONAL MATCH (p:Party {id: row.partyId})
+WITH row, p WHERE row.partyId IS NULL OR p IS NOT NULL
+MERGE (d:Delivery {key: row.key})
+ON CREATE SET d += row.properties, d.createdAt = datetime.realtime(), d.isNew = true
 WITH p, d, d.isNew AS isNew
 REMOVE d.isNew
 FOREACH (_ IN CASE WHEN isNew AND p IS NOT NULL THEN [1] ELSE [] END | CREATE (p)-[:WAS_SENT]->(d))
@@ -25,7 +26,7 @@ CALL (d, isNew) {
   CREATE (d)-[:ABOUT_REQUEST]->(r)
   RETURN count(*) AS requests
 }
-RETURN d.id AS id
+RETURN d.key AS key, d.id AS id
 """
 
 WHOSE = "MATCH (d:Delivery {id: $id}) RETURN d.partyId AS party, d.channel AS channel, d.state AS state"

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from graph_crm.delivery.queueing import Message, queue
+from graph_crm.delivery.queueing import Message, queue_many
 from graph_crm.graph import outbox
 from graph_crm.graph.database import Transaction
 from graph_crm.parties.service import new_id
@@ -257,8 +257,7 @@ class Draft:
             self._tell_owner(clocks, version)
         for entry_id, attachments, by in self._carried:
             await carry(tx, entry_id, attachments, by=by)
-        for message in self._queue:
-            await queue(tx, message)
+        await queue_many(tx, self._queue)
         for happening in self._happenings:
             for effect in effects:
                 await effect(tx, happening)

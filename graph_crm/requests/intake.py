@@ -11,7 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from graph_crm import logs
 from graph_crm.contacts.kinds import Channel
-from graph_crm.delivery.queueing import Message, queue
+from graph_crm.delivery.queueing import Message, queue_many
 from graph_crm.errors import AlreadyExists, DatabaseBusy, IdempotencyKeyReused, NotFound
 from graph_crm.graph import outbox
 from graph_crm.graph.database import Database, Transaction
@@ -376,9 +376,8 @@ class Intake:
         if any(about.values()):
             await tx.run(cypher.REFER, {"id": ready.id, **about})
         await carry(tx, ready.entries[0]["id"], request.attachments, by=by)
-        for message in ready.messages:
-            await queue(tx, message)
-        await outbox.put(tx, ALARM, ready.id, {"requestId": ready.id}, ready.alarm_key, not_before=ready.look)
+        alarm = outbox.NewEntry(ALARM, ready.id, {"requestId": ready.id}, ready.alarm_key, ready.look)
+        await queue_many(tx, ready.messages, also=[alarm])
         for effect in self._effects:
             await effect(tx, ready.happening)
 
