@@ -23,6 +23,7 @@ from graph_crm.graph.database import Database
 from graph_crm.requests.attachments.kinds import AttachmentState
 from graph_crm.requests.attachments.naming import disposition
 from graph_crm.requests.attachments.service import AttachmentRefused, AttachmentService, Upload
+from graph_crm.requests.complaints.kinds import RootCause
 from graph_crm.requests.kinds import RequestOutcome, RequestStatus
 from graph_crm.requests.service import RequestService
 from graph_crm.requests.showing import RequestShowing, ShownEmployee, ShownRequest
@@ -135,7 +136,7 @@ class DeskPages:
             articles=[one for one in sent.getlist("article") if isinstance(one, str)],
             close=web.field(sent, "close", 8) == "1",
             outcome=RequestOutcome(outcome) if outcome in set(_OUTCOMES) else None,
-            root_cause="_".join(web.field(sent, "cause", 64).upper().split()) or None,
+            root_cause=web.field(sent, "cause", 64) or None,
             version=int(version) if version.isdigit() else None,
             key=f"page:{visit.request.id}:{nonce}" if nonce else None,
         )
@@ -179,6 +180,7 @@ class DeskPages:
             nonce=web.field(typed, "nonce", 64) if error is not None else secrets.token_urlsafe(16),
             closed=found.status is RequestStatus.CLOSED,
             outcomes=_OUTCOMES if found.kind == "COMPLAINT" else (),
+            causes=tuple(RootCause),
             files=FILES,
             document_link=visit.document_link,
         )
