@@ -13,6 +13,8 @@ from graph_crm.rules.results import Rule
 
 PLATFORM = "graph_crm"
 ALLOWED = f"{PLATFORM}.rules"
+CARRIERS = f"{ALLOWED}.delivery"
+"""What a plugin imports that carries messages: it speaks to the outside world, which is its very work."""
 FORBIDDEN = ("neo4j", "strawberry")
 OUTSIDE = frozenset(
     {"aiohttp", "asyncio", "ftplib", "http", "httpx", "os", "pathlib", "random", "requests", "secrets", "shutil",
@@ -67,7 +69,8 @@ def read_source(file: Path) -> list[Finding]:
         return [Finding(file, error.lineno or 1, "SYNTAX", str(error.msg))]
     except (OSError, ValueError) as error:
         return [Finding(file, 1, "SYNTAX", f"can't be read: {error}")]
-    reader = _Reader(file)
+    carries = any(isinstance(node, ast.ImportFrom) and node.module == CARRIERS for node in ast.walk(tree))
+    reader = _Reader(file, carries=carries)
     reader.visit(tree)
     if not reader.hooks and not reader.findings:
         reader.say(tree, "HOOK", "the file implements no hook", f"Mark a function with @hookimpl: {_names()}.")
@@ -88,8 +91,9 @@ def _names() -> str:
 
 
 class _Reader(ast.NodeVisitor):
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, carries: bool) -> None:
         self.file = file
+        self._carries = carries
         self.findings: list[Finding] = []
         self.hooks: list[str] = []
         self._depth = 0
@@ -123,9 +127,9 @@ class _Reader(ast.NodeVisitor):
         root = module.partition(".")[0]
         if root in FORBIDDEN:
             self.say(node, "IMPORT", f"a plugin must not import {root}", "What a rule may know is in its snapshot.")
-        elif root == PLATFORM and module != ALLOWED:
+        elif root == PLATFORM and module not in (ALLOWED, CARRIERS):
             self.say(node, "IMPORT", f"{module} is inside the platform", f"Import from {ALLOWED} only.")
-        elif root in OUTSIDE:
+        elif root in OUTSIDE and not self._carries:
             self.say(
                 node,
                 "OUTSIDE",

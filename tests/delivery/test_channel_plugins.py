@@ -14,6 +14,7 @@ from graph_crm.graph.database import Database
 from graph_crm.rules.delivery import ChannelLimits, Outgoing
 from graph_crm.rules.delivery_hooks import delivery_channels
 from graph_crm.rules.manager import RuleBook
+from graph_crm.rules.source import read_source
 from graph_crm.settings import Settings
 
 GOOD = """
@@ -129,3 +130,10 @@ def test_the_channels_that_are_set_up_are_known_by_their_word() -> None:
     assert list(channels) == ["SMS"]
     assert channels.get("SMS") is first
     assert channels.get("EMAIL") is None
+
+
+def test_a_plugin_that_carries_messages_may_speak_to_the_outside_world(tmp_path: Path) -> None:
+    (tmp_path / "carrier.py").write_text("import httpx\nimport asyncio\n" + GOOD, "utf-8")
+    (tmp_path / "rule.py").write_text("import httpx\nfrom graph_crm.rules import hookimpl\n", "utf-8")
+    assert [one.code for one in read_source(tmp_path / "carrier.py")] == []
+    assert [one.code for one in read_source(tmp_path / "rule.py")] == ["OUTSIDE"]

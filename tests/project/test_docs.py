@@ -157,7 +157,7 @@ async def test_the_changes_of_the_guide_lead_from_new_customers_to_an_offer_with
     ]
     assert [edge["role"] for edge in tie["relateParties"]["relationships"]["edges"]] == ["guarantor"]
     assert opened["openAgreement"]["status"] == "ACTIVE"
-    assert await bootstrap.worker(platform).drain() == 1
+    assert await bootstrap.worker(platform).drain() >= 1  # the event, and what its decision leads to
     read = await ask(client, named("docs/graphql.md", "Why"), id="branch-7:anna")
     (decision,) = read["party"]["decisions"]["nodes"]
     assert decision["causedBy"]["type"] == event["recordEvent"]["type"] == "atm_balance_check"
