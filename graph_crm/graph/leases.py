@@ -14,6 +14,7 @@ that it begins it. So what was only leased beside the entry that kills its worke
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -24,6 +25,9 @@ BEYOND = 0.25
 """By this share of the wanted entries, and some more, a window is longer: some partitions are worked on."""
 LONGEST_RUN = 50
 """At most so many entries of one partition are given out at once."""
+LONG_LINE = 32
+"""A partition with so many entries in a window has a long line: more of it is put behind at once."""
+LONGEST_PUT_BEHIND = 5_000
 BEHIND_SECONDS = 300.0
 """For so long an entry stays behind that is not the first of its line."""
 NO_ROOM_SECONDS = 1.0
@@ -143,6 +147,21 @@ MATCH (e:OutboxEntry {id: row[0]})
 SET e.lock = 0
 WITH e, row, now WHERE e.state = 'PENDING'
 SET e.behind = CASE WHEN row[1] > 0 THEN true END, e.availableAt = now + duration({milliseconds: row[1]})
+"""
+
+# The entries of long lines that the window did not reach yet, behind those that were looked at one by one.
+PUT_LINES_BEHIND = """
+WITH datetime.realtime() AS now
+UNWIND $keys AS key
+CALL (key, now) {
+  MATCH (e:OutboxEntry)
+  USING INDEX e:OutboxEntry(partitionKey, state, at)
+  WHERE e.partitionKey = key AND e.state = 'PENDING' AND e.at <= now
+  WITH e ORDER BY e.partitionKey, e.state, e.at SKIP $looked
+  WITH e WHERE e.availableAt <= now
+  RETURN e LIMIT $most
+}
+SET e.behind = true, e.availableAt = now + duration({milliseconds: $milliseconds})
 """
 
 WAKE = """
@@ -372,6 +391,10 @@ async def take(tx: Transaction, asked: Asked) -> list[Leased]:
         taken += [leased[one] for one in choice.take if one in leased]
     if choice.behind:
         await tx.run(PUT_BEHIND, {"behind": sorted([one, wait] for one, wait in choice.behind.items())})
+    seen = Counter(key for entries in windows.values() for _, key in entries)
+    if long := sorted(key for key, entries in seen.items() if entries >= LONG_LINE):
+        behind = {"keys": long, "looked": run, "most": LONGEST_PUT_BEHIND, "milliseconds": round(BEHIND_SECONDS * 1000)}
+        await tx.run(PUT_LINES_BEHIND, behind)
     return taken
 
 
