@@ -34,6 +34,8 @@ SETTLE = "call.settle"
 """The topic of the outbox under which what follows from a call is done; its payload is ``{callId}``."""
 GRACE = dt.timedelta(seconds=5)
 """Somebody may have answered at the moment at which the customer hung up: so long another signal is waited for."""
+LATE_ARRIVAL = dt.timedelta(minutes=2)
+"""So long the signal that a call came in may be behind the others: only it tells the number."""
 SILENT_AFTER = dt.timedelta(minutes=30)
 """A call that waits, and of which nothing was heard for so long, is over."""
 LONGEST_TALK = dt.timedelta(hours=3)
@@ -172,6 +174,8 @@ class IncomingCalls:
                 # Calls of one number follow one another: two of them ask for one call back.
                 partition = f"caller:{facts.number or identifier}"
                 later = now + GRACE if facts.hung_up and facts.silent is None else None
+                if facts.arrival is None:  # who called is still to be told
+                    later = now + LATE_ARRIVAL
                 key = f"{SETTLE}:{identifier}:{version}"
                 await outbox.put(tx, SETTLE, partition, {"callId": identifier}, key, not_before=later)
         else:

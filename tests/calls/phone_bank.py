@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import Any
 
 from graph_crm.calls.call_list import CallList
@@ -15,7 +16,7 @@ from graph_crm.contacts.slots import Slot
 from graph_crm.decisions.offers.responses import ResponseService
 from graph_crm.delivery.offers import ReservedOffer
 from graph_crm.graph.database import Database, Row, Transaction
-from graph_crm.graph.outbox import Outbox
+from graph_crm.graph.outbox import OutboxEntry
 from graph_crm.parties.writes import Written
 from graph_crm.products.catalogue import load_catalogue
 
@@ -174,27 +175,19 @@ class PhoneBank:
         return {row["who"]: (row["state"], row["why"]) for row in rows}
 
     async def settle(self) -> int:
-        """What a worker does with the calls, now."""
-        outbox = Outbox(self.database)
+        """What a worker does with the calls, now and in their order."""
         rows = await self.database.read(
-            "MATCH (e:OutboxEntry {topic: $topic}) WHERE e.state = 'PENDING' RETURN count(e) AS n", {"topic": SETTLE}
-        )
-        await self.database.execute(
-            "MATCH (e:OutboxEntry {topic: $topic}) WHERE e.state = 'PENDING'"
-            " SET e.availableAt = datetime.realtime(), e.at = datetime.realtime()",
+            "MATCH (e:OutboxEntry {topic: $topic}) RETURN e.id AS id, e.partitionKey AS partition, e.payload AS payload"
+            " ORDER BY e.at, e.id",
             {"topic": SETTLE},
         )
-        while entries := await outbox.lease(10, "test", 60.0, [SETTLE]):
-            for entry in entries:
-                effect = await self.calls.settle(entry)
-
-                async def work(tx: Transaction, entry: Any = entry, effect: Any = effect) -> None:
-                    await outbox.complete(tx, entry)
-                    if effect is not None:
-                        await effect(tx)
-
-                await self.database.write(work)
-        return int(rows[0]["n"])
+        for row in rows:
+            entry = OutboxEntry(row["id"], SETTLE, row["partition"], json.loads(row["payload"]), 1, "test")
+            effect = await self.calls.settle(entry)
+            if effect is not None:
+                await self.database.write(effect)
+            await self.database.execute("MATCH (e:OutboxEntry {id: $id}) DELETE e", {"id": entry.id})
+        return len(rows)
 
     async def one(self, text: str, **parameters: Any) -> Row:
         (row,) = await self.database.read(text, parameters)

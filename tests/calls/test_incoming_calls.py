@@ -9,7 +9,7 @@ from itertools import permutations
 import pytest
 from phone_bank import HOUR, MINUTE, NOON, PhoneBank
 
-from graph_crm.calls.incoming import LONGEST_TALK, SILENT_AFTER
+from graph_crm.calls.incoming import LONGEST_TALK, SETTLE, SILENT_AFTER, IncomingCalls
 from graph_crm.calls.kinds import CallEnd, CallOutcome
 from graph_crm.errors import InvalidInput
 
@@ -118,6 +118,27 @@ async def test_signals_in_any_order_lead_to_the_same_end(phones: PhoneBank, stor
         found["back"] = len(found["back"])  # type: ignore[arg-type]
         ends.append(found)
     assert all(one == ends[0] for one in ends)
+
+
+async def test_what_follows_waits_for_who_called(phones: PhoneBank):
+    calls = IncomingCalls(phones.database)  # by the database's clock, as the worker's
+    await calls.abandoned("c")
+    assert [round(one / MINUTE) for one in await work_of(phones)] == [2]
+    await calls.arrived("c", number=NUMBER)
+    assert [round(one / MINUTE) for one in await work_of(phones)] == [0, 2]
+    await phones.settle()
+    assert (await end_of(phones))["back"] == [NUMBER]
+    assert phones.requests == []
+
+
+async def work_of(phones: PhoneBank) -> list[dt.timedelta]:
+    """In how long what follows from calls is done."""
+    rows = await phones.database.read(
+        "MATCH (e:OutboxEntry {topic: $topic})"
+        " RETURN e.availableAt.epochMillis - datetime.realtime().epochMillis AS wait ORDER BY wait",
+        {"topic": SETTLE},
+    )
+    return [dt.timedelta(milliseconds=row["wait"]) for row in rows]
 
 
 async def test_signals_at_the_same_time_are_one_call(phones: PhoneBank):
