@@ -267,7 +267,9 @@ class _Story:
         waits = chance.random() < settings.waiting
         late = chance.random() < settings.late
         share = chance.uniform(1.05, 1.8) if late else min(chance.betavariate(1.4, 3.0), 0.98)
-        answer = self.calendar.after(self.opened, self.category.resolution * share)
+        # Who asks nothing back answers within the target of the first response, or misses it.
+        target = self.category.resolution if waits else self.category.first_response
+        answer = self.calendar.after(self.opened, target * share)
         asked = self.calendar.after(self.opened, self.category.first_response * chance.uniform(0.1, 0.95))
         status, closed = RequestStatus.ASSIGNED, None
         if waits and asked < min(answer, now):
@@ -294,7 +296,7 @@ class _Story:
                     text=_ANSWERS[self.language],
                     visible=True,
                 )
-            if chance.random() > settings.still_open:
+            if chance.random() > settings.still_open or answer + timedelta(days=LATELY) < now:
                 status, closed = self._close(answer)
         return self._written(status, closed)
 
@@ -312,8 +314,6 @@ class _Story:
         closed = self.entry(EntryKind.CLOSED, closing, by=self.owner, data={"outcome": self.outcome.value})
         if self.chance.random() < self.maker.settings.reopened and closed + timedelta(days=3) < self.maker.now:
             again = self.entry(EntryKind.REOPENED, closed + timedelta(hours=self.chance.uniform(2, 60)), text="No.")
-            if self.chance.random() < 0.3:  # noqa: PLR2004 - some are still being worked on
-                return RequestStatus.REOPENED, None
             done = self.calendar.after(again, self.category.resolution * self.chance.uniform(0.1, 0.9))
             if done > self.maker.now:
                 return RequestStatus.REOPENED, None

@@ -37,7 +37,7 @@ async def bank(database: Database) -> Database:
     await database.execute(
         "MATCH (n) WHERE NOT n:Migration AND NOT n:Lock CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS"
     )
-    await seed_demo_bank(database, customers=CUSTOMERS, seed=1, as_of=TODAY)
+    await seed_demo_bank(database, customers=40, seed=1, as_of=TODAY)
     assert await seed_demo_desk(database, customers=CUSTOMERS, seed=1, as_of=TODAY) == 66
     return database
 
