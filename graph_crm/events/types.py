@@ -22,8 +22,10 @@ class Event:
     recorded_at: dt.datetime | None = prop("When the bank recorded it.", order=True)
     channel: Channel | None = prop("Where it happened.")
     source: str | None = prop("The system that said so.")
-    session_id: str | None = prop("Identifier of the session in which it happened.")
-    late: bool | None = prop("Whether it was recorded more than a day after it happened: rules did not go by it.")
+    session_id: str | None = prop("Identifier of the session in which it happened.", filter=False)
+    late: bool | None = prop(
+        "Whether it was recorded more than a day after it happened: no rule was asked about it.", filter=False
+    )
     payload: JsonText | None = prop("What else the type of event tells.")
     party: Party | None = one("Whose event it is.", "DID", Party, direction="in")
     agreement: Agreement | None = one("The agreement that it concerns.", "ON", Agreement)

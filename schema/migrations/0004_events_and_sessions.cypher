@@ -4,6 +4,8 @@ CREATE CONSTRAINT event_day_key IF NOT EXISTS FOR (n:EventDay) REQUIRE n.key IS 
 
 // Open sessions that time out; pages of sessions.
 CREATE INDEX session_state_kind_seen IF NOT EXISTS FOR (n:Session) ON (n.state, n.kind, n.lastSeenAt);
+CREATE INDEX session_kind IF NOT EXISTS FOR (n:Session) ON (n.kind);
+CREATE INDEX session_place IF NOT EXISTS FOR (n:Session) ON (n.place);
 CREATE INDEX session_started_id IF NOT EXISTS FOR (n:Session) ON (n.startedAt, n.id);
 CREATE INDEX session_last_seen_id IF NOT EXISTS FOR (n:Session) ON (n.lastSeenAt, n.id);
 
