@@ -15,6 +15,8 @@ PLATFORM = "graph_crm"
 ALLOWED = f"{PLATFORM}.rules"
 CARRIERS = f"{ALLOWED}.delivery"
 """What a plugin imports that carries messages: it speaks to the outside world, which is its very work."""
+DESK = f"{ALLOWED}.requests"
+"""What a plugin imports that has a word about service requests."""
 FORBIDDEN = ("neo4j", "strawberry")
 OUTSIDE = frozenset(
     {"aiohttp", "asyncio", "ftplib", "http", "httpx", "os", "pathlib", "random", "requests", "secrets", "shutil",
@@ -127,7 +129,7 @@ class _Reader(ast.NodeVisitor):
         root = module.partition(".")[0]
         if root in FORBIDDEN:
             self.say(node, "IMPORT", f"a plugin must not import {root}", "What a rule may know is in its snapshot.")
-        elif root == PLATFORM and module not in (ALLOWED, CARRIERS):
+        elif root == PLATFORM and module not in (ALLOWED, CARRIERS, DESK):
             self.say(node, "IMPORT", f"{module} is inside the platform", f"Import from {ALLOWED} only.")
         elif root in OUTSIDE and not self._carries:
             self.say(
