@@ -27,6 +27,7 @@ from graph_crm.rules.conditions import (
 )
 from graph_crm.rules.events import Currency, EventType, LongText, Money, Payload, Text
 from graph_crm.rules.hookspecs import hookimpl
+from graph_crm.rules.intake import Document, RequestText, Scan
 from graph_crm.rules.interest import Look
 from graph_crm.rules.limits import ContactLimit
 from graph_crm.rules.periods import Period, days, months, weeks, years
@@ -39,6 +40,7 @@ __all__ = [
     "Contact",
     "ContactLimit",
     "Currency",
+    "Document",
     "EventFact",
     "EventType",
     "Holding",
@@ -52,8 +54,10 @@ __all__ = [
     "Proposal",
     "Reason",
     "Related",
+    "RequestText",
     "Rule",
     "RuleError",
+    "Scan",
     "Snapshot",
     "Text",
     "Treatment",

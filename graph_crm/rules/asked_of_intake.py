@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from graph_crm.errors import RuleError
-from graph_crm.rules.intake import Document, Scan, Text
+from graph_crm.rules.intake import Document, RequestText, Scan
 from graph_crm.rules.manager import RuleBook
 
 SCAN = "scan_attachment"
@@ -39,7 +39,7 @@ def scanned(book: RuleBook, document: Document) -> Scan:
     return Scan(clean=True)
 
 
-def categorised(book: RuleBook, text: Text, known: Callable[[str], bool]) -> str | None:
+def categorised(book: RuleBook, text: RequestText, known: Callable[[str], bool]) -> str | None:
     """The category that the first plugin with an opinion names; one that is not ``known`` is a fault of the plugin."""
 
     def check(value: object) -> str | None:

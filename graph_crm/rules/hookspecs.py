@@ -9,7 +9,7 @@ import pluggy
 from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.delivery import DeliveryChannel
 from graph_crm.rules.events import EventType
-from graph_crm.rules.intake import Document, Scan, Text
+from graph_crm.rules.intake import Document, RequestText, Scan
 from graph_crm.rules.limits import ContactLimit
 from graph_crm.rules.requests import Breach, BreachAction, Candidate, RequestFacts, Route
 from graph_crm.rules.results import Proposal, Rule, Treatment, Veto
@@ -110,7 +110,7 @@ class Hooks:
         """
 
     @hookspec
-    def categorise(self, texts: Sequence[Text]) -> Sequence[str | None]:  # type: ignore[empty-body] # see above
+    def categorise(self, texts: Sequence[RequestText]) -> Sequence[str | None]:  # type: ignore[empty-body] # see above
         """Say which category of the service desk a request belongs to, before its keywords and its classifier.
 
         Asked when a request comes in without a category; None leaves it to the next plugin, and at last to the desk.

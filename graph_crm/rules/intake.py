@@ -25,7 +25,7 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class RequestText:
     """What somebody asked, as it is to be sorted."""
 
     subject: str

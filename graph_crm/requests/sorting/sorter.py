@@ -16,7 +16,7 @@ from graph_crm.requests.sorting.keywords import Keywords
 from graph_crm.requests.sorting.model import Proposed, SortingModel, train
 from graph_crm.requests.sorting.training import shipped_examples
 from graph_crm.rules.asked_of_intake import categorised
-from graph_crm.rules.intake import Text
+from graph_crm.rules.intake import RequestText
 from graph_crm.rules.manager import RuleBook
 
 log = logs.get(__name__)
@@ -44,7 +44,7 @@ class DeskSorter:
     def __call__(self, subject: str, text: str, language: str | None) -> Sorted:
         """The category of a request. None, with the confidence of the best guess, where a person has to say."""
         if self._book is not None:
-            named = categorised(self._book, Text(subject, text, language), self._codes.__contains__)
+            named = categorised(self._book, RequestText(subject, text, language), self._codes.__contains__)
             if named is not None:
                 return Sorted(category=named, by=SortedBy.RULE)
         whole = asked(subject, text)

@@ -24,7 +24,7 @@ from graph_crm.requests.sorting.service import SortingService
 from graph_crm.requests.sorting.sorter import DeskSorter
 from graph_crm.requests.sorting.training import shipped_examples, sorted_by_people
 from graph_crm.rules.hookspecs import hookimpl
-from graph_crm.rules.intake import Text
+from graph_crm.rules.intake import RequestText
 from graph_crm.rules.loader import Found
 from graph_crm.rules.manager import RuleBook
 
@@ -166,7 +166,7 @@ def test_what_the_classifier_is_not_sure_of_a_person_sorts(sorter: DeskSorter) -
 
 def book_of(answer: Any) -> RuleBook:
     @hookimpl
-    def categorise(texts: Sequence[Text]) -> Any:
+    def categorise(texts: Sequence[RequestText]) -> Any:
         return answer(texts)
 
     module: Any = SimpleNamespace(categorise=categorise, __name__="categories")
