@@ -194,8 +194,9 @@ class EventService:
         return found
 
     async def _record(self, tx: Transaction, batch: _Batch) -> Recorded:
-        rows = [batch.chosen[key].parameters for key in sorted(batch.chosen)]
-        found = await tx.run(cypher.RECORD, {"events": rows, "lateMilliseconds": LATE // dt.timedelta(milliseconds=1)})
+        told = [batch.chosen[key].parameters for key in sorted(batch.chosen)]
+        late = LATE // dt.timedelta(milliseconds=1)
+        found = await tx.run(cypher.RECORD, {"events": told, "lateMilliseconds": late})
         stored = {row["id"]: row for row in found}
         new = [_recorded(batch.chosen[key], row) for key, row in stored.items() if row["isNew"]]
         new.sort(key=lambda one: (one.at, one.id))
