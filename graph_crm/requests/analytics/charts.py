@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,8 +74,7 @@ def _figure(draw: Callable[[Axes], None], title: str, *, height: float) -> str:
     from matplotlib.figure import Figure  # noqa: PLC0415 - the same
 
     # Text stays text: it is read aloud, found and copied. The salt makes the same report from the same numbers.
-    settings: Mapping[str, Any] = {"svg.fonttype": "none", "svg.hashsalt": title, "font.family": "sans-serif"}
-    with rc_context(dict(settings)):
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": title, "font.family": "sans-serif"}):
         figure = Figure(figsize=(8.6, min(height, 14)), layout="constrained")
         axes = figure.subplots()
         draw(axes)

@@ -134,7 +134,7 @@ class ArticleService:
 
         async def work(tx: Transaction) -> Written:
             before = await _locked(tx, identifier, version)
-            after = {
+            after: dict[str, Any] = {
                 "title": before["title"]
                 if change.title is None
                 else checks.text("title", change.title, checks.NAME_LIMIT),
