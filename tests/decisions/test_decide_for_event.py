@@ -285,7 +285,8 @@ async def test_a_batch_of_customers_is_read_in_one_statement(bank: Database):
     await decisions.bank.lately(NOW)  # what the learner has learned is read every few seconds, not each time
     with bank.counting() as sent:
         await decide(decisions, bank, "e1")
-    assert len(sent) == 6  # the event, the ledgers, the bank, the customer, the decision, the reserved contact
+    # The event, the ledgers, the bank, the customer, the decision, the reserved contact, and who is told of it.
+    assert len(sent) == 7
 
 
 async def test_an_entry_that_names_no_event_is_refused(bank: Database):
