@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graph_crm.contacts.cypher import APPROVED
+from graph_crm.contacts.ledger import OF_PARTY
 
 QUEUE = """
 UNWIND $rows AS row
@@ -103,10 +104,22 @@ SET o.status = 'PRESENTED', o.statusReason = 'CONTACT_MADE', o.statusAt = now, o
 """
 """A slot was used, as the desk confirms it, by a caller that holds the ledgers already."""
 
+# The ledgers come before the message, as everywhere, and the clock after them.
 SENT = f"""
-{_LOCKED}
-WITH d WHERE d.state = 'SENDING' OR d.unsure
-WITH d, coalesce($now, datetime.realtime()) AS now
+CALL () {{
+  MATCH (p:Party {{id: $party}})
+  UNWIND {OF_PARTY} AS key
+  WITH DISTINCT key ORDER BY key
+  MERGE (l:ContactLedger {{key: key}})
+  SET l.version = coalesce(l.version, 0) + 1
+  RETURN count(l) AS locks
+}}
+WITH locks
+MATCH (d:Delivery {{id: $id}})
+SET d.locked = true
+REMOVE d.locked
+WITH d, locks WHERE d.state = 'SENDING' OR d.unsure
+WITH d, CASE WHEN locks >= 0 THEN coalesce($now, datetime.realtime()) END AS now
 SET d.state = $state, d.stateReason = $reason, d.diagnostic = $diagnostic, d.sentAt = now, d.providerId = $providerId,
   d.deliveredAt = CASE $state WHEN 'DELIVERED' THEN now END
 WITH d, now

@@ -19,7 +19,7 @@ from graph_crm.graph.database import Transaction
 from graph_crm.parties.service import new_id
 
 DUE = "delivery.due"
-"""The topic of the outbox under which a message is sent; its payload is ``{deliveryId}``."""
+"""The topic of the outbox under which a message is sent; its payload is ``{deliveryId, partyId}``."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -78,7 +78,7 @@ async def queue_many(
         raise NotFound("partyId: there is no such party", hint="Look the party up with searchParties.", field="partyId")
     stored: list[str] = [found[one.key] for one in messages]
     entries = [
-        outbox.NewEntry(DUE, one, {"deliveryId": one}, f"{DUE}:{one}", message.not_before)
+        outbox.NewEntry(DUE, one, {"deliveryId": one, "partyId": message.party_id}, f"{DUE}:{one}", message.not_before)
         for one, row, message in zip(stored, rows, messages, strict=True)
         if one == row["properties"]["id"]
     ]

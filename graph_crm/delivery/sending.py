@@ -66,6 +66,9 @@ class _Begun:
     channel: DeliveryChannel
     wait: float
     """Seconds until its turn on the channel comes."""
+    slot: str | None
+    """The contact slot that it uses."""
+    product: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,8 @@ class DeliveryService:
     async def due(self, entry: OutboxEntry) -> Effect | None:
         """Send the message that ``entry`` names (topic `delivery.due`); what to write in completing the entry."""
         identifier, by = str(entry.payload["deliveryId"]), uuid.uuid4().hex
-        begun = await self._database.write(lambda tx: self._begin(tx, identifier, by), idempotent=True)
+        payload = entry.payload
+        begun = await self._database.write(lambda tx: self._begin(tx, payload, by), idempotent=True)
         if begun is None:
             return None
         if isinstance(begun, _Wait):
@@ -118,20 +122,21 @@ class DeliveryService:
 
     # Before
 
-    async def _begin(self, tx: Transaction, identifier: str, by: str) -> _Begun | _Wait | None:
+    async def _begin(self, tx: Transaction, payload: Mapping[str, Any], by: str) -> _Begun | _Wait | None:
         """Decide under the customer's ledgers what becomes of the message; None: it is settled, or not for now.
 
         ``by`` names this very attempt: where its own commit is repeated, it is not taken for somebody else's.
         """
-        whose = await tx.run(cypher.WHOSE, {"id": identifier})
-        if not whose or whose[0]["state"] not in _WAITING:
+        identifier, party = str(payload["deliveryId"]), payload.get("partyId")
+        if "partyId" not in payload:
+            whose = await tx.run(cypher.WHOSE, {"id": identifier})
+            party = whose[0]["party"] if whose else None
+        if party is not None:
+            await ledger.lock_parties(tx, [party])
+        rows = await tx.run(cypher.MESSAGE, {"id": identifier, "now": self._told()})
+        if not rows or rows[0]["delivery"]["state"] not in _WAITING:
             return None
-        if whose[0]["party"] is not None:
-            await ledger.lock_parties(tx, [whose[0]["party"]])
-        row = (await tx.run(cypher.MESSAGE, {"id": identifier, "now": self._told()}))[0]
-        if row["delivery"]["state"] not in _WAITING:
-            return None
-        return await self._decide(tx, row, by, instant(row["now"]))
+        return await self._decide(tx, rows[0], by, instant(rows[0]["now"]))
 
     async def _decide(self, tx: Transaction, row: Row, by: str, now: dt.datetime) -> _Begun | _Wait | None:
         delivery = row["delivery"]
@@ -239,7 +244,9 @@ class DeliveryService:
             },
         )
         attachments = tuple(delivery["attachments"] or ())
-        return _Begun(replace(outgoing, attempt=began[0]["attempts"]), attachments, channel, pace.take(clock))
+        attempt = replace(outgoing, attempt=began[0]["attempts"])
+        product = row["offer"]["productCode"] if row["offer"] else None
+        return _Begun(attempt, attachments, channel, pace.take(clock), reservation, product)
 
     # The hand-over
 
@@ -278,7 +285,7 @@ class DeliveryService:
         outgoing = begun.outgoing
         match outcome:
             case Sent():
-                await self._sent(tx, identifier, outcome, None, None)
+                await self._sent(tx, begun, outcome, None, None)
             case Bounced():
                 await self._failed(tx, identifier, DeliveryState.BOUNCED, BOUNCED, outcome.diagnostic)
             case Refused():
@@ -291,24 +298,21 @@ class DeliveryService:
                 _logger.warning("message %s: %s failed", identifier, begun.channel.name, exc_info=outcome)
                 told = f"{type(outcome).__name__}: {outcome}"[:500]
                 if outgoing.promotional and not begun.channel.capability.idempotent:
-                    await self._sent(tx, identifier, Sent(), NOT_KNOWN, told)
+                    await self._sent(tx, begun, Sent(), NOT_KNOWN, told)
                 else:
                     await self._again(tx, identifier, outgoing.attempt, TryLater(told), unsure=True)
 
     async def _sent(
-        self, tx: Transaction, identifier: str, sent: Sent, reason: str | None, diagnostic: str | None
+        self, tx: Transaction, begun: _Begun, sent: Sent, reason: str | None, diagnostic: str | None
     ) -> None:
         """The message went: the contact is recorded, the slot confirmed, the offer presented."""
-        rows = await tx.run(cypher.WHOSE_SLOT, {"id": identifier})
-        slot, party = rows[0]["slot"], rows[0]["party"]
+        identifier, slot = begun.outgoing.id, begun.slot
         contact = interaction_id(slot) if slot else f"interaction:{identifier}"
         now = self._told()
         if slot is not None:
             # As the desk confirms it. A slot that ended meanwhile is left as it is: the contact was made all the same.
             asked: dict[str, Any] = {"interactionId": contact, "at": None, "offerStatus": "PRESENTED", "properties": {}}
             await tx.run(contacts.CONFIRM, {"ids": [slot], "now": now, **asked})
-        elif party is not None:
-            await ledger.lock_parties(tx, [party])
         state = DeliveryState.DELIVERED if sent.delivered else DeliveryState.SENT
         await tx.run(
             cypher.SENT,
@@ -320,7 +324,8 @@ class DeliveryService:
                 "diagnostic": diagnostic,
                 "providerId": sent.provider_id,
                 "interactionId": contact,
-                "product": rows[0]["product"],
+                "product": begun.product,
+                "party": begun.outgoing.party_id,
             },
         )
 
@@ -342,6 +347,7 @@ class DeliveryService:
                 "providerId": None,
                 "interactionId": contact,
                 "product": row["offer"]["productCode"] if row["offer"] else None,
+                "party": delivery["partyId"],
             },
         )
 
