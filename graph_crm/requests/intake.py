@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
@@ -28,6 +28,7 @@ from graph_crm.requests.kinds import EntryKind, RequestKind, RequestPriority, Re
 from graph_crm.requests.messages import About, Asker, Messages, Recipient, point_of, subject_of
 from graph_crm.requests.numbers import new_number
 from graph_crm.requests.routing import Choice, choose, sorting
+from graph_crm.requests.rush import Rush
 from graph_crm.requests.standing import instant
 from graph_crm.rules.manager import RuleBook
 from graph_crm.rules.requests import RequestFacts
@@ -86,6 +87,7 @@ class Intake:
         self._sorter = sorter
         self._effects = tuple(effects)
         self._clock = clock
+        self._rush = Rush()
 
     async def open(self, request: NewRequest, *, key: str | None = None, by: str | None = None) -> Opened:
         """Store a request. With ``key`` the same request sent again is the same one.
@@ -94,6 +96,7 @@ class Intake:
         IdempotencyKeyReused; AttachmentRefused.
         """
         request = self._checked(request)
+        self._rush.came()
         if key is not None:
             checks.text("idempotencyKey", key, checks.ID_LIMIT)
         fingerprint = digest(request) if key is not None else None
@@ -253,7 +256,7 @@ class Intake:
         data = opening_data(desk, category, country)
         clocks = measure([LogEntry(kind=EntryKind.OPENED, at=now, data=data)], desk, now)
         due = clocks.resolution.due
-        messages = self._told(request, about, asker, choice, due)
+        messages = self._told(request, about, asker, choice, due, now)
         sorted_data = {
             "category": about.category,
             "by": found.by.value,
@@ -341,7 +344,7 @@ class Intake:
         return found
 
     def _told(
-        self, request: NewRequest, about: About, asker: Asker, choice: Choice, due: dt.datetime
+        self, request: NewRequest, about: About, asker: Asker, choice: Choice, due: dt.datetime, now: dt.datetime
     ) -> tuple[Message | None, Message | None]:
         """The acknowledgement, and the mail to the owner."""
         owner = choice.owner
@@ -352,7 +355,11 @@ class Intake:
         if owner is None:
             return acknowledgement, None
         to = Recipient(id=owner.id, name=owner.name, email=owner.email, language=next(iter(owner.languages), None))
-        return acknowledgement, self._messages.assigned(f"{about.id}:assigned:1", about, to, due)
+        assigned = self._messages.assigned(f"{about.id}:assigned:1", about, to, due)
+        pause = self._rush.pause()
+        if assigned is not None and pause is not None:
+            assigned = replace(assigned, not_before=now + pause)
+        return acknowledgement, assigned
 
     async def _store(self, tx: Transaction, request: NewRequest, ready: _Ready, by: str | None) -> None:
         owner = ready.owner.owner
