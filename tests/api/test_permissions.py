@@ -19,7 +19,7 @@ from graphql import (
 
 from graph_crm.api.execution import Executor, Request
 from graph_crm.api.schema import platform_schema
-from graph_crm.errors import InvalidInput
+from graph_crm.errors import CrmError, InvalidInput
 from graph_crm.graph.database import Database
 from graph_crm.security.roles import Caller, Permission, Role
 
@@ -39,7 +39,66 @@ RIGHTS = {
     Permission.ASK_OVERRIDE: {"askLimitOverride", "revokeLimitOverride"},
     Permission.APPROVE_OVERRIDE: {"approveLimitOverride", "rejectLimitOverride"},
     Permission.SWITCH_RULES: {"switchRule"},
-    Permission.READ_PARTIES: {"preview", "consentState", "earliestContactAt", "ruleReports", "contactPolicy"},
+    Permission.READ_PARTIES: {
+        "preview",
+        "consentState",
+        "earliestContactAt",
+        "ruleReports",
+        "contactPolicy",
+        "eventTypes",
+        "previewTemplate",
+    },
+    Permission.OWN_REQUESTS: {
+        "openRequest",
+        "writeToRequest",
+        "articleHelped",
+        "answerSurvey",
+        "request",
+        "myRequests",
+        "requestCategories",
+        "requestChanged",
+    },
+    Permission.SERVE_REQUESTS: {
+        "answerRequest",
+        "noteOnRequest",
+        "assignRequest",
+        "escalateRequest",
+        "askCustomer",
+        "resumeRequest",
+        "closeRequest",
+        "reopenRequest",
+        "sortRequest",
+        "describeComplaint",
+        "reopenMail",
+        "dismissMail",
+        "nextCall",
+        "recordCall",
+        "skipCall",
+        "callArrived",
+        "callAnswered",
+        "callEnded",
+        "callAbandoned",
+        "callListNumbers",
+        "callQueue",
+        "myQueue",
+        "categoryProposals",
+    },
+    Permission.RUN_DESK: {
+        "createArticle",
+        "updateArticle",
+        "retireArticle",
+        "saveEmployee",
+        "recordAbsence",
+        "endAbsence",
+    },
+    Permission.INSIGHT: {
+        "eventCounts",
+        "productInterest",
+        "requestAnalytics",
+        "requestBacklog",
+        "mostAskedQuestions",
+    },
+    Permission.OPERATE: {"retryWork", "failedWork"},
 }
 """A change that is not here needs MUTATE."""
 STAFF = set(Role) - {Role.CUSTOMER}
@@ -53,6 +112,17 @@ WHO = {
     Permission.APPROVE_OVERRIDE: {Role.ADMINISTRATOR},
     Permission.SWITCH_RULES: {Role.MARKETER, Role.ADMINISTRATOR},
     Permission.READ_PARTIES: STAFF,
+    Permission.OWN_REQUESTS: DESKS | {Role.CUSTOMER},
+    Permission.SERVE_REQUESTS: DESKS,
+    Permission.RUN_DESK: {Role.ADMINISTRATOR},
+    Permission.INSIGHT: {
+        Role.MARKETER,
+        Role.ANALYST,
+        Role.AUDITOR,
+        Role.RELATIONSHIP_MANAGER,
+        Role.ADMINISTRATOR,
+    },
+    Permission.OPERATE: {Role.ADMINISTRATOR},
 }
 CORE = platform_schema().core
 WORDS = {"DateTime": '"2026-11-23T10:00:00Z"', "Date": '"2026-11-23"', "Decimal": '"1"', "Int": "1", "Float": "1.5"}
@@ -73,7 +143,9 @@ def fields() -> list[tuple[str, str, GraphQLField]]:
         for name, field in CORE.query_type.fields.items()
         if name not in platform_schema().registry.roots
     ]
-    return changes + asked
+    assert CORE.subscription_type is not None
+    followed = [("subscription", name, field) for name, field in CORE.subscription_type.fields.items()]
+    return changes + asked + followed
 
 
 def literal(kind: Any) -> str:
@@ -91,7 +163,8 @@ def literal(kind: Any) -> str:
 
 
 def document(operation: str, name: str, field: GraphQLField) -> str:
-    needed = {key: one.type for key, one in field.args.items() if is_required_argument(one)}
+    # Staff name the customer where customers need not.
+    needed = {key: one.type for key, one in field.args.items() if is_required_argument(one) or key == "partyId"}
     given = ", ".join(f"{key}: {literal(type_)}" for key, type_ in needed.items())
     below = "" if is_leaf_type(get_named_type(field.type)) else " { __typename }"
     return f"{operation} {{ {name}{f'({given})' if given else ''}{below} }}"
@@ -101,17 +174,27 @@ def refuse(_service: type[Any]) -> Any:
     raise Reached("a service was asked for")
 
 
+async def followed(executor: Executor, request: Request) -> dict[str, Any]:
+    """The first answer of a subscription."""
+    try:
+        return await anext(aiter(executor.subscribe(request)))
+    except CrmError as error:
+        return {"errors": [{"extensions": error.extensions()}]}
+
+
 @pytest.mark.parametrize(("operation", "name", "field"), fields(), ids=[name for _, name, _ in fields()])
 async def test_every_role_gets_as_far_as_its_rights_and_no_further(
     operation: str, name: str, field: GraphQLField
 ) -> None:
     executor = Executor(platform_schema(), cast(Database, None), refuse)
-    needed = next((right for right, names in RIGHTS.items() if name in names), Permission.MUTATE)
-    assert operation == "mutation" or needed is Permission.READ_PARTIES
+    needed = next((right for right, names in RIGHTS.items() if name in names), None)
+    assert operation == "mutation" or needed is not None, "what is read has its right in the list"
+    needed = needed or Permission.MUTATE
     codes = {}
     for role in Role:
         caller = Caller("somebody", role, "x" if role is Role.CUSTOMER else None)
-        answer = await executor.execute(Request(document(operation, name, field), caller))
+        request = Request(document(operation, name, field), caller)
+        answer = await (followed(executor, request) if operation == "subscription" else executor.execute(request))
         (error,) = answer["errors"]
         codes[role] = error["extensions"]["code"]
     assert codes == {role: "REACHED" if role in WHO[needed] else "FORBIDDEN" for role in Role}
