@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -194,63 +194,80 @@ class EventService:
         return found
 
     async def _record(self, tx: Transaction, batch: _Batch) -> Recorded:
-        told = [batch.chosen[key].parameters for key in sorted(batch.chosen)]
         late = LATE // dt.timedelta(milliseconds=1)
-        found = await tx.run(cypher.RECORD, {"events": told, "lateMilliseconds": late})
-        stored = {row["id"]: row for row in found}
-        new = [_recorded(batch.chosen[key], row) for key, row in stored.items() if row["isNew"]]
-        new.sort(key=lambda one: (one.at, one.id))
+        stored: dict[str, Row] = {}
+        for candidates in batch.rounds():
+            asked = [one for one in candidates if one.id not in stored]
+            if asked:
+                told = [one.parameters for one in sorted(asked, key=lambda one: one.id)]
+                rows = await tx.run(cypher.RECORD, {"events": told, "lateMilliseconds": late})
+                stored |= {row["id"]: row for row in rows}
+        new = sorted((_recorded(*one) for one in batch.new(stored)), key=lambda one: (one.at, one.id))
         if new:
             await outbox.put_many(tx, [_entry(one) for one in new])
             for effect in self._effects:
                 await effect(tx, new)
-        parties: frozenset[str] = frozenset()
-        if len(stored) < len(batch.chosen):
-            missing = {one.event.party_id for key, one in batch.chosen.items() if key not in stored}
-            known = await tx.run(cypher.PARTIES_KNOWN, {"parties": sorted(missing)})
-            parties = frozenset(row["id"] for row in known if row["known"])
-        return batch.result(stored, parties)
+        missing = batch.parties_of_missing(stored)
+        known = await tx.run(cypher.PARTIES_KNOWN, {"parties": missing}) if missing else []
+        return batch.result(stored, frozenset(row["id"] for row in known if row["known"]))
 
 
 class _Batch:
-    """A batch with what is sent of it: of equal ids the first, the rest are judged by it."""
+    """A batch with what is sent of it: of each id what came first, and where that can't be stored what came next."""
 
     def __init__(self, ids: Sequence[str | None], prepared: Sequence[Prepared | CrmError]) -> None:
-        self.ids = ids
-        self.prepared = prepared
-        self.chosen: dict[str, Prepared] = {}
+        self._ids = ids
+        self._prepared = prepared
+        self.chosen: dict[str, dict[str, Prepared]] = {}
+        """By id the different events that came under it, in their order, by their digest."""
         for one in prepared:
             if isinstance(one, Prepared):
-                self.chosen.setdefault(one.id, one)
+                self.chosen.setdefault(one.id, {}).setdefault(one.digest, one)
+
+    def rounds(self) -> Iterator[list[Prepared]]:
+        """What is sent: no id twice in a round. Nearly always there is one."""
+        different = [list(events.values()) for events in self.chosen.values()]
+        for number in range(max(map(len, different), default=0)):
+            yield [events[number] for events in different if len(events) > number]
+
+    def new(self, stored: Mapping[str, Row]) -> Iterator[tuple[Prepared, Row]]:
+        """The events that were not known before; ``stored``: by id what the database says."""
+        return ((self.chosen[key][row["digest"]], row) for key, row in stored.items() if row["isNew"])
+
+    def parties_of_missing(self, stored: Mapping[str, Row]) -> list[str]:
+        """Whose events the database did not take."""
+        missing = (events for key, events in self.chosen.items() if key not in stored)
+        return sorted({one.event.party_id for events in missing for one in events.values()})
 
     def result(self, stored: Mapping[str, Row], parties: frozenset[str]) -> Recorded:
-        """What became of each; ``stored``: by id what the database says, ``parties``: those that are known."""
+        """What became of each; ``parties``: which of the `parties_of_missing` are known."""
         recorded: list[str] = []
         duplicates: list[str] = []
         refused: list[RefusedEvent] = []
         ids: list[str | None] = []
-        for index, one in enumerate(self.prepared):
-            wrong = one if isinstance(one, CrmError) else self._wrong(one, stored, parties)
+        for index, one in enumerate(self._prepared):
+            wrong = one if isinstance(one, CrmError) else _wrong(one, stored.get(one.id), parties)
             if isinstance(one, Prepared) and wrong is None:
                 ids.append(one.id)
-                new = self.chosen[one.id] is one and stored[one.id]["isNew"]
-                (recorded if new else duplicates).append(one.id)
+                first = self.chosen[one.id][one.digest] is one
+                (recorded if first and stored[one.id]["isNew"] else duplicates).append(one.id)
             elif wrong is not None:
                 ids.append(None)
-                refused.append(RefusedEvent(index, self.ids[index], wrong))
+                refused.append(RefusedEvent(index, self._ids[index], wrong))
         return Recorded(tuple(recorded), tuple(duplicates), tuple(refused), tuple(ids))
 
-    def _wrong(self, one: Prepared, stored: Mapping[str, Row], parties: frozenset[str]) -> CrmError | None:
-        row = stored.get(one.id)
-        if one.digest != self.chosen[one.id].digest or (row is not None and not row["same"]):
-            return IdempotencyKeyReused(
-                "Another event came under this id before", hint="Use a new id for a new event", field="id"
-            )
-        if row is not None:
+
+def _wrong(one: Prepared, row: Row | None, parties: frozenset[str]) -> CrmError | None:
+    """Why an event was not recorded; ``row``: what stands under its id."""
+    if row is not None:
+        if row["digest"] == one.digest:
             return None
-        if one.event.party_id in parties:
-            return NotFound("There is no agreement with this id", field="agreementId")
-        return NotFound("There is no party with this id", field="partyId")
+        return IdempotencyKeyReused(
+            "Another event came under this id before", hint="Use a new id for a new event", field="id"
+        )
+    if one.event.party_id in parties:
+        return NotFound("There is no agreement with this id", field="agreementId")
+    return NotFound("There is no party with this id", field="partyId")
 
 
 def _read(row: object) -> RecordEvent | CrmError:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import random
+from typing import Any, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from graph_crm.contacts.kinds import Channel
 from graph_crm.errors import DatabaseUnavailable, InvalidInput, NotFound
+from graph_crm.events.checking import prepared
 from graph_crm.events.keeping import RetentionPolicy
-from graph_crm.events.service import MOST_EVENTS, RECORDED, EventService, RecordedEvent, RecordEvent
+from graph_crm.events.service import MOST_EVENTS, RECORDED, EventService, RecordedEvent, RecordEvent, _Batch
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.graph.outbox import Outbox
 
@@ -123,6 +127,20 @@ async def test_an_id_with_other_content_is_refused_alone(service: EventService, 
     assert [(row["id"], row["party"]) for row in await bank.read(STORED)] == [("e1", "p1"), ("e2", "p1"), ("old", "p1")]
 
 
+async def test_what_is_refused_takes_no_id_from_what_is_right(service: EventService, bank: Database):
+    await service.record(login("old", "p2"))
+    done = await service.record_many([login("old", "p1"), login("old", "p2"), login("e1", "nobody"), login("e1", "p3")])
+    assert (done.recorded, done.duplicates) == (("e1",), ("old",))
+    assert [(one.index, one.code) for one in done.refused] == [
+        (0, "IDEMPOTENCY_KEY_REUSED"),
+        (2, "IDEMPOTENCY_KEY_REUSED"),
+    ]
+    assert [(row["id"], row["party"], row["ties"]) for row in await bank.read(STORED)] == [
+        ("e1", "p3", 1),
+        ("old", "p2", 1),
+    ]
+
+
 async def test_a_batch_is_bounded_and_an_empty_one_is_no_error(service: EventService):
     with pytest.raises(InvalidInput) as caught:
         await service.record_many([login(None)] * (MOST_EVENTS + 1))
@@ -226,3 +244,33 @@ async def test_what_is_older_than_it_is_kept_is_refused(bank: Database):
     done = await service.record_many([login("old", at=at), complaint])
     assert done.recorded == ("c",)
     assert [(one.id, one.field) for one in done.refused] == [("old", "at")]
+
+
+TOLD = st.tuples(st.sampled_from("abcd"), st.sampled_from(["p1", "p2", "nobody"]), st.sampled_from(["login", "loggin"]))
+
+
+@settings(deadline=None)
+@given(told=st.lists(TOLD, max_size=12), before=st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["p1", "p2"])))
+def test_every_event_of_a_batch_is_recorded_known_or_refused(told: list[tuple[str, str, str]], before: dict[str, str]):
+    """The judging alone, with a dictionary in the place of the database."""
+    at = NOW - dt.timedelta(hours=1)
+    service = EventService(cast(Database, None))
+    events = [RecordEvent(type=kind, party_id=party, id=key, at=at) for key, party, kind in told]
+    batch = _Batch([one.id for one in events], service._prepared(events))
+    known = {key: prepared(login(key, party, at), service.catalogue, NOW).digest for key, party in before.items()}
+    stored: dict[str, Any] = {}
+    for candidates in batch.rounds():
+        assert len({one.id for one in candidates}) == len(candidates)
+        for one in candidates:
+            if one.id not in stored and one.event.party_id != "nobody":
+                stored[one.id] = {"isNew": one.id not in known, "digest": known.get(one.id, one.digest)}
+    assert set(batch.parties_of_missing(stored)) <= {"nobody"}
+    done = batch.result(stored, frozenset())
+    assert len(done.recorded) + len(done.duplicates) + len(done.refused) == len(told) == len(done.ids)
+    assert [place for place, one in enumerate(done.ids) if one is None] == [one.index for one in done.refused]
+    assert len(set(done.recorded)) == len(done.recorded)
+    assert not set(done.recorded) & set(before)
+    assert {one.id for one, _ in batch.new(stored)} == set(done.recorded)
+    stands = {one.id: one.event.party_id for one, _ in batch.new(stored)} | before
+    for (key, party, kind), shown in zip(told, done.ids, strict=True):
+        assert (shown is not None) == (kind == "login" and stands.get(key) == party and party != "nobody")
