@@ -80,7 +80,10 @@ CREATE (p)-[:HOLDS {id: 'h' + n, role: 'OWNER', since: date('2020-01-01')}]->(:A
 """
 BACKLOG = """
 UNWIND ['PENDING', 'LEASED', 'FAILED'] AS state
-RETURN state, COUNT { MATCH (o:OutboxEntry) WHERE o.state = state AND o.topic = 'event.recorded' } AS entries
+RETURN state, COUNT {
+  MATCH (o:OutboxEntry)
+  WHERE o.topic = 'event.recorded' AND o.state = state AND o.availableAt IS NOT NULL // as the index wants it
+} AS entries
 """
 
 
@@ -99,7 +102,8 @@ class Plan:
     def batches(self) -> Iterator[list[RecordEvent]]:
         """All batches in the order in which they are sent, repetitions included."""
         chance = random.Random(self.seed)
-        kinds, weights = zip(*MIX, strict=True)
+        kinds = [kind for kind, _ in MIX]
+        weights = [weight for _, weight in MIX]
         recent: list[list[RecordEvent]] = []
         for first in range(0, self.events, BATCH):
             numbers = range(first, min(first + BATCH, self.events))
@@ -114,7 +118,7 @@ class Plan:
 
     def _event(self, number: int, kind: str, chance: random.Random) -> RecordEvent:
         payload: dict[str, Any] | None = None
-        channel = Channel.ONLINE
+        channel: Channel | None = Channel.ONLINE
         if kind == "page_view":
             payload = {"page": f"/page/{chance.randrange(200)}"}
         elif kind == "product_page_view":
@@ -200,6 +204,8 @@ class Progress:
     handled: int = 0
     repeated: int = 0
     """Events that were sent again and changed nothing."""
+    all_recorded: float = 0.0
+    """Seconds after which the last event was recorded."""
     interrupted: int = 0
     """Batches that had to be sent again because Neo4j was away."""
     started: float = field(default_factory=time.monotonic)
@@ -235,8 +241,9 @@ async def watch(
         await asyncio.sleep(0.5)
         workers.sample()
         open_now = await backlog(database)
-        if recording.done():
+        if recording.done() and not progress.all_recorded:
             recording.result()
+            progress.all_recorded = time.monotonic() - progress.started
         if open_now is not None:
             progress.handled = progress.recorded - open_now
             progress.marks.append((time.monotonic() - progress.started, progress.handled))
@@ -273,7 +280,7 @@ def harms(plan: Plan, chance: random.Random) -> list[tuple[int, str]]:
 async def backlog(database: Database) -> int | None:
     """How many recorded events are not handled yet; None while nobody answers."""
     try:
-        return sum(row["entries"] for row in await database.read(BACKLOG, timeout=10.0))
+        return sum(int(row["entries"]) for row in await database.read(BACKLOG, timeout=10.0))
     except CrmError:
         return None
 
@@ -290,17 +297,17 @@ def tell(plan: Plan, progress: Progress) -> None:
     )
 
 
-def sustained(progress: Progress) -> float:
+def sustained(progress: Progress, since: float = 0.0) -> float:
     """Handled events a second, the median over windows of ten seconds: what kills take away counts as well."""
     windows = []
-    marks = progress.marks
+    marks = [mark for mark in progress.marks if mark[0] >= since] or progress.marks[-1:]
     for place, (at, handled) in enumerate(marks):
         later = next((mark for mark in marks[place:] if mark[0] >= at + 10), None)
         if later is not None:
             windows.append((later[1] - handled) / (later[0] - at))
     if not windows:
-        at, handled = marks[-1]
-        return handled / at
+        (first, before), (last, after) = marks[0], marks[-1]
+        return (after - before) / (last - first) if last > first else 0.0
     return statistics.median(windows)
 
 
@@ -388,7 +395,8 @@ def judged(
     print(counted.stdout, counted.stderr)
     print(
         f"{plan.events:,} events in {seconds:,.1f} s: {plan.events / seconds:,.0f}/s recorded and handled;"
-        f" sustained {sustained(progress):,.0f}/s"
+        f" sustained {sustained(progress):,.0f}/s, after the last was recorded (at {progress.all_recorded:,.1f} s)"
+        f" {sustained(progress, progress.all_recorded):,.0f}/s"
     )
     print(
         f"{progress.repeated:,} sent twice, {progress.interrupted} batches cut off, {workers.kills} workers killed,"

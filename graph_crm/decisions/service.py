@@ -146,7 +146,8 @@ class DecisionService:
                 else:
                     turn[party] = event
             events = later
-            customers = await self._customers(tx.run, list(turn), now=now, triggers=turn)
+            # Sorted: what is stored takes locks on the customers too, and others that do sort them as well.
+            customers = await self._customers(tx.run, sorted(turn), now=now, triggers=turn)
             require_covered(locked, customers)
             stored += await self._decided(tx, book, bank, customers, now)
         return stored
