@@ -66,6 +66,8 @@ from graph_crm.interest.service import InterestKeeper
 from graph_crm.parties.writes import CLOSED
 from graph_crm.requests.alarms import RequestAlarms
 from graph_crm.requests.analytics.service import RequestAnalytics
+from graph_crm.requests.attachments.enclosing import enclosing
+from graph_crm.requests.attachments.service import AttachmentService
 from graph_crm.requests.complaints.complaints import Complaints
 from graph_crm.requests.complaints.rules import ComplaintRules
 from graph_crm.requests.complaints.survey import SurveyLinks, SurveyService
@@ -345,6 +347,7 @@ def wired(settings: Settings, database: Database, check: Verifier, book: RuleBoo
         IncomingCalls(database, call_list, open_request=service_desk(lambda: platform.service(RequestService))),
     ):
         platform.provide(service)
+    delivery.sending.read_attachments = enclosing(platform.service(AttachmentService))
     return platform
 
 

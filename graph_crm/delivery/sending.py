@@ -243,7 +243,7 @@ class DeliveryService:
                 "reservationId": reservation,
             },
         )
-        attachments = tuple(delivery["attachments"] or ())
+        attachments = tuple(delivery["attachments"] or ()) if channel.capability.attachments else ()
         attempt = replace(outgoing, attempt=began[0]["attempts"])
         product = row["offer"]["productCode"] if row["offer"] else None
         return _Begun(attempt, attachments, channel, pace.take(clock), reservation, product)
@@ -255,9 +255,9 @@ class DeliveryService:
         channel = begun.channel
         try:
             enclosed = await self._enclosed(begun.attachments)
-        except CrmError as error:
+        except NotFound as error:
             return error
-        except OSError as error:  # the storage is down: surely nothing went
+        except (CrmError, OSError) as error:  # a scanner has not answered, the storage is down: surely nothing went
             return TryLater(f"The attachments can't be read: {error}")
         pace = self.channels.pace(begun.outgoing.channel)
         try:
@@ -290,7 +290,7 @@ class DeliveryService:
                 await self._failed(tx, identifier, DeliveryState.BOUNCED, BOUNCED, outcome.diagnostic)
             case Refused():
                 await self._failed(tx, identifier, DeliveryState.FAILED, "REFUSED", outcome.diagnostic)
-            case CrmError():
+            case NotFound():
                 await self._failed(tx, identifier, DeliveryState.FAILED, "ATTACHMENT", outcome.message)
             case TryLater():
                 await self._again(tx, identifier, outgoing.attempt, outcome)

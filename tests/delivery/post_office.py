@@ -146,6 +146,7 @@ class Bureau:
         now: dt.datetime | None = None,
         attempts: int = 3,
         templates: Path | None = None,
+        kept_out: bool = False,
     ) -> None:
         self.database = database
         self.policy = policy or open_policy()
@@ -160,7 +161,7 @@ class Bureau:
             self.unsubscriber,
             desk=self.desk,
             policy=lambda: self.policy,
-            kept_out=None,
+            kept_out=(lambda _party: True) if kept_out else None,
             attempts=attempts,
             hold=DAY,
         )
@@ -227,7 +228,8 @@ class Bureau:
     async def wake(self) -> None:
         """Let everything that waits for its time be due."""
         await self.database.execute(
-            "WITH datetime.realtime() AS now MATCH (e:OutboxEntry {state: 'PENDING'}) SET e.at = now, e.availableAt = now"
+            "WITH datetime.realtime() AS now MATCH (e:OutboxEntry {state: 'PENDING'})"
+            " SET e.at = now, e.availableAt = now"
         )
         await self.database.execute("MATCH (d:Delivery {state: 'QUEUED'}) REMOVE d.notBefore")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from collections.abc import Sequence
 
 import pytest
 from post_office import DAY, MAIL, Bureau, Gateway, PostOffice, open_policy
@@ -11,10 +12,11 @@ from post_office import DAY, MAIL, Bureau, Gateway, PostOffice, open_policy
 from graph_crm.consent.kinds import ConsentStatus, Purpose
 from graph_crm.consent.protection import ProtectionService
 from graph_crm.consent.service import ConsentService, Statement
-from graph_crm.contacts.kinds import Channel
+from graph_crm.contacts.kinds import ActionClass, Channel
 from graph_crm.delivery.channels.mail import MailChannel, MailServer
+from graph_crm.errors import Forbidden, NotFound
 from graph_crm.graph.database import Database
-from graph_crm.rules.delivery import Bounced, Outgoing, Refused, TryLater
+from graph_crm.rules.delivery import Bounced, Enclosed, Outgoing, Refused, TryLater
 from graph_crm.rules.limits import ContactLimit
 
 pytestmark = pytest.mark.lts
@@ -343,3 +345,72 @@ async def test_nothing_is_sent_after_a_withdrawal_that_was_committed_before_send
         assert (row["state"] == "CANCELLED") == (row["began"] is None)
         assert row["began"] is None or row["began"] <= row["withdrawn"]
     assert len(gateway.given) == sum(row["state"] == "SENT" for row in rows)
+
+
+async def test_what_goes_with_a_message_is_read_when_it_is_sent(empty_database: Database) -> None:
+    gateway = Gateway("EMAIL", attachments=True)
+    bureau = await Bureau(empty_database, gateway).people("anna")
+    missing, scanned = await bureau.tell(attachments=("gone",)), await bureau.tell(key="b", attachments=("new",))
+    ready = await bureau.tell(key="c", attachments=("a", "b"))
+
+    async def read(ids: Sequence[str]) -> list[Enclosed]:
+        if "gone" in ids:
+            raise NotFound("There is no such document.")
+        if "new" in ids:
+            raise Forbidden("A scanner has not answered yet.")
+        return [Enclosed(f"{one}.pdf", "application/pdf", one.encode()) for one in ids]
+
+    bureau.parts.sending.read_attachments = read
+    await bureau.work()
+    (given,) = gateway.given
+    assert (given.id, [(one.name, one.content) for one in given.attachments]) == (
+        ready,
+        [("a.pdf", b"a"), ("b.pdf", b"b")],
+    )
+    assert (await bureau.one(missing))["stateReason"] == "ATTACHMENT"
+    told = await bureau.one(scanned)
+    assert (told["state"], told["stateReason"]) == ("QUEUED", "TRY_LATER")
+
+
+async def test_what_may_have_gone_already_is_not_taken_back_by_a_withdrawal_but_not_repeated_either(
+    empty_database: Database,
+) -> None:
+    gateway = Gateway("EMAIL", idempotent=True)
+    gateway.failure = OSError("the line is cut")
+    bureau = await Bureau(empty_database, gateway).people("anna")
+    identifier = await bureau.promote()
+    await bureau.work()
+    assert (await bureau.one(identifier))["stateReason"] == "OUTCOME_UNKNOWN"
+    await ConsentService(empty_database).withdraw("anna", Purpose.MARKETING)
+    assert (await bureau.one(identifier))["state"] == "QUEUED"
+    gateway.failure = None
+    await bureau.wake()
+    await bureau.work()
+    told = await bureau.one(identifier)
+    assert (told["state"], told["stateReason"]) == ("SENT", "CRASHED_WHILE_SENDING")
+    assert gateway.given == []
+    row = await bureau.row("MATCH (:Party {id: 'anna'})-[:HAD]->(i) RETURN count(i) AS n")
+    assert row["n"] == 1, "it counts: nobody knows that it did not go"
+
+
+async def test_the_control_group_gets_no_promotion_and_every_service(empty_database: Database) -> None:
+    gateway = Gateway("EMAIL")
+    bureau = await Bureau(empty_database, gateway, kept_out=True).people("anna")
+    promotion, service = await bureau.promote(), await bureau.tell()
+    await bureau.work()
+    assert (await bureau.one(promotion))["stateReason"] == "IN_CONTROL_GROUP"
+    assert (await bureau.one(service))["state"] == "SENT"
+
+
+async def test_the_law_is_told_even_to_who_refused_everything_at_an_address_that_works(
+    empty_database: Database,
+) -> None:
+    gateway = Gateway("EMAIL")
+    bureau = await Bureau(empty_database, gateway, policy=open_policy(night=True), now=NIGHT).people("anna")
+    consents = ConsentService(empty_database)
+    await consents.withdraw("anna")
+    refused = await bureau.tell(channel=Channel.EMAIL)
+    demanded = await bureau.tell(key="law", channel=Channel.EMAIL, action_class=ActionClass.MANDATORY)
+    await bureau.work()
+    assert (await bureau.one(refused))["stateReason"] == "CONSENT_WITHDRAWN"
+    assert (await bureau.one(demanded))["state"] == "SENT", "at night, too"
