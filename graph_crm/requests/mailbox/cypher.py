@@ -96,7 +96,7 @@ RETURN m.state AS state
 """
 
 LEFT_LYING = """
-MATCH (m:MailReceived) WHERE m.state = 'TAKEN' AND m.takenAt < datetime.realtime() - duration({seconds: $seconds})
+MATCH (m:MailReceived) WHERE m.state = 'TAKEN' AND m.at IS NOT NULL AND m.takenAt < datetime.realtime() - duration({seconds: $seconds})
 RETURN m.id AS id ORDER BY m.at LIMIT 100
 """
 

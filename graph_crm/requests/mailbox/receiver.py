@@ -7,6 +7,7 @@ server, which keeps out what is unwanted and repeats what is answered with 4xx.
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ LATER: Final = "451 4.3.0 Can't be stored now: try again"
 BUSY: Final = b"421 4.3.2 Too many connections: try again\r\n"
 
 log = logs.get(__name__)
+logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells each command of each connection
 
 
 class _Protocol(SMTP):

@@ -40,7 +40,7 @@ graph.root(
         name="mailSetAside",
         node=Mail,
         page=True,
-        start="MATCH ({n}:MailReceived {state: 'SET_ASIDE'}) WITH {n}, {n}.at AS {e}",
+        start="MATCH ({n}:MailReceived {state: 'SET_ASIDE'}) WHERE {n}.at IS NOT NULL WITH {n}, {n}.at AS {e}",
         rank="{e} DESC",
         description="Mails that wait for a person, the latest first.",
     )

@@ -6,8 +6,8 @@ import asyncio
 import smtplib
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from graph_crm.requests.mailbox.polling import Mailbox, MailboxUnavailable, Mail
 from graph_crm.requests.mailbox.receiver import MOST_CONNECTIONS, receiving
 
 ADDRESS = "service@bank.example"
+WATCHER: dict[int, IMAPClient] = {}
 
 
 class _Recorder(MailIntake):
@@ -193,36 +194,37 @@ async def imap() -> AsyncIterator[int]:
         await writer.wait_closed()
         break
     yield port
+    WATCHER.pop(port).logout()
     process.terminate()
     await process.wait()
 
 
-@contextmanager
-def mailbox_of(port: int) -> Iterator[IMAPClient]:
-    client = IMAPClient("127.0.0.1", port=port, ssl=False)
-    client.login("bank", "secret")
-    yield client
-    client.logout()
+def mailbox_of(port: int) -> IMAPClient:
+    """A connection of the test's own; to log in takes long there."""
+    if port not in WATCHER:
+        WATCHER[port] = IMAPClient("127.0.0.1", port=port, ssl=False)
+        WATCHER[port].login("bank", "secret")
+    return WATCHER[port]
 
 
 def mails(port: int, *raws: bytes) -> None:
     """Put mails into the mailbox, and nothing else."""
-    with mailbox_of(port) as client:
-        for folder in ("INBOX", "Done"):
-            if not client.folder_exists(folder):
-                client.create_folder(folder)
-            client.select_folder(folder)
-            if found := client.search():
-                client.delete_messages(found)
-                client.expunge()
-        for raw in raws:
-            client.append("INBOX", raw)
+    client = mailbox_of(port)
+    for folder in ("INBOX", "Done"):
+        if not client.folder_exists(folder):
+            client.create_folder(folder)
+        client.select_folder(folder)
+        if found := client.search():
+            client.delete_messages(found)
+            client.expunge()
+    for raw in raws:
+        client.append("INBOX", raw)
 
 
 def unread(port: int, folder: str = "INBOX", criteria: str = "UNSEEN") -> int:
-    with mailbox_of(port) as client:
-        client.select_folder(folder, readonly=True)
-        return len(client.search(criteria))
+    client = mailbox_of(port)
+    client.select_folder(folder, readonly=True)
+    return len(client.search(criteria))
 
 
 def poller(at: int, intake: MailIntake, **more: Any) -> MailPoller:
