@@ -71,7 +71,7 @@ async def server(settings: Settings) -> AsyncIterator[int]:
     )
     try:
         async with httpx.AsyncClient() as client:
-            for _ in range(200):
+            for _ in range(600):
                 with contextlib.suppress(httpx.TransportError):
                     if (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == httpx.codes.OK:
                         break

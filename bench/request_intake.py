@@ -158,9 +158,9 @@ async def house(settings: Settings, folder: Path, workers: int) -> AsyncIterator
     }
     with contextlib.ExitStack() as stack:
         stack.enter_context(process(str(Path(__file__).with_name("smtp_sink.py")), str(port), str(mails)))
-        for _ in range(workers):
-            stack.enter_context(process("-m", "graph_crm", "worker", "--concurrency", "8", **environment))
         async with server(settings) as serving:
+            for _ in range(workers):
+                stack.enter_context(process("-m", "graph_crm", "worker", "--concurrency", "8", **environment))
             yield serving, mails
 
 
