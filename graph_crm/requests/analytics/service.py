@@ -24,7 +24,7 @@ from graph_crm.requests.standing import instant, read_log
 PAGE = 2_000
 """Requests of one statement."""
 LONGEST_DAYS = 3 * 366
-MOST_REQUESTS = 200_000
+MOST_REQUESTS = 100_000
 """Requests that one question sums up at most; the report of the command has no such bound."""
 MOST_GROUPS = 10_000
 MOST_DIMENSIONS = 3
