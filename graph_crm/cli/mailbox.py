@@ -11,6 +11,8 @@ from graph_crm.cli.console import AsJson, note, print_json, print_table, run
 if TYPE_CHECKING:
     import asyncio
 
+WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True, help="Stop when stdin is closed.")]
+
 app = typer.Typer(help="Mails of customers: receive them, poll a mailbox, see what waits.", no_args_is_help=True)
 
 SET_ASIDE = """
@@ -27,7 +29,7 @@ def receive(
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port to listen on.", show_default="setting mail_port")
     ] = None,
-    with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
+    with_parent: WithParent = False,
 ) -> None:
     """Take mails by SMTP until it is stopped; each is accepted only after it is safe. Polls a mailbox, too, if set."""
     from graph_crm import logs
@@ -57,7 +59,7 @@ def receive(
 def poll(
     *,
     once: Annotated[bool, typer.Option("--once", help="Look once and leave.")] = False,
-    with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
+    with_parent: WithParent = False,
 ) -> None:
     """Fetch mails from a mailbox by IMAP until it is stopped; each is marked only after it is safe."""
     from graph_crm import logs

@@ -66,20 +66,23 @@ def serve(
             )
             with suppress(CrmError):  # without a database the server starts, and says so in /readyz
                 await platform.service(DecisionService).warm_up()
-            await platform.service(SortingService).warm_up()
             # Schema and rules live as long as the process: a collection that walks through them halts everybody.
             gc.collect()
             gc.freeze()
             port = sockets[0].getsockname()[1]
             logs.get(__name__).info("server_starts", address=f"http://{settings.host}:{port}", stop="Ctrl-C")
-            counting = asyncio.create_task(ActivityLog(platform.database, platform.rules).keep())
+            beside = [
+                asyncio.create_task(ActivityLog(platform.database, platform.rules).keep()),
+                asyncio.create_task(platform.service(SortingService).warm_up()),
+            ]
             try:
                 await server.serve(sockets=sockets)
             except OSError as error:  # another one bound the port with ours and listened first
                 raise refusal(settings.host, port, error) from None
             finally:
-                counting.cancel()
-                await asyncio.gather(counting, return_exceptions=True)
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
 
     run(work())
 
