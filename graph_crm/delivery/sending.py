@@ -221,6 +221,7 @@ class DeliveryService:
         pace, clock = self.channels.pace(way.channel), asyncio.get_running_loop().time()
         if pace.ahead(clock) > PATIENCE:
             return _Wait(pace.ahead(clock))
+        turn = pace.take(clock)  # before anything is waited for: another message looks at the same pace
         try:
             outgoing = compose(row, way, channel, self.templates, self._unsubscriber)
         except (TemplateFailed, NotFound) as error:
@@ -246,7 +247,7 @@ class DeliveryService:
         attachments = tuple(delivery["attachments"] or ()) if channel.capability.attachments else ()
         attempt = replace(outgoing, attempt=began[0]["attempts"])
         product = row["offer"]["productCode"] if row["offer"] else None
-        return _Begun(attempt, attachments, channel, pace.take(clock), reservation, product)
+        return _Begun(attempt, attachments, channel, turn, reservation, product)
 
     # The hand-over
 
