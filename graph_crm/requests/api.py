@@ -230,6 +230,14 @@ class RequestMutations:
         changed = await service.assign(number, employee_id, by=_by(info), reason=reason, version=version)
         return await _shown(info, changed)
 
+    @mutation(
+        "Give everything on an employee's desk to others, for example before a long absence; how many were given.",
+        permission="run_desk",
+    )
+    async def hand_over_requests(self, info: Info[RequestContext, None], employee_id: strawberry.ID) -> int:
+        """Hand over and answer with the number."""
+        return await info.context.service(RequestService).hand_over(employee_id, by=_by(info))
+
     @mutation("Put a request before the supervisor of its team.", permission=SERVE)
     async def escalate_request(
         self, info: Info[RequestContext, None], number: str, reason: str, version: int | None = None

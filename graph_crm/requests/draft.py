@@ -178,7 +178,8 @@ class Draft:
 
     def give(self, choice: Choice, *, by: str | None, why: str | None = None) -> None:
         """Make the chosen one responsible; told by mail, unless the request is theirs already."""
-        self.set(team=choice.team, priority=choice.priority)
+        if (choice.team, choice.priority) != (self.value("team"), self.value("priority")):
+            self.set(team=choice.team, priority=choice.priority)
         self.hand_to(choice.owner, by=by, why=why or choice.why, reason=choice.reason, plugin=choice.plugin)
 
     def hand_to(

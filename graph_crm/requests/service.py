@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 
 from graph_crm.errors import NotFound, RequestClosed
@@ -28,6 +29,8 @@ from graph_crm.staff.roster import Colleague, Roster
 
 Work = Callable[[Draft], Awaitable[None]]
 _DESK_URL = "http://127.0.0.1:8000"
+MOST_HANDED_OVER = 1_000
+"""So many requests are handed over by one call."""
 
 
 class RequestService:
@@ -179,6 +182,18 @@ class RequestService:
 
         self.roster.forget()
         return await self._change(number, work, version=version)
+
+    async def hand_over(self, employee_id: str, *, by: str) -> int:
+        """Give everything on somebody's desk to others, by routing; how many. For who is away for long, or leaves.
+
+        What nobody else can take stays. Cut in the middle it may be done again.
+        """
+        rows = await self._database.read(cypher.OPEN_OF, {"owner": employee_id, "most": MOST_HANDED_OVER})
+        for row in rows:
+            with suppress(RequestClosed):  # somebody was faster
+                await self.assign(row["number"], None, by=by)
+        left = await self._database.read(cypher.OPEN_OF, {"owner": employee_id, "most": MOST_HANDED_OVER})
+        return len({row["number"] for row in rows} - {row["number"] for row in left})
 
     async def escalate(self, number: str, reason: str, *, by: str, version: int | None = None) -> Changed:
         """Put a request before the supervisor of its team, and make it pressing."""

@@ -135,6 +135,17 @@ async def test_without_a_name_routing_finds_somebody_else(desk: DeskBank) -> Non
     assert await desk.owner(number) == "jan"
 
 
+async def test_the_desk_of_who_leaves_is_given_to_others(desk: DeskBank) -> None:
+    numbers = [(await desk.open(text)).number for text in ("one", "two", "three")]
+    done = (await desk.open("four")).number
+    await desk.service.answer(done, "Yes.", by="eva")
+    before = [await desk.owner(number) for number in numbers]
+    assert await desk.service.hand_over("eva", by="boss") == before.count("eva") > 0
+    assert "eva" not in [await desk.owner(number) for number in numbers]
+    assert await desk.owner(done) == "eva"
+    assert await desk.service.hand_over("eva", by="boss") == 0
+
+
 async def test_who_is_away_gets_nothing(desk: DeskBank) -> None:
     await desk.staff.record_absence("eva", MONDAY - DAY, MONDAY + 700 * DAY, by="boss")
     number = (await desk.open()).number
