@@ -240,12 +240,13 @@ async def watch(
     while True:
         await asyncio.sleep(0.5)
         workers.sample()
+        before = progress.recorded
         open_now = await backlog(database)
         if recording.done() and not progress.all_recorded:
             recording.result()
             progress.all_recorded = time.monotonic() - progress.started
         if open_now is not None:
-            progress.handled = progress.recorded - open_now
+            progress.handled = max(progress.handled, before - open_now)
             progress.marks.append((time.monotonic() - progress.started, progress.handled))
         while harm and progress.handled >= harm[0][0]:
             _, what = harm.pop(0)

@@ -48,6 +48,15 @@ async def effects(database: Database) -> list[str]:
     return [row["key"] for row in await database.read("MATCH (e:Effect) RETURN e.key AS key ORDER BY e.at")]
 
 
+async def pass_time(database: Database, seconds: float) -> None:
+    """As if so many seconds had passed for every entry."""
+    await database.execute(
+        "MATCH (e:OutboxEntry) WITH e, duration({milliseconds: $ms}) AS d"
+        " SET e.availableAt = e.availableAt - d, e.at = e.at - d",
+        {"ms": round(seconds * 1000)},
+    )
+
+
 async def test_an_entry_is_there_only_when_its_fact_is(empty_database: Database, outbox: Outbox):
     async def work(tx: Transaction) -> None:
         await put(tx, "made", "a", {}, "a-1")
@@ -163,11 +172,11 @@ async def test_the_line_of_a_worker_that_died_between_two_leases_goes_on_when_it
     empty_database: Database, outbox: Outbox
 ):
     await fill(empty_database, "a-1", "a-2", "a-3")
-    (first,) = await outbox.lease(1, "dies", 0.3, TOPICS)
+    (first,) = await outbox.lease(1, "dies", 20, TOPICS)
     assert await outbox.lease(1, "other", 30, TOPICS) == []
     assert await outbox.lease(1, "other", 30, TOPICS) == []
     await complete(empty_database, outbox, first)
-    await asyncio.sleep(0.4)
+    await pass_time(empty_database, 21)
     assert [entry.id for entry in await outbox.lease(1, "other", 30, TOPICS)] == ["a-2"]
 
 
@@ -182,13 +191,13 @@ async def test_who_goes_on_with_nothing_more_wakes_what_stood_behind(empty_datab
 
 
 async def test_what_is_put_for_later_holds_up_nothing_until_then(empty_database: Database, outbox: Outbox):
-    later = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=0.4)
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=30)
     await empty_database.write(lambda tx: put(tx, "made", "a", {}, "a-1", not_before=later))
     await fill(empty_database, "a-2")
     (entry,) = await outbox.lease(10, "w", 30, TOPICS)
     assert entry.id == "a-2"
     await complete(empty_database, outbox, entry)
-    await asyncio.sleep(0.5)
+    await pass_time(empty_database, 31)
     assert [entry.id for entry in await outbox.lease(10, "w", 30, TOPICS)] == ["a-1"]
 
 
@@ -234,7 +243,7 @@ async def test_after_the_last_attempt_an_entry_is_failed_and_lets_its_successors
         (entry,) = await outbox.lease(1, "w", 30, TOPICS)
         assert (entry.id, entry.attempts) == ("a-1", attempt)
         assert await outbox.fail(entry, "boom") == ("FAILED" if attempt == 3 else "PENDING")
-        await asyncio.sleep(0.08)
+        await pass_time(empty_database, 1)
     assert [entry.id for entry in await outbox.lease(10, "w", 30, TOPICS, finished=["a"])] == ["a-2"]
 
 
@@ -242,8 +251,8 @@ async def test_a_lease_that_ran_out_goes_to_another_and_the_first_can_not_comple
     empty_database: Database, outbox: Outbox
 ):
     await fill(empty_database, "a-1")
-    (slow,) = await outbox.lease(1, "slow", 0.05, TOPICS)
-    await asyncio.sleep(0.1)
+    (slow,) = await outbox.lease(1, "slow", 30, TOPICS)
+    await pass_time(empty_database, 31)
     assert await outbox.due(TOPICS)
     (quick,) = await outbox.lease(1, "quick", 30, TOPICS)
     with pytest.raises(LeaseLost):
@@ -257,8 +266,8 @@ async def test_a_lease_that_ran_out_goes_to_another_and_the_first_can_not_comple
 
 async def test_a_lease_that_ran_out_and_was_not_taken_can_still_be_completed(empty_database: Database, outbox: Outbox):
     await fill(empty_database, "a-1")
-    (entry,) = await outbox.lease(1, "w", 0.05, TOPICS)
-    await asyncio.sleep(0.1)
+    (entry,) = await outbox.lease(1, "w", 30, TOPICS)
+    await pass_time(empty_database, 31)
     await complete(empty_database, outbox, entry)
     assert await outbox.lease(1, "other", 30, TOPICS) == []
 
@@ -266,22 +275,22 @@ async def test_a_lease_that_ran_out_and_was_not_taken_can_still_be_completed(emp
 async def test_what_was_only_leased_when_its_worker_died_is_not_blamed_for_it(empty_database: Database, outbox: Outbox):
     await fill(empty_database, "a-1")
     for _ in range(6):
-        (entry,) = await outbox.lease(1, "dies", 0.01, TOPICS)
+        (entry,) = await outbox.lease(1, "dies", 30, TOPICS)
         assert entry.attempts <= 2
-        await asyncio.sleep(0.03)
+        await pass_time(empty_database, 31)
     assert entry.stray
     assert (await outbox.counts())["FAILED"] == 0
 
 
 async def test_an_entry_that_kills_whoever_handles_it_alone_is_set_aside(empty_database: Database, outbox: Outbox):
     await fill(empty_database, "a-1", "a-2")
-    assert len(await outbox.lease(1, "dies", 0.01, TOPICS)) == 1
+    assert len(await outbox.lease(1, "dies", 30, TOPICS)) == 1
     for time in range(3):
-        await asyncio.sleep(0.05)
-        (entry,) = await outbox.lease(1, "dies", 0.01, TOPICS)
+        await pass_time(empty_database, 31)
+        (entry,) = await outbox.lease(1, "dies", 30, TOPICS)
         assert (entry.id, entry.stray, entry.alone) == ("a-1", True, time)
         await outbox.begin(entry)
-    await asyncio.sleep(0.05)
+    await pass_time(empty_database, 31)
     assert await outbox.lease(0, "w", 30, TOPICS, strays=1) == []
     assert (await outbox.counts())["FAILED"] == 1
     assert [entry.id for entry in await outbox.lease(1, "w", 30, TOPICS)] == ["a-2"]
@@ -289,8 +298,8 @@ async def test_an_entry_that_kills_whoever_handles_it_alone_is_set_aside(empty_d
 
 async def test_strays_of_one_partition_are_handed_out_one_after_the_other(empty_database: Database, outbox: Outbox):
     await fill(empty_database, "a-1", "a-2", "b-1")
-    assert len(await outbox.lease(10, "dies", 0.01, TOPICS)) == 3
-    await asyncio.sleep(0.05)
+    assert len(await outbox.lease(10, "dies", 30, TOPICS)) == 3
+    await pass_time(empty_database, 31)
     first = await outbox.lease(10, "w", 30, TOPICS)
     assert [entry.id for entry in first] == ["a-1", "b-1"]
     await complete(empty_database, outbox, first[0])
@@ -299,9 +308,9 @@ async def test_strays_of_one_partition_are_handed_out_one_after_the_other(empty_
 
 async def test_a_lease_that_is_prolonged_does_not_run_out(empty_database: Database, outbox: Outbox):
     await fill(empty_database, "a-1")
-    (entry,) = await outbox.lease(1, "slow", 0.05, TOPICS)
+    (entry,) = await outbox.lease(1, "slow", 10, TOPICS)
     assert await outbox.renew([entry], 30) == {"a-1"}
-    await asyncio.sleep(0.1)
+    await pass_time(empty_database, 20)
     assert await outbox.lease(1, "quick", 30, TOPICS) == []
     await complete(empty_database, outbox, entry)
     assert await outbox.renew([entry], 30) == frozenset()
