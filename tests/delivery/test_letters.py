@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from graph_crm.delivery.channels.letter import LetterChannel, letter, letter_channel, letter_name
+from graph_crm.delivery.channels.letter import LetterChannel, letter_channel, letter_name
+from graph_crm.delivery.channels.letter_page import letter
 from graph_crm.rules.delivery import Outgoing, Refused
 from graph_crm.settings import Settings
 
