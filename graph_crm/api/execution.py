@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from inspect import isawaitable
@@ -329,7 +329,7 @@ class Executor:
 
     # Subscriptions
 
-    async def subscribe(self, request: Request) -> AsyncIterator[dict[str, Any]]:
+    async def subscribe(self, request: Request) -> AsyncGenerator[dict[str, Any], None]:
         """The responses of a subscription, one for each thing that happens; raises nothing that a client causes.
 
         Raises CrmError before the first response for what is no subscription, or not allowed.
@@ -372,17 +372,24 @@ class Executor:
         if not hasattr(stream, "__aiter__"):
             yield {"errors": [_resolver_error(error) for error in stream.errors or []]}
             return
-        try:
-            async with aclosing(stream) as results:
-                async for done in results:
-                    response: dict[str, Any] = {"data": done.data}
-                    if done.errors:
-                        response["errors"] = [_resolver_error(error) for error in done.errors]
-                    yield response
-        except GraphQLError as error:
-            yield {"errors": [_resolver_error(error)]}
-        except CrmError as error:
-            yield {"errors": [_error(error)]}
+        async with aclosing(_told(stream)) as responses:
+            async for response in responses:
+                yield response
+
+
+async def _told(stream: Any) -> AsyncGenerator[dict[str, Any], None]:
+    """The results of a subscription as responses; an error of the stream is the last one."""
+    try:
+        async with aclosing(stream) as results:
+            async for done in results:
+                response: dict[str, Any] = {"data": done.data}
+                if done.errors:
+                    response["errors"] = [_resolver_error(error) for error in done.errors]
+                yield response
+    except GraphQLError as error:
+        yield {"errors": [_resolver_error(error)]}
+    except CrmError as error:
+        yield {"errors": [_error(error)]}
 
 
 def _choose(operations: Mapping[str, Operation], name: str | None) -> Operation:

@@ -234,7 +234,7 @@ class _Streams:
 
     async def _responses(self, request: Request) -> AsyncGenerator[ExecutionResult | PreExecutionError, None]:
         try:
-            async with aclosing(cast(Any, self.executor.subscribe(request))) as responses:
+            async with aclosing(self.executor.subscribe(request)) as responses:
                 async for response in responses:
                     errors = [_error(one) for one in response.get("errors", ())]
                     if "data" not in response:
