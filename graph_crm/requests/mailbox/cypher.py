@@ -53,7 +53,8 @@ RETURN s.mails AS mails
 
 MATERIAL = """
 MATCH (m:MailReceived {id: $id})
-RETURN m.id AS id, m.state AS state, m.nullSender AS nullSender, m.plan AS plan, m.number AS number, m.reason AS reason,
+RETURN m.id AS id, m.state AS state, m.nullSender AS nullSender, m.plan AS plan, m.number AS number,
+  m.reason AS reason,
   COLLECT { MATCH (m)-[:STORED_AS]->(s:StoredFile) RETURN s.key } AS files,
   COLLECT { MATCH (m)-[:BROUGHT]->(a:Attachment) RETURN a.id } AS attachments
 """
@@ -96,7 +97,8 @@ RETURN m.state AS state
 """
 
 LEFT_LYING = """
-MATCH (m:MailReceived) WHERE m.state = 'TAKEN' AND m.at IS NOT NULL AND m.takenAt < datetime.realtime() - duration({seconds: $seconds})
+MATCH (m:MailReceived)
+WHERE m.state = 'TAKEN' AND m.at IS NOT NULL AND m.takenAt < datetime.realtime() - duration({seconds: $seconds})
 RETURN m.id AS id ORDER BY m.at LIMIT 100
 """
 

@@ -101,9 +101,20 @@ class MailIntake:
             return _receipt(mail_id, before, repeated=True)
         mail, reason = await self._read(raw, null_sender=null_sender, trouble=trouble)
         plan = Plan(MailState.SET_ASIDE, reason) if mail is None else await self._plan(mail)
-        files = await self._attachments.files.put([raw])
-        documents = await self._attachments.prepare(mail.uploads, seed=mail_id) if mail is not None else []
-        row = await self._store(mail_id, named, mail, plan, files[0], documents, null_sender=null_sender)
+        (file,) = await self._attachments.files.put([raw])
+        documents: list[Prepared] = []
+        try:
+            if mail is not None:
+                documents = await self._attachments.prepare(mail.uploads, seed=mail_id)
+            row = await self._store(mail_id, named, mail, plan, file, documents, null_sender=null_sender)
+        except PASSING:
+            raise
+        except Exception as error:  # whatever it is, the mail is kept and seen, and the others go on
+            log.exception("mail_not_stored", error=type(error).__name__)
+            mail_id = f"digest:{file.sha256}"
+            bare = Identity(mail_id, file.sha256[:16], None, "")
+            fault = Plan(MailState.SET_ASIDE, MailReason.FAULT)
+            row = await self._store(mail_id, bare, None, fault, file, [], null_sender=null_sender)
         if row["state"] != MailState.TAKEN:
             return _receipt(mail_id, row, repeated=not row["isNew"])
         assert mail is not None  # noqa: S101 - what can't be read is set aside when it is stored

@@ -73,9 +73,17 @@ class MailPoller:
         client = await self._do(self._connected)
         try:
             waiting: list[int] = await self._do(lambda: sorted(client.search("UNSEEN")))
+            taken = 0
             for uid in waiting[:MOST_AT_ONCE]:
-                await self._one(client, uid)
-            return min(len(waiting), MOST_AT_ONCE)
+                try:
+                    await self._one(client, uid)
+                except (CrmError, OSError):
+                    raise
+                except Exception as error:  # one mail must not hold up the others; it stays unread and is told again
+                    log.exception("mail_not_taken", uid=uid, error=type(error).__name__)
+                else:
+                    taken += 1
+            return taken
         finally:
             await asyncio.to_thread(_leave, client)
 

@@ -299,6 +299,20 @@ async def test_a_mail_that_the_platform_fails_at_is_set_aside_and_the_others_go_
     assert reopened.state is MailState.OPENED
 
 
+async def test_a_mail_that_can_not_even_be_stored_as_it_is_is_kept_all_the_same(
+    office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_arguments: Any, **_more: Any) -> Any:
+        raise RuntimeError("nobody foresaw it")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(office.attachments, "prepare", fails)
+        receipt = await office.take(letter(sender=ANNA))
+    assert (receipt.state, receipt.reason) == (MailState.SET_ASIDE, MailReason.FAULT)
+    assert await office.archive.original(receipt.id, AGENT) == letter(sender=ANNA)
+    assert (await office.take(letter(sender=ANNA, message_id="<2@x.example>"))).state is MailState.OPENED
+
+
 async def test_a_person_opens_or_joins_what_was_set_aside_once(office: PostOffice) -> None:
     request = await opened(office)
     stranger = await office.take(letter(sender=STRANGER, subject=request.number))
