@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from graph_crm import bootstrap, cli
 from graph_crm.api.execution import Executor, Request
 from graph_crm.api.schema import platform_schema
-from graph_crm.errors import InvalidInput
+from graph_crm.errors import CrmError, InvalidInput
 from graph_crm.events.catalogue import standard_catalogue
 from graph_crm.events.counting import EventCounting
 from graph_crm.events.service import EventService
@@ -180,7 +180,9 @@ def command(neo4j_address: tuple[str, str], tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("NEO4J_PASSWORD", neo4j_address[1])
 
     async def command(*arguments: str, given: str = "") -> Result:
-        return await asyncio.to_thread(CliRunner().invoke, cli.app, ["events", *arguments], input=given)
+        done = await asyncio.to_thread(CliRunner().invoke, cli.app, ["events", *arguments], input=given)
+        assert isinstance(done.exception, SystemExit | CrmError | None), repr(done.exception)
+        return done
 
     return command
 
@@ -193,13 +195,14 @@ async def test_a_file_is_recorded_and_its_bad_lines_are_listed(
     lines = ['{"type": "login", "partyId": "p1", "id": "e1"}', "", "{oops", '{"type": "login", "partyId": "who"}']
     file.write_text("\n".join(lines))
     done = await command("record", str(file))
-    assert done.exit_code == 1
+    assert done.exit_code == 1, (done.exception, done.output)
     assert done.stdout.splitlines() == [
         "line 3: BAD_USER_INPUT: The line is no JSON",
         "line 4: NOT_FOUND: There is no party with this id",
         "1 recorded, 0 known before, 2 refused.",
     ]
     again = await command("record", "-", "--json", given=lines[0])
+    assert again.exit_code == 0, (again.exception, again.output)
     assert (again.exit_code, json.loads(again.stdout)) == (0, {"recorded": 0, "duplicates": 1, "refused": []})
 
 
@@ -216,7 +219,8 @@ async def test_the_command_says_what_retention_would_remove_and_removes_it(empty
     expected = [{"type": "login", "days": 400, "removed": 1, "held": 0}]
     for arguments, left in ((["--dry-run"], 1), ([], 0)):
         done = await command("retention", "--json", *arguments)
-        assert json.loads(done.stdout) == expected, done.stderr
+        assert done.exit_code == 0, (done.exception, done.output)
+        assert json.loads(done.stdout) == expected
         assert len(await empty_database.read("MATCH (e:Event) RETURN e.id")) == left
 
 
