@@ -117,6 +117,7 @@ class CallList:
             "attachments": [],
             "callers": [],
             **properties,
+            "rank": -float(properties["priority"]),  # the index is walked from below: the best first, then the oldest
         }
         rows = await tx.run(cypher.PLACE, {"key": key, "properties": made, "now": self._now()})
         found: str = rows[0]["id"]

@@ -43,22 +43,28 @@ RETURN now.epochMillis AS now,
 # for one person at a time.
 CLAIM = """
 WITH datetime({epochMillis: $at}) AS now
-MATCH (d:CallEntry) WHERE d.state = 'QUEUED' AND d.priority >= 0.0
-  AND (d.notBefore IS NULL OR d.notBefore <= now) AND (d.expiresAt IS NULL OR d.expiresAt > now)
-  AND (d.claimedUntil IS NULL OR d.claimedUntil <= now)
+MATCH (d:CallEntry) WHERE d.state = 'QUEUED' AND d.rank <= 0.0
+WITH d, now ORDER BY d.state, d.rank
+WITH d, now
+WHERE coalesce(d.notBefore, now) <= now AND NOT coalesce(d.expiresAt <= now, false)
+  AND coalesce(d.claimedUntil, now) <= now
   AND ($queues IS NULL OR d.queue IN $queues) AND NOT d.id IN $passed
   AND NOT EXISTS { MATCH (x:CallEntry {partyId: d.partyId}) WHERE x.claimedUntil > now AND x.state = 'QUEUED' }
   AND NOT EXISTS { MATCH (x:CallEntry {pointKey: d.pointKey}) WHERE x.claimedUntil > now AND x.state = 'QUEUED' }
   AND NOT EXISTS { MATCH (c:Call {partyId: d.partyId}) WHERE c.state IN ['WAITING', 'ANSWERED'] }
   AND ($languages IS NULL OR NOT EXISTS { MATCH (p:Party {id: d.partyId})
     WHERE p.language IS NOT NULL AND NOT split(toLower(p.language), '-')[0] IN $languages })
-WITH d, now ORDER BY d.priority DESC, d.notBefore, d.id LIMIT 1
+WITH d, now LIMIT 1
 SET d.claimedBy = $agent, d.claimedAt = now, d.claimedUntil = now + duration({milliseconds: $milliseconds}),
   d.claims = coalesce(d.claims, 0) + 1,
   d.callers = CASE WHEN $agent IN coalesce(d.callers, []) THEN d.callers ELSE coalesce(d.callers, []) + [$agent] END
 RETURN d.id AS id
 """
-"""Take the first entry that may be called now; the turn is taken before, in the same transaction."""
+"""Take the first entry that may be called now; the turn is taken before, in the same transaction.
+
+The index gives the entries in the order of their rank, of one rank the oldest first: those that come later are not
+looked at, however long the list is.
+"""
 
 PROLONG = """
 MATCH (d:CallEntry {id: $id})
@@ -134,7 +140,7 @@ RETURN count(d) AS ended
 NUMBERS = """
 WITH coalesce($now, datetime.realtime()) AS now
 CALL (now) {
-  MATCH (d:CallEntry) WHERE d.state = 'QUEUED' AND d.priority >= 0.0 AND ($queue IS NULL OR d.queue = $queue)
+  MATCH (d:CallEntry) WHERE d.state = 'QUEUED' AND d.rank <= 0.0 AND ($queue IS NULL OR d.queue = $queue)
   WITH d, coalesce(d.claimedUntil > now, false) AS taken, coalesce(d.notBefore > now, false) AS later
   RETURN count(CASE WHEN taken THEN 1 END) AS taken, count(CASE WHEN NOT taken AND later THEN 1 END) AS later,
     count(CASE WHEN NOT taken AND NOT later THEN 1 END) AS waiting,

@@ -5,7 +5,7 @@ CREATE INDEX call_begun_at_id IF NOT EXISTS FOR (n:Call) ON (n.begunAt, n.id);
 CREATE INDEX call_party IF NOT EXISTS FOR (n:Call) ON (n.partyId);
 CREATE INDEX call_number IF NOT EXISTS FOR (n:Call) ON (n.number);
 CREATE CONSTRAINT call_entry_id IF NOT EXISTS FOR (n:CallEntry) REQUIRE n.id IS UNIQUE;
-CREATE INDEX call_entry_state_priority IF NOT EXISTS FOR (n:CallEntry) ON (n.state, n.priority);
+CREATE INDEX call_entry_state_rank IF NOT EXISTS FOR (n:CallEntry) ON (n.state, n.rank);
 CREATE INDEX call_entry_state_expires_at IF NOT EXISTS FOR (n:CallEntry) ON (n.state, n.expiresAt);
 CREATE INDEX call_entry_priority_id IF NOT EXISTS FOR (n:CallEntry) ON (n.priority, n.id);
 CREATE INDEX call_entry_party IF NOT EXISTS FOR (n:CallEntry) ON (n.partyId);
