@@ -50,7 +50,7 @@ BETWEEN_CUTS = 8.0
 """Seconds between two cuts of all lines, about."""
 LARGEST_GROWTH = 1.10
 """By so much the memory of a worker may grow from the first half of its samples to the last quarter."""
-SETTLED_SECONDS = 20.0
+SETTLED_SECONDS = 60.0
 """A worker that lived shorter than this after its first samples says nothing about memory."""
 
 NO_SECRET = "what the platform wants to be set, and nobody signs with here"  # noqa: S105 - it is none
