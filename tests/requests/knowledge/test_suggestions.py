@@ -98,7 +98,7 @@ async def test_what_says_nothing_finds_nothing(base: Database, text: str) -> Non
 
 
 @settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
