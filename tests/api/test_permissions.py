@@ -90,6 +90,7 @@ RIGHTS = {
         "saveEmployee",
         "recordAbsence",
         "endAbsence",
+        "handOverRequests",
     },
     Permission.INSIGHT: {
         "eventCounts",
