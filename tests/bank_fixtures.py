@@ -54,3 +54,12 @@ def ask(executor: Executor) -> Ask:
         return await executor.execute(Request(query, Caller("test", Role.ANALYST), variables, explain=explain))
 
     return ask
+
+
+async def emptied(database: Database) -> Database:
+    """``database`` without any data."""
+    await database.execute(
+        "MATCH (n) WHERE NOT n:Migration AND NOT n:Lock CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS",
+        timeout=180.0,  # a whole bank may be in the way
+    )
+    return database

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from bank_fixtures import emptied
 from platformdirs import user_cache_path
 
 from graph_crm.graph.database import Database
@@ -77,8 +78,4 @@ async def database(neo4j_address: tuple[str, str]) -> AsyncIterator[Database]:
 @pytest.fixture
 async def empty_database(database: Database) -> Database:
     """The same database without any data (constraints and indexes stay)."""
-    await database.execute(
-        "MATCH (n) WHERE NOT n:Migration AND NOT n:Lock CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS",
-        timeout=180.0,  # a whole bank may be in the way
-    )
-    return database
+    return await emptied(database)
