@@ -39,6 +39,7 @@ from graph_crm.decisions.reconsidering import Reconsideration
 from graph_crm.decisions.scanning import RuleScan
 from graph_crm.decisions.service import DecisionService
 from graph_crm.delivery.channels import mail, sms_receipts
+from graph_crm.delivery.channels.folder import folder_channels
 from graph_crm.delivery.channels.letter import letter_channel
 from graph_crm.delivery.channels.push import push_channel
 from graph_crm.delivery.channels.sms import sms_channel
@@ -267,6 +268,7 @@ def channels(settings: Settings, book: RuleBook) -> list[DeliveryChannel]:
             settings.smtp_reply_to,
         ),
         *(one for one in (sms_channel(settings), push_channel(settings), letter_channel(settings)) if one),
+        *folder_channels(settings),  # the last: of two channels that carry the same the first is used
     ]
 
 

@@ -209,6 +209,10 @@ class Settings(BaseSettings):
     letter_sender: str = Field(
         default="", max_length=100, description="The bank's own address on letters, in one line."
     )
+    message_folder: Path | None = Field(
+        default=None,
+        description="For trying out: messages that no channel above carries are put here as files, not sent.",
+    )
 
     exploration: Share = Field(
         default=0.05,
@@ -425,6 +429,7 @@ class Settings(BaseSettings):
         "engine_source",
         "texts_dir",
         "templates_dir",
+        "message_folder",
     )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:

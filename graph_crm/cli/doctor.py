@@ -213,6 +213,7 @@ async def _contact_policy(settings: Settings) -> AsyncIterator[Finding]:
 
 async def _messages(settings: Settings) -> AsyncIterator[Finding]:
     from graph_crm.bootstrap import channels, rules
+    from graph_crm.delivery.channels import folder as folder_channel
     from graph_crm.delivery.channels.book import WHAT_TO_SET, Channels
     from graph_crm.delivery.templates.library import Templates
     from graph_crm.resources import folder
@@ -221,8 +222,13 @@ async def _messages(settings: Settings) -> AsyncIterator[Finding]:
     for problem in templates.problems():
         yield wrong("messages", problem, "`graph-crm templates preview` shows it.")
     ready = Channels(channels(settings, rules(settings)))
-    if list(ready):
-        yield ok("messages", f"{len(templates.names)} templates; by {', '.join(ready)}")
+    kept = [one.channel for one in ready.all if one.name == folder_channel.NAME]
+    sent = [word for word in ready if word not in kept]
+    if sent:
+        yield ok("messages", f"{len(templates.names)} templates; by {', '.join(sent)}")
+    if kept:
+        found = f"{', '.join(kept)} are put into {settings.message_folder}: such messages reach nobody"
+        yield hint("messages", found, "Where customers are served, unset GRAPH_CRM_MESSAGE_FOLDER.")
     missing = [word for word in WHAT_TO_SET if word not in ready]
     if missing:
         advice = " ".join(dict.fromkeys(WHAT_TO_SET[word] for word in missing))

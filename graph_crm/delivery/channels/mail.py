@@ -73,7 +73,7 @@ class MailChannel(DeliveryChannel):
 
     async def send(self, message: Outgoing) -> Sent:
         """Hand the mail to the server. Raises Bounced, Refused, TryLater; anything else: it is not known."""
-        to, smtputf8 = _mailbox(message.to)
+        to, smtputf8 = mailbox(message.to)
         mail = composed(message, to, self._server, self._domain)
         content = mail.as_bytes(policy=SMTP_POLICY.clone(utf8=True) if smtputf8 else SMTP_POLICY)
         client = await self._ready(smtputf8=smtputf8)
@@ -196,7 +196,7 @@ def composed(message: Outgoing, to: str, server: MailServer, domain: str) -> Ema
     return mail
 
 
-def _mailbox(address: str) -> tuple[str, bool]:
+def mailbox(address: str) -> tuple[str, bool]:
     """The address as it is sent, its domain in ASCII, and whether it needs SMTPUTF8. Raises Bounced."""
     try:
         found = validate_email(address, check_deliverability=False, globally_deliverable=False)
