@@ -17,7 +17,7 @@ def demo(
     customers: Annotated[int | None, typer.Option(min=1, help="People and companies of a new demo bank.")] = None,
     forget: Annotated[bool, typer.Option("--forget", help="Delete the demo's data and leave.")] = False,
 ) -> None:
-    """Start database, server and worker with a generated bank; print tokens and queries; Ctrl-C stops it all.
+    """Start database, server, worker and mail receiver with a generated bank; print what to try; Ctrl-C stops it all.
 
     The second start uses the same data and takes seconds. With NEO4J_URI set, that Neo4j is used.
     """

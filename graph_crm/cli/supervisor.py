@@ -27,9 +27,11 @@ from filelock import FileLock, Timeout
 from graph_crm import bootstrap
 from graph_crm.cli.console import note, say
 from graph_crm.cli.importing import progress_bars
-from graph_crm.cli.welcome import find_example, welcome
+from graph_crm.cli.stories import find_heroes
+from graph_crm.cli.welcome import base_url, find_example, welcome
 from graph_crm.errors import ConfigurationError, CrmError
 from graph_crm.graph.engine import Progress
+from graph_crm.resources import folder
 from graph_crm.security.tokens import demo_secret
 from graph_crm.settings import Settings
 
@@ -41,6 +43,8 @@ _ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared 
 MARK: Final = "demo.json"
 MAIL_ADDRESS: Final = "service@bank.example"
 """Where the demo's customers write to, unless the settings say otherwise."""
+AT_ANY_HOUR: Final = folder("seed") / "demo_contact_policy.toml"
+"""The shipped contact policy without its quiet hours: the demo is tried at night, too, and nobody is called by it."""
 
 
 class Stopped(CrmError):
@@ -138,11 +142,12 @@ class Demo:
                     "mail_addresses": settings.mail_addresses or [MAIL_ADDRESS],
                 }
             )
+            settings = for_trying_out(settings)
             async with bootstrap.connected(bootstrap.for_bulk(settings)) as database:
                 if await bootstrap.is_empty(database):
                     note(f"Making a bank of {settings.seed_customers:,} customers ...")
                     await bootstrap.seed(database, settings, progress)
-                example = await find_example(database)
+                example, heroes = await find_example(database), await find_heroes(database)
         # The server is started last, so that it is stopped first: no request is taken that nobody would work on.
         children = [
             await stack.enter_async_context(_child("worker", settings)),
@@ -150,7 +155,25 @@ class Demo:
             await stack.enter_async_context(_child("server", settings)),
         ]
         await _until_ready(settings, children)
-        return children, welcome(settings, secret, example)
+        return children, welcome(settings, secret, example, heroes)
+
+
+def for_trying_out(settings: Settings) -> Settings:
+    """The settings with what the demo decides where nobody else did, so that it shows the same at any hour.
+
+    What the bank sends becomes files; nights are no hindrance; of all calls that of the story comes first, by a lever
+    and without decisions that try out something else; links lead to where this server really listens.
+    """
+    decided = {
+        "message_folder": settings.data_dir / "messages",
+        "contact_policy": AT_ANY_HOUR,
+        "levers": {"SMALL_LOAN": 3.0},
+        "exploration": 0.0,
+        "public_url": base_url(settings),
+    }
+    return settings.model_copy(
+        update={name: value for name, value in decided.items() if name not in settings.model_fields_set}
+    )
 
 
 def _secret(settings: Settings) -> str:
@@ -211,6 +234,11 @@ def _environment(settings: Settings) -> dict[str, str]:
         "GRAPH_CRM_PORT": str(settings.port),
         "GRAPH_CRM_MAIL_PORT": str(settings.mail_port),
         "GRAPH_CRM_MAIL_ADDRESSES": json.dumps(settings.mail_addresses),
+        "GRAPH_CRM_MESSAGE_FOLDER": str(settings.message_folder),
+        "GRAPH_CRM_CONTACT_POLICY": str(settings.contact_policy),
+        "GRAPH_CRM_PUBLIC_URL": settings.public_url,
+        "GRAPH_CRM_LEVERS": json.dumps(settings.levers),
+        "GRAPH_CRM_EXPLORATION": str(settings.exploration),
         "GRAPH_CRM_NEO4J_URI": str(settings.neo4j_uri),
         "GRAPH_CRM_NEO4J_USERNAME": settings.neo4j_username,
         "GRAPH_CRM_NEO4J_PASSWORD": settings.neo4j_password.get_secret_value(),
@@ -313,15 +341,15 @@ def _remember(settings: Settings) -> None:
 
 def forget(settings: Settings) -> str:
     """Delete the demo's data folder and say so. Refuses one that the demo did not make, and a running demo."""
-    folder = settings.data_dir
-    if not folder.exists():
-        return f"Nothing to forget: {folder} is not there."
-    if not (folder / MARK).is_file():
+    data = settings.data_dir
+    if not data.exists():
+        return f"Nothing to forget: {data} is not there."
+    if not (data / MARK).is_file():
         raise ConfigurationError(
-            f"{folder} was not made by the demo; it stays.",
+            f"{data} was not made by the demo; it stays.",
             hint="Delete it by hand if you are sure that nobody needs it.",
         )
     with _only_one(settings):
         bootstrap.engine(settings).stop()
-    shutil.rmtree(folder)
-    return f"Forgotten: {folder}." + ("" if settings.embedded else " What is in your own Neo4j stays there.")
+    shutil.rmtree(data)
+    return f"Forgotten: {data}." + ("" if settings.embedded else " What is in your own Neo4j stays there.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from graph_crm.cli.stories import Hero, asking, complaint_by_mail, reached, refused_loan, told
 from graph_crm.graph.database import Database
 from graph_crm.security.roles import Role
 from graph_crm.security.tokens import issue
@@ -26,10 +27,12 @@ WITH party,
     (party)-[:GAVE]->(said:Consent)
     WHERE said.purpose = 'MARKETING' AND said.status = 'GRANTED' AND said.channel IS NULL
   } AND NOT EXISTS { (party)-[:GAVE]->(said:Consent) WHERE said.status <> 'GRANTED' } AS agreed,
-  EXISTS { (party)-[:HOLDS]->(:Agreement {familyCode: 'LOAN'}) } AS borrows
+  EXISTS { (party)-[:HOLDS]->(:Agreement {familyCode: 'LOAN'}) } AS borrows,
+  NOT EXISTS { (party)-[:HOLDS]->(:Agreement {familyCode: 'CARD'}) } AS cardless
 ORDER BY party.id LIMIT 2000
 RETURN party.id AS id, party.displayName AS name
-ORDER BY offerable AND agreed DESC, borrows DESC, COUNT { (party)-[:HAD]->() } DESC, id LIMIT 1
+ORDER BY offerable AND agreed DESC, borrows AND cardless DESC, borrows DESC,
+  COUNT { (party)-[:HAD]->() } DESC, id LIMIT 1
 """
 
 
@@ -93,10 +96,34 @@ def tokens(settings: Settings, secret: str, example: Example) -> dict[Role, str]
     }
 
 
-def welcome(settings: Settings, secret: str, example: Example) -> str:
+def base_url(settings: Settings) -> str:
+    """Where programs of this machine find the server."""
+    return f"http://{reached(settings.host)}:{settings.port}"
+
+
+def stories(settings: Settings, made: dict[Role, str], heroes: list[Hero]) -> list[str]:
+    """The two stories, each command to be copied; nothing where the bank has nobody to tell them of."""
+    if len(heroes) < 2:  # noqa: PLR2004 - one for each story
+        return []
+    return [
+        "",
+        "Two stories, to be copied line by line (bash, zsh; `. .venv/bin/activate` finds graph-crm).",
+        f"What the bank sends lies as files in {settings.message_folder}, unless a mail server or gateway is set.",
+        "So that the demo shows the same at any hour, customers may be called at night and small loans come first;",
+        "GRAPH_CRM_CONTACT_POLICY, GRAPH_CRM_LEVERS and GRAPH_CRM_EXPLORATION decide it otherwise.",
+        "",
+        "  AGENT=$TOKEN",
+        f"  SERVICE={made[Role.SERVICE]}",
+        f"  {asking(f'{base_url(settings)}/graphql')}",
+        *told("A loan that is refused, and not offered again:", refused_loan(heroes[0])),
+        *told("A complaint by mail:", complaint_by_mail(heroes[1], settings)),
+    ]
+
+
+def welcome(settings: Settings, secret: str, example: Example, heroes: list[Hero]) -> str:
     """The whole text; what it says can be copied into a terminal as it is."""
     made = tokens(settings, secret, example)
-    base = f"http://{settings.host}:{settings.port}"
+    base = base_url(settings)
     lines = [
         "",
         "The bank is open.",
@@ -105,6 +132,7 @@ def welcome(settings: Settings, secret: str, example: Example) -> str:
         f"  health    {base}/healthz  {base}/readyz  {base}/metrics",
         f"  mails     SMTP {settings.mail_host}:{settings.mail_port}, to {', '.join(settings.mail_addresses)}",
         f"  Neo4j     {settings.neo4j_uri}, user {settings.neo4j_username}",
+        f"  messages  {settings.message_folder}",
         f"  data      {settings.data_dir}",
         "",
         f"A token for each role, valid for {settings.token_hours:g} hours (customer: {example.party_id}):",
@@ -124,4 +152,4 @@ def welcome(settings: Settings, secret: str, example: Example) -> str:
             f"  curl -s {base}/graphql -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\",
             f"    -d '{body}'",
         ]
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *stories(settings, made, heroes), ""])

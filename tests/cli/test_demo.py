@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,14 @@ import httpx
 import psutil
 import pytest
 
+from graph_crm.cli.supervisor import for_trying_out
+from graph_crm.contacts.policy import ContactPolicy
+from graph_crm.resources import folder
+from graph_crm.settings import Settings
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals to a process group work differently there")
 
-CUSTOMERS = 40
+CUSTOMERS = 200
 LONGEST_START = 240.0
 
 
@@ -78,6 +85,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory, engine_cache: Path) ->
         "GRAPH_CRM_ENGINE_PAGECACHE_MB": "64",
         "GRAPH_CRM_SEED_CUSTOMERS": str(CUSTOMERS),
         "GRAPH_CRM_PORT": "0",
+        "GRAPH_CRM_MAIL_PORT": "0",
     }
 
 
@@ -110,6 +118,11 @@ def test_the_demo_opens_a_bank_and_stops_without_a_trace(environment: dict[str, 
         assert why_not["party"]["whyNot"]["text"]
         assert "nodes" in next_calls["reservations"]
 
+        # The stories that it prints can be copied into a shell as they stand.
+        with shell(environment, stories(demo.output.read_text("utf-8"))) as run:
+            the_loan_is_refused(run)
+            the_complaint_is_answered(run)
+
         # A token for each role; a customer's own party and no other.
         assert len(demo.tokens) == 9
         own = re.search(r"customer: (\S+)\)", demo.output.read_text("utf-8"))
@@ -130,6 +143,81 @@ def test_the_demo_opens_a_bank_and_stops_without_a_trace(environment: dict[str, 
         assert demo.stop() == 0
         assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
         assert "Stopped." in demo.output.read_text("utf-8")
+
+
+@dataclass
+class Shell:
+    """A shell into which the printed commands are copied, one after the other."""
+
+    process: subprocess.Popen[str]
+    commands: list[str]
+
+    def next(self, *expected: str) -> str:
+        """What the next command answers, said again until it has all that is expected; the worker takes a moment."""
+        command = self.commands.pop(0)
+        deadline = time.monotonic() + 60
+        while True:
+            assert self.process.stdin is not None
+            assert self.process.stdout is not None
+            self.process.stdin.write(f"{command}\necho ==done\n")
+            self.process.stdin.flush()
+            answer = "".join(iter(self.process.stdout.readline, "==done\n"))
+            if all(part in answer for part in expected):
+                return answer
+            assert time.monotonic() < deadline, f"{command}\n{answer}"
+            time.sleep(0.2)
+
+
+def stories(text: str) -> list[str]:
+    """The commands of the two stories, after the lines that prepare the shell."""
+    token, _, told = text.partition("Two stories")
+    told = "\n".join([*re.findall(r"^  TOKEN=.*$", token, flags=re.MULTILINE), told])
+    return [line[2:] for line in told.splitlines() if line.startswith("  ") and not line.startswith("  #")]
+
+
+@contextmanager
+def shell(environment: dict[str, str], commands: list[str]) -> Iterator[Shell]:
+    """A bash that finds the command `graph-crm`; the first lines are run."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    with subprocess.Popen(
+        ["bash"], env={**environment, "PATH": path}, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        run = Shell(process, commands)
+        for _ in range(4):
+            run.next()
+        yield run
+        assert not run.commands
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def the_loan_is_refused(run: Shell) -> None:
+    run.next('"recorded":["event:')
+    run.next('"productCode":"SMALL_LOAN"')
+    call = run.next('"id":"delivery:')
+    assert "You checked your balance at an ATM" in call
+    run.next('"outcome":"REJECTED"')
+    run.next('"recorded":["event:')
+    run.next('"offers":[]')
+    run.next("refused", '"earliest":"20')
+
+
+def the_complaint_is_answered(run: Shell) -> None:
+    run.next("Accepted by")
+    mail = run.next("Subject: We have received your request R-")
+    number = re.findall(r"R-[0-9A-Z]{4}-[0-9A-Z]{4}", mail)[0]
+    request = run.next(number, '"kind":"COMPLAINT"')
+    owner = re.findall(r'"displayName":"([^"]+)"', request)[0]
+    assert owner in mail
+    run.next('"allowedNow":false', "COMPLAINT_OPEN")
+    told = run.next(number, owner)
+    link = re.findall(r"http\S+/desk/requests/\S+", told)[0]
+    page = httpx.get(link)
+    assert page.status_code == httpx.codes.OK
+    assert "I complain about the fee" in page.text
+    run.next('"status":"ANSWERED"')
+    run.next(f"Your request {number} was answered")
 
 
 def eventually(demo: RunningDemo, party: str) -> list[dict[str, str]]:
@@ -187,7 +275,7 @@ def test_server_and_worker_stop_when_the_supervisor_is_killed(environment: dict[
 def test_a_demo_that_was_killed_starts_again_and_is_forgotten_on_command(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    folder = Path(environment["GRAPH_CRM_DATA_DIR"])
+    data = Path(environment["GRAPH_CRM_DATA_DIR"])
     with running(environment, tmp_path / "fourth") as demo:
         demo.wait_until_open()
         assert demo.ask("{ decisions(first: 1) { nodes { outcome } } }")["decisions"]["nodes"]
@@ -196,7 +284,28 @@ def test_a_demo_that_was_killed_starts_again_and_is_forgotten_on_command(
         [sys.executable, "-m", "graph_crm", "demo", "--forget"],
         env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert (done.returncode, folder.exists()) == (0, False), done.stderr
+    assert (done.returncode, data.exists()) == (0, False), done.stderr
+
+
+def test_the_demo_has_the_shipped_contact_policy_but_for_the_hours() -> None:
+    shipped, demo = (
+        tomllib.loads((folder("seed") / name).read_text("utf-8"))
+        for name in ("contact_policy.toml", "demo_contact_policy.toml")
+    )
+    assert ContactPolicy.load(folder("seed") / "demo_contact_policy.toml")
+    assert shipped.pop("times") != demo.pop("times")
+    assert shipped == demo
+
+
+def test_what_the_user_decided_is_not_decided_by_the_demo(tmp_path: Path) -> None:
+    decided = for_trying_out(Settings(data_dir=tmp_path, host="0.0.0.0", port=8123))  # noqa: S104 - not bound to
+    assert decided.message_folder == tmp_path / "messages"
+    assert decided.public_url == "http://127.0.0.1:8123"
+    own = Settings(
+        data_dir=tmp_path, contact_policy=tmp_path / "own.toml", levers={}, public_url="https://bank.example"
+    )
+    kept = for_trying_out(own)
+    assert (kept.contact_policy, kept.levers, kept.public_url) == (own.contact_policy, {}, "https://bank.example")
 
 
 def test_data_that_the_demo_did_not_make_is_not_forgotten(environment: dict[str, str], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -137,6 +138,21 @@ async def test_what_the_bank_sent_can_be_read(tmp_path: Path) -> None:
     assert "Zpráva 2" in read("--to", "anna_b")
     assert [number for number in "012" if f"Zpráva {number}" in read("--most", "3")] == ["0", "1", "2"]
     assert "Nothing in" in read("--to", "eva")
+
+
+@pytest.mark.usefixtures("receiver")
+def test_the_doctor_says_which_messages_reach_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GRAPH_CRM_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("GRAPH_CRM_MESSAGE_FOLDER", str(tmp_path / "out"))
+    monkeypatch.setenv("GRAPH_CRM_LETTERS", str(tmp_path / "print-shop"))
+    found = {
+        one["found"]: one for one in json.loads(graph_crm("doctor", "--json").stdout) if one["check"] == "messages"
+    }
+    (sent,) = (one for one in found.values() if one["state"] == "ok")
+    (kept,) = (one for one in found.values() if one["state"] == "note")
+    assert sent["found"].endswith("by LETTER")
+    assert kept["found"] == f"EMAIL, SMS, PUSH are put into {tmp_path / 'out'}: such messages reach nobody"
+    assert "GRAPH_CRM_MESSAGE_FOLDER" in kept["advice"]
 
 
 @pytest.mark.usefixtures("receiver")

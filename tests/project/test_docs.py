@@ -6,11 +6,13 @@ import datetime as dt
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +26,11 @@ from graph_crm.api.app import LARGEST_BODY, create_app
 from graph_crm.api.documents import MOST_TOKENS
 from graph_crm.api.platform import Platform
 from graph_crm.api.schema import platform_schema
+from graph_crm.cli.stories import find_heroes
 from graph_crm.cli.welcome import Example, find_example, queries
 from graph_crm.graph.database import Database
 from graph_crm.importing.demo_bank import seed_demo_bank
+from graph_crm.requests.mailbox.wiring import IntakeParts
 from graph_crm.rules.manager import RuleBook
 from graph_crm.security.roles import Role
 from graph_crm.security.tokens import Verifier, issue
@@ -80,21 +84,20 @@ async def example(bank: Database) -> Example:
 
 @pytest.fixture(scope="module")
 def platform(bank: Database, tmp_path_factory: pytest.TempPathFactory) -> Platform:
-    settings = Settings(data_dir=tmp_path_factory.mktemp("docs"), neo4j_uri=None)
+    any_hour = ROOT / "seed" / "demo_contact_policy.toml"  # the README's call is made whenever the tests run
+    settings = Settings(data_dir=tmp_path_factory.mktemp("docs"), neo4j_uri=None, contact_policy=any_hour)
     return bootstrap.wired(settings, bank, Verifier(SECRET), RuleBook.load([ROOT / "plugins"], installed=False))
 
 
 @pytest.fixture(scope="module")
 async def client(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
-    headers = {"Authorization": f"Bearer {issue(SECRET, Role.AGENT)}"}
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(create_app(platform)), base_url="http://demo", headers=headers
-    ) as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(platform)), base_url="http://demo") as client:
         yield client
 
 
-async def ask(client: httpx.AsyncClient, query: str, **variables: Any) -> Any:
-    answer = (await client.post("/graphql", json={"query": query, "variables": variables})).json()
+async def ask(client: httpx.AsyncClient, query: str, role: Role = Role.AGENT, **variables: Any) -> Any:
+    headers = {"Authorization": f"Bearer {issue(SECRET, role)}"}
+    answer = (await client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)).json()
     assert "errors" not in answer, answer["errors"]
     return answer["data"]
 
@@ -107,7 +110,8 @@ async def test_a_graphql_block_runs_on_the_demo_bank(client: httpx.AsyncClient, 
         if operation.operation is not OperationType.QUERY:
             continue  # what changes something is run below, in the order of its page
         wanted = {variable.variable.name.value for variable in operation.variable_definitions or ()}
-        data = await ask(client, block.text, **dict.fromkeys(wanted & {"id", "partyId"}, example.party_id))
+        role = Role.ADMINISTRATOR if block.page == "docs/workers.md" else Role.AGENT  # who may see failed work
+        data = await ask(client, block.text, role, **dict.fromkeys(wanted & {"id", "partyId"}, example.party_id))
         assert any(value for value in data.values()), "the block shows nothing on the demo bank"
 
 
@@ -169,13 +173,52 @@ async def test_the_changes_of_the_guide_lead_from_new_customers_to_an_offer_with
 async def test_the_balance_check_of_the_readme_leads_to_a_decision(
     client: httpx.AsyncClient, platform: Platform, example: Example
 ) -> None:
-    change, advice = changes("README.md")
+    change, advice, *_ = changes("README.md")
     assert (await ask(client, advice.text, id=example.party_id))["decide"]
     await ask(client, change.text, id=example.party_id)
-    assert await bootstrap.worker(platform).drain() == 1
+    assert await bootstrap.worker(platform).drain() >= 1  # the event, and what its decision leads to
     read = await ask(client, named("README.md", "Customer"), id=example.party_id)
     assert 'trigger: "event:atm_balance_check"' in (ROOT / "README.md").read_text("utf-8")
     assert read["party"]["decisions"]["nodes"][0]["trigger"] == "event:atm_balance_check"
+
+
+async def test_the_loan_of_the_readme_is_refused_and_not_offered_again(
+    client: httpx.AsyncClient, platform: Platform, bank: Database
+) -> None:
+    check, _, whom, said_no, _ = (one.text for one in changes("README.md"))
+    hero = (await find_heroes(bank))[0]
+    await bank.execute("MATCH (d:CallEntry {state: 'QUEUED'}) SET d.state = 'CANCELLED'")  # of other pages
+    await ask(client, check.replace("000814", "000815"), id=hero.party_id)
+    await bootstrap.worker(platform).drain()
+    call = (await ask(client, whom))["nextCall"]
+    assert call["party"] == {"displayName": hero.name}
+    assert (await ask(client, said_no, entry=call["id"]))["recordCall"] == {"outcome": "REJECTED"}
+    await ask(client, check.replace("000814", "000816"), id=hero.party_id)
+    await bootstrap.worker(platform).drain()
+    assert (await ask(client, whom))["nextCall"] is None
+    (why,) = re.findall(r"`(whyNot\(.*?\))`", (ROOT / "README.md").read_text("utf-8"))
+    told = await ask(client, f"query($id: ID!) {{ party(id: $id) {{ {why} {{ text earliest }} }} }}", id=hero.party_id)
+    assert "refused" in told["party"]["whyNot"]["text"]
+    assert told["party"]["whyNot"]["earliest"]
+
+
+async def test_the_complaint_of_the_readme_is_answered_and_marketing_is_silent_meanwhile(
+    client: httpx.AsyncClient, platform: Platform, bank: Database
+) -> None:
+    hero = (await find_heroes(bank))[1]
+    (block,) = (one for one in blocks("sh") if one.page == "README.md" and "mailbox write" in one.text)
+    words = shlex.split(block.text.replace("\\\n", " ").splitlines()[0])
+    given = {words[place]: words[place + 1] for place in range(3, len(words) - 1, 2)}
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = hero.email, given["--to"], given["--subject"]
+    mail["Message-ID"] = "<complaint@mail.example>"
+    mail.set_content(words[-1])
+    receipt = await platform.service(IntakeParts).intake.take(mail.as_bytes(), null_sender=False)
+    assert receipt.number is not None
+    silent = (await ask(client, named("README.md", "MayWeCall"), id=hero.party_id))["earliestContactAt"]
+    assert (silent["allowedNow"], silent["code"]) == (False, "COMPLAINT_OPEN")
+    answered = await ask(client, changes("README.md")[-1].text, number=receipt.number)
+    assert answered["answerRequest"] == {"status": "ANSWERED"}
 
 
 def test_the_guide_names_the_limits_that_are_in_force() -> None:
