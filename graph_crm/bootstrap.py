@@ -219,7 +219,9 @@ def event_services(
     return EventService(database, catalogue, effects=[sessions.join, interest.note], keeping=keeping), sessions
 
 
-def request_services(settings: Settings, database: Database, book: RuleBook) -> tuple[object, ...]:
+def request_services(
+    settings: Settings, database: Database, book: RuleBook, events: EventService
+) -> tuple[object, ...]:
     """The service desk: requests with everything that follows them, what time does to them, who answers them.
 
     And what takes them in: documents, mails, sorting.
@@ -236,7 +238,7 @@ def request_services(settings: Settings, database: Database, book: RuleBook) -> 
         links=RequestLinks(settings.public_url, keys),
         roster=roster,
         sorter=sorts,
-        effects=[Complaints(rules_of_complaints).heed, solving.heed],
+        effects=[Complaints(events, rules_of_complaints).heed, solving.heed],
     )
     intake = IntakeParts(settings, database, book, requests, sorts)
     surveys = SurveyService(
@@ -330,7 +332,7 @@ def wired(settings: Settings, database: Database, check: Verifier, book: RuleBoo
         delivery.receipts,
         SmsReceipts(database, settings.sms_callback_key, delivery.receipts),
         delivery.unsubscriber,
-        *request_services(settings, database, book),
+        *request_services(settings, database, book, events),
         events,
         sessions,
         EventRetention(database, keeping),

@@ -77,7 +77,6 @@ _NOTHING_BUT: Final[dict[str, frozenset[str]]] = {
             "owner",
             "product",
             "agreement",
-            "party",
         }
     ),
     "Employee": frozenset({"id", "displayName"}),

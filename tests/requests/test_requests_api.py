@@ -101,6 +101,7 @@ async def test_a_customer_sees_nothing_of_somebody_else_not_even_that_it_is_ther
         "owner { email }",
         "owner { requests { nodes { number } } }",
         "party { vulnerable }",
+        "party { id }",
     ],
 )
 async def test_what_the_bank_thinks_of_a_request_is_not_for_the_customer(front: Front, selection: str) -> None:

@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from graph_crm.contacts.kinds import Channel
 from graph_crm.errors import AlreadyDecided
-from graph_crm.events.catalogue import EventCatalogue, standard_catalogue
-from graph_crm.events.service import RECORDED
+from graph_crm.events.service import EventService, RecordEvent
 from graph_crm.graph import outbox
 from graph_crm.graph.database import Transaction
-from graph_crm.graph.idempotency import digest_of
 from graph_crm.parties import checks
 from graph_crm.requests.commands import Happening
 from graph_crm.requests.complaints import cypher
@@ -98,11 +97,14 @@ def check_cause(cause: str | None, text: str | None, outcome: RequestOutcome | N
 
 
 class Complaints:
-    """What follows from what happens to complaints; `heed` is an effect of the service of requests."""
+    """What follows from what happens to complaints; `heed` is an effect of the service of requests.
 
-    def __init__(self, rules: ComplaintRules | None = None, *, catalogue: EventCatalogue | None = None) -> None:
+    ``events`` records what silences marketing, and what ends it.
+    """
+
+    def __init__(self, events: EventService, rules: ComplaintRules | None = None) -> None:
+        self._events = events
         self.rules = rules or shipped()
-        self._catalogue = catalogue or standard_catalogue()
 
     async def heed(self, tx: Transaction, happening: Happening) -> None:
         """Do what follows, in the transaction in which it happens; other requests and happenings change nothing.
@@ -208,25 +210,32 @@ class Complaints:
         complaint: Complaint,
         at: dt.datetime,
     ) -> None:
-        """Record an event with its outbox entry, as the events slice does, but in the transaction of its cause."""
-        party = complaint.party_id
-        if party is None:
+        """Record an event in the transaction of its cause, once, with all that follows any other event.
+
+        What was recorded before stays as it was, even where the request says something else by now.
+        """
+        if complaint.party_id is None:
             return
-        text = self._catalogue.payload_text(kind, payload)
-        parameters = {
-            "id": identifier,
-            "partyId": party,
-            "agreementId": complaint.agreement,
-            "type": kind,
-            "at": at,
-            "channel": complaint.channel if kind == "complaint" else None,
-            "source": SOURCE,
-            "payload": text,
-            "digest": digest_of([kind, party, at.isoformat(), SOURCE, text, complaint.agreement]),
-        }
-        if await tx.run(cypher.RECORD_EVENT, parameters):
-            told = {"eventId": identifier, "type": kind, "partyId": party, "at": at.isoformat()}
-            await outbox.put(tx, RECORDED, party, told, f"{RECORDED}:{identifier}")
+        row = (await tx.run(cypher.KNOWN, {"id": identifier}))[0]
+        if row["known"]:
+            return
+        now = _instant(row["now"])
+        # A complaint is never too old to be heeded: it may turn out to be one long after it came in.
+        keeping = self._events.keeping
+        first = at if keeping is None else keeping.first_kept(kind, now)
+        await self._events.record_in(
+            tx,
+            RecordEvent(
+                type=kind,
+                party_id=complaint.party_id,
+                at=min(max(at, first), now),
+                id=identifier,
+                channel=Channel(complaint.channel) if complaint.channel and kind == "complaint" else None,
+                source=SOURCE,
+                payload=payload,
+                agreement_id=complaint.agreement,
+            ),
+        )
 
 
 def _complaint(request_id: str, row: Any) -> Complaint:

@@ -30,20 +30,10 @@ RETURN r.complaintRound AS round
 """
 """A complaint that is taken up again, or turned out to be none: what silences marketing next has a name of its own."""
 
-# Nothing is later than the database's own now: a complaint in the future would silence nobody yet.
-RECORD_EVENT = """
-MATCH (p:Party {id: $partyId})
-OPTIONAL MATCH (a:Agreement {id: $agreementId})
-MERGE (e:Event {id: $id})
-WITH p, a, e, e.type IS NULL AS isNew, datetime({epochMillis: datetime.realtime().epochMillis}) AS now
-WHERE isNew
-SET e.type = $type, e.at = CASE WHEN $at > now THEN now ELSE $at END, e.recordedAt = now, e.partyId = $partyId,
-  e.channel = $channel, e.source = $source, e.payload = $payload, e.digest = $digest
-CREATE (p)-[:DID]->(e)
-FOREACH (about IN CASE WHEN a IS NULL THEN [] ELSE [a] END | CREATE (e)-[:ON]->(about))
-RETURN e.id AS id
+KNOWN = """
+RETURN EXISTS { MATCH (e:Event {id: $id}) } AS known, datetime.realtime().epochMillis AS now
 """
-"""Record an event of the service desk; no row where it is recorded already."""
+"""Whether an event of a complaint is recorded already; whoever asks has locked the request, so nobody else does it."""
 
 LOCKED = """
 MATCH (r:ServiceRequest {number: $number})

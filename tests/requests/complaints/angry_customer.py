@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 
 from graph_crm.contacts.kinds import Channel
+from graph_crm.events.service import EventService
 from graph_crm.graph.database import Database
 from graph_crm.requests.commands import NewRequest, Opened
 from graph_crm.requests.complaints.complaints import Complaints
@@ -36,7 +37,8 @@ def desk_of(
     database: Database, *, rules: ComplaintRules | None = None, clock: Callable[[], dt.datetime] | None = None
 ) -> RequestService:
     """The service of requests with everything that this folder is about."""
-    return RequestService(database, Desk.load(), effects=[Complaints(rules).heed, solving.heed], clock=clock)
+    complaints = Complaints(EventService(database), rules)
+    return RequestService(database, Desk.load(), effects=[complaints.heed, solving.heed], clock=clock)
 
 
 async def complain(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -15,9 +16,10 @@ from graph_crm.consent.protection import ProtectionService
 from graph_crm.contacts.desk import ContactDesk
 from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.errors import AlreadyDecided, InvalidInput, NotFound, VersionConflict
-from graph_crm.events.service import RECORDED
+from graph_crm.events.keeping import RetentionPolicy
+from graph_crm.events.service import RECORDED, EventService, RecordedEvent
 from graph_crm.events.worker import Worker
-from graph_crm.graph.database import Database
+from graph_crm.graph.database import Database, Transaction
 from graph_crm.requests.complaints.complaints import Complaints
 from graph_crm.requests.complaints.service import ComplaintService, Description
 from graph_crm.requests.kinds import RequestOutcome, Severity
@@ -95,6 +97,34 @@ async def test_opened_again_and_again_silences_again_and_closing_ends_it_each_ti
     assert len(rows) == 4 + 3
     surveys = await bank.read("MATCH (e:OutboxEntry {topic: 'complaint.survey'}) RETURN e.id AS id")
     assert surveys == []  # nobody asks about a complaint that is open
+
+
+async def test_what_follows_events_follows_complaints_once(bank: Database) -> None:
+    told: list[tuple[str, bool]] = []
+
+    async def note(_tx: Transaction, events: Sequence[RecordedEvent]) -> None:
+        told.extend((one.type, one.late) for one in events)
+
+    heed = Complaints(EventService(bank, effects=[note])).heed
+    month_ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=30)
+    service = RequestService(bank, effects=[heed], clock=lambda: month_ago)
+    opened = await complain(service, category="CARD")
+    service = RequestService(bank, effects=[heed])
+    for category in ("COMPLAINT_FEES", "COMPLAINT_SERVICE"):  # another complaint, but no other event
+        await service.sort(opened.number, category, by="eva")
+    await service.close(opened.number, RequestOutcome.UPHELD, **CLOSED_WELL)
+    assert told == [("complaint", True), ("complaint_closed", False)]
+    entries = await bank.read("MATCH (e:OutboxEntry {topic: $topic}) RETURN e.key AS key", {"topic": RECORDED})
+    assert len(entries) == 2
+
+
+async def test_a_request_that_came_in_before_events_are_kept_can_still_be_a_complaint(bank: Database) -> None:
+    keeping = RetentionPolicy(keep_days=100)
+    heed = Complaints(EventService(bank, keeping=keeping)).heed
+    long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=300)
+    opened = await complain(RequestService(bank, clock=lambda: long_ago), category="CARD")
+    await RequestService(bank, effects=[heed]).sort(opened.number, "COMPLAINT_FEES", by="eva")
+    assert await may_be_called(bank) == (False, "COMPLAINT_OPEN")
 
 
 async def test_of_two_complaints_one_closed_leaves_the_silence_of_the_other(
@@ -237,7 +267,7 @@ async def test_what_can_not_be_said_of_a_complaint_is_refused(bank: Database, se
 
 
 async def test_complaints_that_are_none_of_ours_change_nothing(bank: Database) -> None:
-    service = RequestService(bank, effects=[Complaints().heed])
+    service = RequestService(bank, effects=[Complaints(EventService(bank)).heed])
     opened = await complain(service, category="CARD")
     await service.close(opened.number, RequestOutcome.SOLVED, by="eva")
     await service.reopen(opened.number, "No.", by="eva")
