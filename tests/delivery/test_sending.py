@@ -67,6 +67,28 @@ async def test_who_is_no_customer_is_told_at_the_address_and_asked_for_nothing(e
     assert (await bureau.one(identifier))["state"] == "SENT"
 
 
+@pytest.mark.parametrize(
+    ("party", "clock"),
+    [
+        pytest.param({}, "07:00", id="a customer, by the own clock"),
+        pytest.param({"timeZone": None}, "14:00", id="a customer whose time zone nobody knows"),
+        pytest.param(None, "14:00", id="an employee or a stranger"),
+    ],
+)
+async def test_instants_are_told_by_the_recipients_clock_or_else_by_that_of_the_message(
+    empty_database: Database, party: dict[str, str | None] | None, clock: str
+) -> None:
+    gateway = Gateway("EMAIL")
+    bureau = await Bureau(empty_database, gateway).people("anna")
+    await empty_database.execute("MATCH (p:Party) SET p.timeZone = 'America/New_York', p += $party", {"party": party or {}})
+    variables = {"number": "R-1", "due": "2026-11-23T12:00:00+00:00", "zone": "Europe/Kyiv"}
+    to = {"to": "eva@bank.example"} if party is None else {}
+    await bureau.tell(None if party is None else "anna", variables=variables, **to)
+    await bureau.work()
+    (given,) = gateway.given
+    assert f"23 November 2026, {clock}." in given.text
+
+
 async def test_an_offer_in_a_slot_is_presented_when_the_channel_took_it(empty_database: Database) -> None:
     gateway = Gateway("EMAIL", subject=True, html=True, idempotent=True)
     bureau = await Bureau(empty_database, gateway).people("anna")

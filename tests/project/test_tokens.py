@@ -137,11 +137,12 @@ def test_a_customer_gets_no_token_without_a_party() -> None:
         issue(SECRET, Role.CUSTOMER)
 
 
-def test_a_customer_reads_the_own_party_only_and_changes_nothing() -> None:
+def test_a_customer_reads_the_own_party_only_and_may_do_nothing_but_ask_the_bank() -> None:
     customer = Caller("c", Role.CUSTOMER, "p1")
     assert customer.may_read_party("p1")
     assert not customer.may_read_party("p2")
-    for permission in Permission:
+    customer.require(Permission.OWN_REQUESTS)
+    for permission in set(Permission) - {Permission.OWN_REQUESTS}:
         with pytest.raises(Forbidden):
             customer.require(permission)
 
