@@ -80,7 +80,9 @@ async def test_instants_are_told_by_the_recipients_clock_or_else_by_that_of_the_
 ) -> None:
     gateway = Gateway("EMAIL")
     bureau = await Bureau(empty_database, gateway).people("anna")
-    await empty_database.execute("MATCH (p:Party) SET p.timeZone = 'America/New_York', p += $party", {"party": party or {}})
+    await empty_database.execute(
+        "MATCH (p:Party) SET p.timeZone = 'America/New_York', p += $party", {"party": party or {}}
+    )
     variables = {"number": "R-1", "due": "2026-11-23T12:00:00+00:00", "zone": "Europe/Kyiv"}
     to = {"to": "eva@bank.example"} if party is None else {}
     await bureau.tell(None if party is None else "anna", variables=variables, **to)
