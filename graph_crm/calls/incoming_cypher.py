@@ -58,14 +58,16 @@ NOT_CALLED_BACK = """
 MATCH (c:Call {id: $id})-[back:CALLED_BACK_BY]->(d:CallEntry)
 DELETE back
 SET c.callbackId = null
-WITH d WHERE d.state = 'QUEUED' AND d.claimedUntil IS NULL AND NOT EXISTS { (:Call)-[:CALLED_BACK_BY]->(d) }
+WITH d WHERE d.state = 'QUEUED' AND (d.claimedUntil IS NULL OR d.claimedUntil <= datetime.realtime())
+  AND NOT EXISTS { (:Call)-[:CALLED_BACK_BY]->(d) }
 SET d.state = 'CANCELLED', d.stateReason = 'ANSWERED_AFTER_ALL'
 """
 """A late signal says that somebody answered: no call back is needed, unless another call asks for it too."""
 
 CALLED_AGAIN = """
 MATCH (d:CallEntry {callbackNumber: $number})
-WHERE d.state = 'QUEUED' AND d.claimedUntil IS NULL AND d.createdAt <= datetime({epochMillis: $at})
+WHERE d.state = 'QUEUED' AND (d.claimedUntil IS NULL OR d.claimedUntil <= datetime.realtime())
+  AND d.createdAt <= datetime({epochMillis: $at})
   AND NOT EXISTS { MATCH (c:Call)-[:CALLED_BACK_BY]->(d) WHERE c.begunAt > datetime({epochMillis: $at}) }
 SET d.state = 'CANCELLED', d.stateReason = 'CALLED_AGAIN'
 """

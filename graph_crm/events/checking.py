@@ -101,7 +101,10 @@ def _instant(at: dt.datetime, now: dt.datetime) -> dt.datetime:
         )
     if at.date() < EARLIEST:
         raise InvalidInput(f"The time of an event lies before {EARLIEST}", hint="Check the sender's date", field="at")
-    at = at.astimezone(dt.UTC)
+    try:
+        at = at.astimezone(dt.UTC)
+    except OverflowError:  # the last day of the calendar, west of Greenwich
+        at = dt.datetime.max.replace(tzinfo=dt.UTC)
     if at > now + FUTURE:
         raise InvalidInput("The time of an event lies in the future", hint="Check the sender's clock", field="at")
     return at

@@ -113,12 +113,11 @@ class Timers:
                             continue
                         if seconds <= 0:
                             running[name] = asyncio.create_task(self._claimed(name))
-                        pause = min(pause, max(seconds, 0.0))
+                        else:
+                            pause = min(pause, seconds)
                 except CrmError as error:
                     _logger.warning("timers can't be read now: %s", error.message)
-                await asyncio.wait(
-                    {stop, *running.values()}, timeout=None if pause == 0 else pause, return_when="FIRST_COMPLETED"
-                )
+                await asyncio.wait({stop, *running.values()}, timeout=pause, return_when="FIRST_COMPLETED")
                 running = {name: task for name, task in running.items() if not task.done()}
         finally:
             stop.cancel()

@@ -165,7 +165,10 @@ def instant(field: str, value: dt.datetime, now: dt.datetime) -> dt.datetime:
     """An instant in UTC, not in the future (five minutes of clock difference are accepted)."""
     if value.tzinfo is None:
         raise refuse(field, "has no time zone", "Send an offset, for example 2026-11-23T10:00:00Z.")
-    stored = value.astimezone(dt.UTC)
+    try:
+        stored = value.astimezone(dt.UTC)
+    except OverflowError:  # the first and the last day of the calendar
+        stored = dt.datetime.max.replace(tzinfo=dt.UTC)
     if stored.date() < EARLIEST or stored > now + dt.timedelta(minutes=5):
         raise refuse(field, "is out of range", "Send the instant at which it happened, not one in the future.")
     return stored

@@ -100,8 +100,10 @@ async def test_addresses_in_other_letters_arrive(
     ("answer", "error"),
     [
         ("550 5.1.1 no such user", Bounced),
-        ("550 unknown", Bounced),
-        ("553 bad address", Bounced),
+        ("550 5.1.10 null MX", Bounced),
+        ("550 unknown", Refused),
+        ("553 bad address", Refused),
+        ("553 5.1.8 sender address rejected", TryLater),
         ("550 5.2.1 disabled", Bounced),
         ("552 5.2.2 full", TryLater),
         ("550 5.7.1 blocked by policy", Refused),

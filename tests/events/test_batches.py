@@ -61,6 +61,15 @@ async def test_a_batch_is_one_transaction_of_two_statements(service: EventServic
     assert (await Outbox(bank).counts())["PENDING"] == 300
 
 
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00"])
+async def test_the_ends_of_the_calendar_are_refused_alone(service: EventService, at: str):
+    done = await service.record_rows(
+        [{"type": "login", "partyId": "p1", "at": at}, {"type": "login", "partyId": "p1", "id": "good"}]
+    )
+    assert [(one.index, one.code, one.field) for one in done.refused] == [(0, "BAD_USER_INPUT", "at")]
+    assert done.recorded == ("good",)
+
+
 async def test_each_bad_event_is_refused_alone_with_its_place_and_reason(service: EventService, bank: Database):
     future = NOW + dt.timedelta(days=2)
     rows = [

@@ -115,6 +115,15 @@ async def test_work_whose_lease_was_lost_is_cut(empty_database: Database):
     assert row["holder"] == "another"  # what the other holds is not touched
 
 
+async def test_a_long_work_does_not_hold_up_the_others(empty_database: Database):
+    short, long = Counted(), Counted(30.0)
+    await Timers(empty_database, {"short": (0.3, short)}).run_due()
+    both = Timers(empty_database, {"long": (3600.0, long), "short": (0.3, short)}, look=0.05)
+    async with kept(both):  # the long one is due alone
+        await until(3, short)
+    assert (long.begun, long.ended) == (1, 0)
+
+
 async def test_work_that_fails_is_reported_and_comes_back(empty_database: Database):
     work = Counted(failing=1)
     tidy = timers(empty_database, work)

@@ -21,6 +21,7 @@ from aiosmtplib.errors import (
 )
 from email_validator import EmailNotValidError, validate_email
 
+from graph_crm.delivery.status_codes import SENDER_REFUSED, WRONG_ADDRESS
 from graph_crm.rules.delivery import (
     Bounced,
     Capability,
@@ -36,7 +37,6 @@ CONNECT_SECONDS: Final = 10.0
 COMMAND_SECONDS: Final = 15.0
 KEPT_OPEN: Final = 8
 """Connections that are kept for the next mail."""
-_NO_SUCH_ADDRESS: Final = frozenset({550, 551, 553})
 _FIVE: Final = 500
 
 
@@ -222,7 +222,9 @@ def _recipient_refused(error: SMTPRecipientRefused) -> NoReturn:
     code = _enhanced(str(error.message))
     if error.code < _FIVE or code == "5.2.2":  # a full mailbox may be emptied
         raise TryLater(_told(error)) from error
-    if code.startswith(("5.1.", "5.2.1")) or (not code and error.code in _NO_SUCH_ADDRESS):
+    if code in SENDER_REFUSED:  # of ours: for every customer alike, until it is mended
+        raise TryLater(_told(error)) from error
+    if code in WRONG_ADDRESS:
         raise Bounced(_told(error)) from error
     raise Refused(_told(error)) from error
 

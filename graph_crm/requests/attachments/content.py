@@ -38,7 +38,9 @@ _OFFICE = {
 _MACROS = "application/vnd.ms-office.macro-enabled"
 _MOST_ENTRIES = 20_000
 _OPEN_DOCUMENT = re.compile(r"application/vnd\.oasis\.opendocument\.[a-z-]+")
-_MARKUP = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!|\?|[a-zA-Z])")
+_MARKUP = re.compile(rb"<(?:!|\?|[a-zA-Z])")
+_BLANK = b" \t\r\n\f\v"
+_MARK = b"\xef\xbb\xbf"
 _MAIL = re.compile(rb"(?:[A-Za-z][A-Za-z0-9-]*:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*\r?\n){3,}")
 _SIMPLE = (
     (b"%PDF-", "application/pdf"),
@@ -111,6 +113,7 @@ def _is_text(content: bytes) -> bool:
 
 
 def _text(content: bytes) -> str:
-    if _MARKUP.match(content):
+    # Not by one expression: over a document of blanks that would take time by the square of its length.
+    if _MARKUP.match(content.lstrip(_BLANK).removeprefix(_MARK).lstrip(_BLANK)):
         return "text/html"  # or XML, SVG: what a browser may run
     return MESSAGE if _MAIL.match(content[:20_000]) else PLAIN

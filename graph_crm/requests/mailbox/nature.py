@@ -10,6 +10,7 @@ from email import message_from_string
 from email.message import Message
 from enum import StrEnum
 
+from graph_crm.delivery.status_codes import WRONG_ADDRESS
 from graph_crm.requests.mailbox.headers import header, identifiers
 from graph_crm.requests.mailbox.wording import decoded, one_line
 
@@ -36,7 +37,7 @@ class Bounce:
     message_id: str
     """The Message-ID of our mail, with its angle brackets."""
     permanent: bool
-    """Whether it will never arrive; False: it is late, or the box is full."""
+    """Whether the address is wrong for good; False: it is late, the box is full, or this one mail was not wanted."""
     diagnostic: str
 
 
@@ -76,11 +77,15 @@ def bounce(mail: Message) -> Bounce | None:
     if not original or not failed:
         return None
     permanent = any(
-        header(one, "action").strip().lower() == "failed" and not header(one, "status").strip().startswith("4")
-        for one in failed
+        header(one, "action").strip().lower() == "failed" and _status(one) in WRONG_ADDRESS for one in failed
     )
     told = header(failed[0], "diagnostic-code") or header(failed[0], "status") or "no diagnostic"
     return Bounce(original, permanent, one_line(told, DIAGNOSTIC_LIMIT))
+
+
+def _status(fields: Message) -> str:
+    """The enhanced status code; a comment may follow it."""
+    return next(iter(header(fields, "status").split()), "")
 
 
 def _first(value: str) -> str:

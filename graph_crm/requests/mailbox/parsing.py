@@ -23,6 +23,8 @@ from graph_crm.requests.mailbox.wording import decoded, from_html, one_line, pla
 MOST_PARTS = 200
 MOST_CONTAINERS = 100
 """Mentions of multipart and message types in the whole mail."""
+MOST_BOUNDARIES = 5_000
+"""Lines that could separate two parts: the parser makes an object of each part before anybody can count them."""
 HEADERS_LIMIT = 256_000
 """Bytes of all headers of the mail."""
 SUBJECT_LIMIT = 200
@@ -30,6 +32,7 @@ NAME_LIMIT = 200
 CUT = "\n\n[…]"
 """Stands where the text of a mail was too long; the whole of it is attached."""
 _CONTAINERS = re.compile(rb"(?i)\b(?:multipart|message)/[a-z]")
+_BOUNDARIES = re.compile(rb"(?:^|[\r\n])--")
 _HEADERS_END = re.compile(rb"\r?\n\r?\n|\r\r")
 _POLICY = policy.compat32
 # Headers are decoded by `headers.header`, one by one, so that a broken one is no broken mail; the newer policies parse
@@ -112,9 +115,10 @@ def _check_bounds(raw: bytes) -> None:
     match = _HEADERS_END.search(raw)
     if (match.start() if match else len(raw)) > HEADERS_LIMIT:
         raise Unreadable(MailReason.TOO_COMPLEX)
-    for count, _ in enumerate(_CONTAINERS.finditer(raw), start=1):
-        if count > MOST_CONTAINERS:
-            raise Unreadable(MailReason.TOO_COMPLEX)
+    for bounded, most in ((_CONTAINERS, MOST_CONTAINERS), (_BOUNDARIES, MOST_BOUNDARIES)):
+        for count, _ in enumerate(bounded.finditer(raw), start=1):
+            if count > most:
+                raise Unreadable(MailReason.TOO_COMPLEX)
 
 
 def _leaves(mail: Message) -> Iterator[Message]:

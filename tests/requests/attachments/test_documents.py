@@ -64,6 +64,12 @@ def archive(*names: str, mimetype: str | None = None) -> bytes:
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
+def test_a_document_of_blanks_is_judged_at_once() -> None:
+    blanks = b" \n" * 5_000_000
+    assert media_type(blanks + b"x") == "text/plain"
+    assert media_type(blanks + b"<script>") == "text/html"
+
+
 @pytest.mark.parametrize(
     ("content", "found"),
     [

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import PostOffice
 from letters import letter
+from mail_office import PostOffice
 
 from graph_crm.api.execution import Executor, Request
 from graph_crm.api.schema import platform_schema

@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 import pytest
-from conftest import PostOffice
 from desk_bank import DAY
 from letters import bounce_of, letter
+from mail_office import PostOffice
 
 from graph_crm.errors import CrmError, DatabaseUnavailable, Forbidden, InvalidInput, NotFound
 from graph_crm.requests.commands import Opened

@@ -124,7 +124,14 @@ def test_what_is_sent_without_a_sender_was_sent_by_a_machine() -> None:
 
 @pytest.mark.parametrize(
     ("action", "status", "permanent"),
-    [("failed", "5.1.1", True), ("failed", "4.4.7", False), ("delayed", "4.4.1", False)],
+    [
+        ("failed", "5.1.1", True),
+        ("failed", "5.1.1 (bad destination mailbox address)", True),
+        ("failed", "5.2.2", False),
+        ("failed", "5.7.1", False),
+        ("failed", "4.4.7", False),
+        ("delayed", "4.4.1", False),
+    ],
 )
 def test_a_bounce_tells_which_mail_of_ours_it_is_about(action: str, status: str, *, permanent: bool) -> None:
     mail = parse(bounce_of("<delivery.1@bank.example>", action=action, status=status), null_sender=True)
@@ -148,6 +155,7 @@ def test_a_bomb_of_parts_is_refused_before_it_is_parsed() -> None:
         bomb(MOST_CONTAINERS + 1),
         b"From: a@customers.example\r\n" + b"X: y\r\n" * 100_000 + b"\r\nx",
         b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n' + b"--b\r\n\r\nx\r\n" * 300 + b"--b--",
+        b'Content-Type: multipart/mixed; boundary="b"\n\n' + b"--b\n\n" * 1_000_000,
     ):
         with pytest.raises(Unreadable) as refused:
             parse(raw)

@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager, closing
 from typing import Any
 
 import pytest
-from conftest import PostOffice
 from imapclient import IMAPClient
 from letters import letter
+from mail_office import PostOffice
 
 from graph_crm.errors import ConfigurationError, CrmError, DatabaseUnavailable
 from graph_crm.requests.mailbox.intake import MailIntake, Receipt
