@@ -184,6 +184,17 @@ async def test_an_answer_that_is_told_late_takes_the_call_back_off_the_list(phon
     assert (await end_of(phones))["state"] == "ANSWERED"
 
 
+async def test_a_call_back_whose_agent_went_away_comes_off_the_list_too(phones: PhoneBank):
+    await phones.calls.arrived("c", number=NUMBER)
+    await phones.calls.abandoned("c")
+    await phones.settle()
+    gone = "MATCH (d:CallEntry) SET d.claimedBy = 'agent-2', d.claimedUntil = datetime.realtime() - duration('PT1M')"
+    await phones.database.execute(gone)
+    await phones.calls.answered("c", agent="agent-1")
+    await phones.settle()
+    assert (await phones.entries())[NUMBER] == ("CANCELLED", "ANSWERED_AFTER_ALL")
+
+
 async def test_a_shared_number_has_candidates_and_no_customer(phones: PhoneBank):
     await phones.people("anna", "ben", phone=NUMBER)
     await phones.calls.arrived("c", number=NUMBER)
