@@ -49,7 +49,7 @@ def run_admin(program: Program, home: Home, *arguments: str, cwd: Path | None = 
 def set_password(program: Program, home: Home, password: str) -> None:
     """Give a store that is not created yet its password, which no process list shows."""
     with tempfile.NamedTemporaryFile("w", dir=home.folder, suffix=".args", encoding="ascii") as file:  # mode 600
-        file.write(f'"{password}"\n')
+        file.write(f'--\n"{password}"\n')  # one in 64 begins like an option
         file.flush()
         run_admin(program, home, "dbms", "set-initial-password", f"@{file.name}")
 
