@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import cached_property
@@ -32,6 +31,7 @@ from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.limits import ContactLimit
 from graph_crm.rules.periods import days
 from graph_crm.rules.snapshot import CHANNELS
+from graph_crm.settings.files import read_toml
 
 FILE = "contact_policy.toml"
 Weekday = Literal["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
@@ -200,15 +200,8 @@ class ContactPolicy(_Part):
         there is no bank without limits.
         """
         file = path or folder("seed") / FILE
-        try:
-            content = tomllib.loads(file.read_text("utf-8"))
-        except OSError as error:
-            raise ConfigurationError(
-                f"The contact policy {file} can't be read: {error.strerror or error}.",
-                hint="Correct GRAPH_CRM_CONTACT_POLICY, or unset it for the shipped policy.",
-            ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"The contact policy {file} is no TOML: {error}.", hint=_HINT) from error
+        unread = "Correct GRAPH_CRM_CONTACT_POLICY, or unset it for the shipped policy."
+        content = read_toml(file, "The contact policy", unread=unread, hint=_HINT)
         try:
             return cls.model_validate(content)
         except ValidationError as error:

@@ -13,7 +13,7 @@ from graph_crm.contacts.kinds import Channel
 from graph_crm.errors import InvalidInput
 from graph_crm.events.catalogue import EventCatalogue
 from graph_crm.graph.idempotency import digest_of
-from graph_crm.parties.checks import EARLIEST
+from graph_crm.parties.checks import EARLIEST, in_utc
 from graph_crm.rules.snapshot import epoch_milliseconds
 
 FUTURE = dt.timedelta(minutes=5)
@@ -101,10 +101,7 @@ def _instant(at: dt.datetime, now: dt.datetime) -> dt.datetime:
         )
     if at.date() < EARLIEST:
         raise InvalidInput(f"The time of an event lies before {EARLIEST}", hint="Check the sender's date", field="at")
-    try:
-        at = at.astimezone(dt.UTC)
-    except OverflowError:  # the last day of the calendar, west of Greenwich
-        at = dt.datetime.max.replace(tzinfo=dt.UTC)
+    at = in_utc(at)
     if at > now + FUTURE:
         raise InvalidInput("The time of an event lies in the future", hint="Check the sender's clock", field="at")
     return at

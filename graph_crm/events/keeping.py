@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +16,7 @@ from graph_crm.resources import folder
 from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.events import LONGEST_KEPT_DAYS
 from graph_crm.settings import plainly
+from graph_crm.settings.files import read_toml
 
 FILE = "event_retention.toml"
 _HINT = "docs/events.md explains the file, seed/event_retention.toml is a complete one."
@@ -40,15 +40,8 @@ class RetentionPolicy(BaseModel):
         Raises ConfigurationError that names the place and what to write.
         """
         file = path or folder("seed") / FILE
-        try:
-            content = tomllib.loads(file.read_text("utf-8"))
-        except OSError as error:
-            raise ConfigurationError(
-                f"The event retention {file} can't be read: {error.strerror or error}.",
-                hint="Correct GRAPH_CRM_EVENT_RETENTION, or unset it for the shipped policy.",
-            ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"The event retention {file} is no TOML: {error}.", hint=_HINT) from error
+        unread = "Correct GRAPH_CRM_EVENT_RETENTION, or unset it for the shipped policy."
+        content = read_toml(file, "The event retention", unread=unread, hint=_HINT)
         try:
             return cls.model_validate(content)
         except ValidationError as error:

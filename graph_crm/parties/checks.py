@@ -161,14 +161,19 @@ def period(since: dt.date | None, until: dt.date | None) -> None:
         raise refuse("until", "is not after since", "The end is exclusive: send a day after the first one, or none.")
 
 
+def in_utc(value: dt.datetime) -> dt.datetime:
+    """The instant in UTC; one of the first or last day of the calendar that has none there is the last of all."""
+    try:
+        return value.astimezone(dt.UTC)
+    except OverflowError:
+        return dt.datetime.max.replace(tzinfo=dt.UTC)
+
+
 def instant(field: str, value: dt.datetime, now: dt.datetime) -> dt.datetime:
     """An instant in UTC, not in the future (five minutes of clock difference are accepted)."""
     if value.tzinfo is None:
         raise refuse(field, "has no time zone", "Send an offset, for example 2026-11-23T10:00:00Z.")
-    try:
-        stored = value.astimezone(dt.UTC)
-    except OverflowError:  # the first and the last day of the calendar
-        stored = dt.datetime.max.replace(tzinfo=dt.UTC)
+    stored = in_utc(value)
     if stored.date() < EARLIEST or stored > now + dt.timedelta(minutes=5):
         raise refuse(field, "is out of range", "Send the instant at which it happened, not one in the future.")
     return stored

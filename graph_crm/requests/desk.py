@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +17,7 @@ from graph_crm.parties import checks
 from graph_crm.requests.hours import BusinessCalendar, round_the_clock
 from graph_crm.requests.kinds import RequestKind, RequestPriority
 from graph_crm.resources import folder
+from graph_crm.settings.files import read_toml
 
 FILE = "service_desk.toml"
 _HINT = "docs/requests.md explains the file, seed/service_desk.toml is a complete one."
@@ -155,15 +155,10 @@ class Desk(_Part):
         Raises ConfigurationError that names the place and what to write.
         """
         file = path or folder("seed") / FILE
+        unread = "Correct GRAPH_CRM_SERVICE_DESK, or unset it for the shipped one."
+        content = read_toml(file, "The service desk", unread=unread, hint=_HINT)
         try:
-            return cls.model_validate(tomllib.loads(file.read_text("utf-8")))
-        except OSError as error:
-            raise ConfigurationError(
-                f"The service desk {file} can't be read: {error.strerror or error}.",
-                hint="Correct GRAPH_CRM_SERVICE_DESK, or unset it for the shipped one.",
-            ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"The service desk {file} is no TOML: {error}.", hint=_HINT) from error
+            return cls.model_validate(content)
         except ValidationError as error:
             problems = "; ".join(
                 f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg'].removeprefix('Value error, ')}"
