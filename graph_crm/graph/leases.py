@@ -282,12 +282,14 @@ def choose(
     finished: frozenset[str] = frozenset(),
     *,
     seconds: float = 30.0,
+    longest: int = LONGEST_RUN,
 ) -> Choice:
     """Choose from the lines of the partitions that stand in the windows or were finished.
 
     ``windows``: by topic, the identifiers of due entries with their partitions. ``room``: by topic, how many entries
     may be given out. The partitions whose first entry is the oldest come first; where there are more entries than
-    partitions, each partition gets an equal share, the first entries of its line as far as they are of one topic.
+    partitions, each partition gets an equal share, at most ``longest`` entries: the first of its line as far as they
+    are of one topic.
     """
     by_key = {line.key: line for line in lines}
     choice = Choice()
@@ -298,7 +300,7 @@ def choose(
     blocked = {line.key: line.blocked(seconds) for line in by_key.values() if line.busy or not line.free}
     """By partition, the milliseconds after which its first entry that was not given out is looked at again."""
     for topic, free in runs.items():
-        _share(topic, free, room.get(topic, 0), choice, blocked, seconds)
+        _share(topic, free, room.get(topic, 0), longest, choice, blocked, seconds)
     taken = set(choice.take)
     for line in by_key.values():
         left = line.first_but(taken)
@@ -314,11 +316,13 @@ def choose(
     return choice
 
 
-def _share(topic: str, lines: list[Line], room: int, choice: Choice, blocked: dict[str, int], seconds: float) -> None:
+def _share(
+    topic: str, lines: list[Line], room: int, longest: int, choice: Choice, blocked: dict[str, int], seconds: float
+) -> None:
     """Give each of these partitions its share of the room, the oldest first."""
     lines.sort(key=lambda line: (line.entries[0].at, line.entries[0].id))
     lines_with_room = lines[: max(room, 0)]
-    share = min(max(room // len(lines), 1), LONGEST_RUN) if lines else 0
+    share = min(max(room // len(lines), 1), longest) if lines else 0
     for line in lines_with_room:
         run = 0
         for one in line.entries[: min(share, room)]:
@@ -378,10 +382,11 @@ async def take(tx: Transaction, asked: Asked) -> list[Leased]:
     keys = {key for entries in windows.values() for _, key in entries} | asked.finished
     if not keys:
         return taken
-    run = min(most, LONGEST_RUN) + 1
+    longest = _longest(most, len(keys))
+    run = longest + 1
     (row,) = await tx.run(LINES, {"keys": sorted(keys), "topics": topics, "run": run})
     lines = [Line(key, now, busy, [Waiting(*one) for one in line]) for key, now, busy, line in row["lines"]]
-    choice = choose(lines, windows, room, asked.finished, seconds=asked.seconds)
+    choice = choose(lines, windows, room, asked.finished, seconds=asked.seconds, longest=longest)
     if choice.take:
         (row,) = await tx.run(
             TAKE,
@@ -396,6 +401,15 @@ async def take(tx: Transaction, asked: Asked) -> list[Leased]:
         behind = {"keys": long, "looked": run, "most": LONGEST_PUT_BEHIND, "milliseconds": round(BEHIND_SECONDS * 1000)}
         await tx.run(PUT_LINES_BEHIND, behind)
     return taken
+
+
+def _longest(most: int, partitions: int) -> int:
+    """So many entries of one partition may be given out; more of each line is not read.
+
+    Of a backlog in which each of many customers has many entries, reading whole lines would cost more than the work.
+    Twice the equal share, for some of the partitions are worked on and leave theirs to the others.
+    """
+    return min(most, LONGEST_RUN, -(-2 * most // partitions))
 
 
 async def _strays(tx: Transaction, asked: Asked, topics: Sequence[str]) -> list[Leased]:
