@@ -33,6 +33,7 @@ from graph_crm.settings.bank import BankSettings
 from graph_crm.settings.measures import SHORTEST_SECRET, Megabytes, Seconds, Share
 from graph_crm.settings.messages import MessageSettings
 from graph_crm.settings.platform import PlatformSettings, default_data_dir
+from graph_crm.settings.security import SecuritySettings
 from graph_crm.settings.sources import (
     BARE_NAMES,
     CONFIG_VARIABLE,
@@ -64,7 +65,7 @@ __all__ = [
 
 
 # The last named comes first in `describe`.
-class Settings(MessageSettings, BankSettings, PlatformSettings, BaseSettings):
+class Settings(MessageSettings, BankSettings, SecuritySettings, PlatformSettings, BaseSettings):
     """All settings. Field descriptions are the documentation: keep them short and say the unit."""
 
     model_config = SettingsConfigDict(
@@ -106,6 +107,7 @@ class Settings(MessageSettings, BankSettings, PlatformSettings, BaseSettings):
         "texts_dir",
         "templates_dir",
         "message_folder",
+        "jwks_file",
     )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
@@ -119,7 +121,7 @@ class Settings(MessageSettings, BankSettings, PlatformSettings, BaseSettings):
             raise ValueError(f"starts with none of {', '.join(schemes)}")
         return uri
 
-    @field_validator("jwt_secret", "sms_callback_secret", "push_secret")
+    @field_validator("jwt_secret", "sms_callback_secret", "push_secret", "metrics_token")
     @classmethod
     def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None and len(secret.get_secret_value()) < SHORTEST_SECRET:

@@ -95,7 +95,8 @@ class PlatformSettings(BaseModel):
 
     jwt_secret: SecretStr | None = Field(
         default=None,
-        description=f"Secret that signs the tokens (HS256), at least {SHORTEST_SECRET} characters; the demo makes one.",
+        description="Secret of links in messages and of tokens for development, "
+        f"at least {SHORTEST_SECRET} characters; the demo makes one.",
     )
     jwt_issuer: str = Field(default="graph-crm", min_length=1, description="`iss` that a token must carry.")
     jwt_audience: str = Field(default="graph-crm", min_length=1, description="`aud` that a token must carry.")
