@@ -18,7 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import neo4j
@@ -46,9 +46,12 @@ from graph_crm.graph.faults import (
     unreachable,
 )
 from graph_crm.graph.metrics import DatabaseMetrics
+from graph_crm.graph.parameters import in_one_map
 from graph_crm.graph.turns import Turns
 
 Row: TypeAlias = Record
+Settle: TypeAlias = Callable[[bool], None]
+"""Told whether the transaction was committed."""
 T = TypeVar("T")
 
 FIRST_RETRY_SECONDS = 0.005
@@ -123,12 +126,24 @@ def _scheme_of(uri: str) -> str:
     return parts.scheme
 
 
+class Journal(Protocol):
+    """Writes down each change in its own transaction (`graph_crm.audit.journal`)."""
+
+    def wanted(self) -> bool:
+        """Whether what this context changes is to be written down."""
+
+    async def append(self, tx: Transaction) -> Settle:
+        """Write it down, as the last thing that ``tx`` does; then be told how it ended."""
+
+
 class Transaction:
     """A running write transaction: `run` sends a statement and returns its rows."""
 
     def __init__(self, transaction: AsyncManagedTransaction, database: Database) -> None:
         self._transaction = transaction
         self._database = database
+        self.notes: list[Any] = []
+        """What the database's journal is to write down with this change."""
 
     async def run(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """Send one statement in this transaction and return all its rows.
@@ -139,8 +154,8 @@ class Transaction:
         """
         started = time.perf_counter()
         try:
-            sent = sendable(parameters) if parameters else None
-            result = await self._transaction.run(statement, sent)
+            text, sent = in_one_map(statement, parameters and sendable(parameters))
+            result = await self._transaction.run(text, sent)
             return [record async for record in result]
         except (*DRIVER_ERRORS, *UNSENDABLE) as error:
             raise translate(error) from error
@@ -206,6 +221,8 @@ class Database:
         self.patience = patience
         self.slow = slow
         self.metrics = DatabaseMetrics()
+        self.journal: Journal | None = None
+        """What writes changes down; None: nobody does."""
         self.version = ""
         self.edition = ""
 
@@ -358,6 +375,9 @@ class Database:
 
         Raises: those of `read`, and DatabaseUnavailable with ``outcome: UNKNOWN`` where the connection was lost.
         """
+        if self.journal is not None and self.journal.wanted():
+            # What is written down stands in the transaction of the change, and auto-commit has room for one statement.
+            return await self.write(lambda tx: tx.run(statement, parameters), timeout=timeout, idempotent=idempotent)
         limit = timeout or self.timeout
         sent = sendable(parameters) if parameters else None
         again = _sent_again(repeat=repeat, idempotent=idempotent)
@@ -416,13 +436,13 @@ class Database:
     ) -> list[Row]:
         attempts: _Attempts | None = None
         remaining = limit
+        text, sent = in_one_map(statement, parameters)
         while True:
             async with self._turns.within(remaining):
                 session = self._session(access)
                 started = time.perf_counter()
                 try:
-                    query = Query(statement, timeout=remaining)
-                    result = await session.run(query, parameters)
+                    result = await session.run(Query(text, timeout=remaining), sent)
                     rows = [record async for record in result]
                 except BaseException as error:
                     await self._drop(session)
@@ -465,21 +485,31 @@ class Database:
         attempts = _Attempts(limit, self.patience)
         started = time.perf_counter()
         committing = False
+        settle: Settle | None = None
 
         async def unit(transaction: AsyncManagedTransaction) -> T:
-            nonlocal committing
-            answer = await work(Transaction(transaction, self))
+            nonlocal committing, settle
+            tx = Transaction(transaction, self)
+            answer = await work(tx)
+            if self.journal is not None and (tx.notes or self.journal.wanted()):
+                settle = await self.journal.append(tx)
             committing = True
             return answer
 
         try:
             async with asyncio.timeout(limit + GRACE_SECONDS) as bound:
                 while True:
-                    committing = False
+                    committing = committed = False
                     try:
-                        return await self._attempt(unit, attempts.remaining)
+                        answer = await self._attempt(unit, attempts.remaining)
+                        committed = True
+                        return answer
                     except (*DRIVER_ERRORS, CrmError) as error:
                         self._or_raise(error, attempts, idempotent=idempotent)
+                    finally:
+                        if settle is not None:
+                            settle(committed)
+                            settle = None
                     await attempts.pause()
         except TimeoutError as error:
             if not bound.expired():

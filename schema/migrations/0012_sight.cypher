@@ -1,0 +1,2 @@
+// What decides who may see whom.
+RETURN 1;

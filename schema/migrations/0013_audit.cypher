@@ -1,0 +1,2 @@
+// What the audit looks up.
+RETURN 1;

@@ -1,0 +1,2 @@
+// What the service desk and the channels look up besides.
+RETURN 1;

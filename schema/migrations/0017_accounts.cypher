@@ -1,0 +1,2 @@
+// Service accounts.
+RETURN 1;
