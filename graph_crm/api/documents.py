@@ -85,6 +85,8 @@ class Operation:
     texts: frozenset[str]
     """The variables, where all of them are texts (ID and String)."""
     plans: OrderedDict[Any, list[Planned]] = field(default_factory=OrderedDict)
+    told: Any = None
+    """How the audit names it (`graph_crm.api.auditing`)."""
 
     @property
     def kind(self) -> OperationType:

@@ -24,8 +24,11 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from graph_crm import logs
+from graph_crm.api import auditing
 from graph_crm.api.documents import Documents, Operation, Planned, Problem, shown
 from graph_crm.api.schema import MappedSchema
+from graph_crm.audit.acting import SEEN, Actor
+from graph_crm.audit.service import Audit
 from graph_crm.errors import CrmError, InvalidInput, NotFound
 from graph_crm.graph.compiler import Compiler, Statement
 from graph_crm.graph.compiler.arguments import Value
@@ -48,6 +51,8 @@ class Request:
     variables: Mapping[str, Any] = field(default_factory=dict)
     operation_name: str | None = None
     explain: bool = False
+    actor: Actor | None = None
+    """Who asks, from where and why; None: only what the caller's token says is known."""
 
 
 class RequestTimeout(CrmError):
@@ -86,7 +91,9 @@ class Executor:
         services: Callable[[type[Any]], Any] | None = None,
         *,
         seconds: float = 30.0,
+        audit: Audit | None = None,
     ) -> None:
+        self._audit = audit
         self._schema = schema
         self._seconds = seconds
         self._database = database
@@ -95,6 +102,14 @@ class Executor:
 
     async def execute(self, request: Request) -> dict[str, Any]:
         """The response of a request: ``data``, and ``errors`` and ``extensions`` where there are any. Never raises."""
+        if self._audit is None:
+            return await self._guarded(request)
+        with auditing.request(self._audit, request.actor or auditing.actor_of(request.caller, None, None)):
+            response = await self._guarded(request)
+            auditing.tell_refusals(self._audit, response)
+            return response
+
+    async def _guarded(self, request: Request) -> dict[str, Any]:
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._execute(request)
@@ -119,6 +134,7 @@ class Executor:
             return {"errors": variables.errors}
         if request.explain:
             request.caller.require(Permission.EXPLAIN)
+        auditing.tell_operation(self._schema.core, operation)
         if operation.mapped:
             return await self._read(operation, variables, request)
         return await self._run(operation, variables, request)
@@ -234,7 +250,14 @@ class Executor:
         bound = statement.parameters.bind(variables)
         if explained is not None:
             explained.append({"field": key, "statement": statement.text, "parameters": bound})
-        return statement.shape(await self._database.read(statement.text, bound), bound)
+        rows = await self._database.read(statement.text, bound)
+        if self._audit is None:
+            return statement.shape(rows, bound)
+        noted = {**bound, SEEN: set()}
+        shaped = statement.shape(rows, noted)
+        if shaped is not None:
+            await self._audit.seen(key, bound, noted[SEEN])
+        return shaped
 
     # Mutations, introspection and what else has resolvers
 
@@ -309,7 +332,9 @@ class Executor:
             found = await self._fetched(statement, info.path.key, variables, explained)
             return None if found is None else Shaped(found)
 
-        context = RequestContext(self._database, caller=caller, fetch=fetch, root=root, services=self._services)
+        context = RequestContext(
+            self._database, caller=caller, fetch=fetch, root=root, services=self._services, audit=self._audit
+        )
         result = execute(
             self._schema.core,
             operation.document,
@@ -346,6 +371,8 @@ class Executor:
             yield {"errors": variables.errors}
             return
         self._require(operation, variables, request.caller, self._schema.core.subscription_type)
+        auditing.act_for(self._audit, request.actor or auditing.actor_of(request.caller, None, None))
+        auditing.tell_operation(self._schema.core, operation)
 
         async def no_nodes(_type: str, _key: str, _info: Any) -> Any:
             raise InvalidInput("A subscription answers with no nodes.", hint="Query them.")
@@ -359,6 +386,7 @@ class Executor:
             fetch=cast(Fetch, no_nodes),
             root=no_root,
             services=self._services,
+            audit=self._audit,
         )
         found: Any = subscribe(
             self._schema.core,

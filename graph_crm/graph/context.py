@@ -28,9 +28,12 @@ class RequestContext:
         fetch: Fetch,
         root: Callable[[Any], Awaitable[Any]],
         services: Callable[[type[Any]], Any],
+        audit: Any = None,
     ) -> None:
         self.database = database
         self.caller = caller
+        self.audit = audit
+        """What writes down what is shown (`graph_crm.audit.service.Audit`); None: nobody does."""
         self._fetch = fetch
         self.root = root
         """Answers a root field over the mapping from its ``info``."""

@@ -1,0 +1,237 @@
+"""What the audit is told of requests: who asks from where and why, which mutation runs, what an answer shows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, Final
+
+from graphql import (
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLUnionType,
+    InlineFragmentNode,
+    SelectionSetNode,
+    get_named_type,
+)
+
+from graph_crm.audit import acting
+from graph_crm.audit.acting import Acting, Actor
+from graph_crm.audit.service import NOT_PERSONAL, Audit
+from graph_crm.errors import Forbidden, Unauthenticated
+from graph_crm.security.roles import Caller
+
+if TYPE_CHECKING:
+    from graph_crm.api.documents import Operation
+
+_REFUSALS: Final = frozenset({Forbidden.code, Unauthenticated.code})
+_STRUCTURE: Final = ("Connection", "Edge")
+_OF_NOBODY: Final = frozenset(
+    {
+        "contactPolicy", "eventTypes", "requestCategories", "previewTemplate", "ruleReports", "callListNumbers",
+        "callQueue", "categoryProposals",
+    }
+)  # fmt: skip
+"""Queries of services that tell nothing of any person."""
+
+
+def actor_of(caller: Caller, audit: Audit | None, scope: Mapping[str, Any] | None) -> Actor:
+    """Who acts: the caller of the token, with what the connection says.
+
+    Raises InvalidInput for a reason that is none.
+    """
+    if audit is None or scope is None:
+        return Actor(caller.subject, caller.role.value, party_id=caller.party_id)
+    address, agent, reason = origin(audit, scope)
+    return Actor(caller.subject, caller.role.value, address, agent, acting.reason_of(reason), caller.party_id)
+
+
+def nobody(audit: Audit, scope: Mapping[str, Any]) -> Actor:
+    """Who acts where no valid token came."""
+    address, agent, _ = origin(audit, scope)
+    return Actor("nobody", "none", address, agent)
+
+
+def origin(audit: Audit, scope: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
+    """Address, program and reason of an ASGI connection."""
+    agent = reason = forwarded = None
+    for name, value in scope["headers"]:
+        if name == b"user-agent":
+            agent = value.decode("latin-1")
+        elif name == b"x-reason":
+            reason = value.decode("latin-1")
+        elif name == b"x-forwarded-for":
+            forwarded = value.decode("latin-1")
+    client = scope.get("client")
+    return audit.address(client[0] if client else None, forwarded), acting.short_agent(agent), reason
+
+
+@contextmanager
+def request(audit: Audit | None, actor: Actor | None) -> Iterator[None]:
+    """Run the block for ``actor``."""
+    if audit is None or actor is None:
+        yield
+        return
+    with acting.acting(actor):
+        yield
+
+
+def act_for(audit: Audit | None, actor: Actor) -> None:
+    """Have the rest of this context run for ``actor``: a subscription, which has no end that a block could have."""
+    if audit is not None:
+        acting.act(Acting(actor))
+
+
+def tell_operation(schema: GraphQLSchema, operation: Operation) -> None:
+    """Tell the audit which operation runs for who acts."""
+    made = acting.current()
+    if made is None:
+        return
+    known = operation.told
+    if known is None:
+        known = operation.told = _told(schema, operation)
+    made.operation, made.document, made.shows, made.roots = known
+
+
+def tell_refusals(audit: Audit | None, response: Mapping[str, Any]) -> None:
+    """Tell the audit what of a response was refused."""
+    made = acting.current()
+    if audit is None or made is None:
+        return
+    for error in response.get("errors", ()):
+        extensions = error.get("extensions") or {}
+        code = extensions.get("code")
+        if code in _REFUSALS:
+            what = ".".join(str(extensions[name]) for name in ("type", "field", "permission") if name in extensions)
+            audit.refused(code, made.actor, what)
+
+
+def watch(schema: GraphQLSchema, mapped: Mapping[str, Any]) -> None:
+    """Have each mutation say that it runs, and each query of a service what it shows, before their resolvers run."""
+    if schema.mutation_type:
+        for name, field in schema.mutation_type.fields.items():
+            field.resolve = _mutation(name, _resolver(field))
+    if schema.query_type:
+        for name, field in schema.query_type.fields.items():
+            if name not in mapped and name not in _OF_NOBODY:
+                field.resolve = _query(name, _resolver(field))
+    if schema.subscription_type:
+        for name, field in schema.subscription_type.fields.items():
+            if field.subscribe is not None:
+                field.subscribe = _subscription(name, field.subscribe)
+
+
+def _resolver(field: GraphQLField) -> Callable[..., Any]:
+    if field.resolve is None:
+        raise RuntimeError("a root field has a resolver")
+    return field.resolve
+
+
+def _mutation(name: str, resolve: Callable[..., Any]) -> Callable[..., Any]:
+    def resolver(source: Any, info: Any, **arguments: Any) -> Any:
+        made = acting.current()
+        if made is not None:
+            made.begin(name, acting.ids_in(arguments))
+        return resolve(source, info, **arguments)
+
+    return resolver
+
+
+def _query(name: str, resolve: Callable[..., Any]) -> Callable[..., Any]:
+    async def resolver(source: Any, info: Any, **arguments: Any) -> Any:
+        await _shown(name, info, arguments)
+        found = resolve(source, info, **arguments)
+        return await found if isawaitable(found) else found
+
+    return resolver
+
+
+def _subscription(name: str, subscribe: Callable[..., Any]) -> Callable[..., Any]:
+    async def subscriber(source: Any, info: Any, **arguments: Any) -> Any:
+        await _shown(name, info, arguments)
+        found = subscribe(source, info, **arguments)
+        return await found if isawaitable(found) else found
+
+    return subscriber
+
+
+async def _shown(name: str, info: Any, arguments: Mapping[str, Any]) -> None:
+    audit: Audit | None = info.context.audit
+    made = acting.current()
+    if audit is not None and made is not None:
+        ids = acting.ids_in(arguments) or [one for one in (made.actor.party_id,) if one]
+        await audit.readings.shown(name, ids, made.shows.get(info.path.key, ()), made=made)
+
+
+def _told(schema: GraphQLSchema, operation: Operation) -> tuple[str, str, dict[str, tuple[str, ...]], dict[str, str]]:
+    """How the audit names an operation; by response key which fields of persons it shows, and by which root field."""
+    location = operation.document.loc
+    text = location.source.body if location else ""
+    name = operation.node.name.value if operation.node.name else ""
+    root = schema.get_root_type(operation.node.operation)
+    shows: dict[str, tuple[str, ...]] = {}
+    roots: dict[str, str] = {}
+    if root is not None:
+        for key, kind, node in _Walk(schema, operation).roots(root):
+            roots[key] = node.name.value
+            found: dict[str, dict[str, None]] = {}
+            _Walk(schema, operation).gather(kind, node.selection_set, found)
+            personal = {type_: names for type_, names in found.items() if type_ not in NOT_PERSONAL}
+            if personal:
+                told = [f"{type_}({','.join(names)})" for type_, names in sorted(personal.items())]
+                shows[key] = tuple(dict.fromkeys([*shows.get(key, ()), *told]))
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+    return f"{operation.kind.value} {name[:80]}".strip(), digest, shows, roots
+
+
+class _Walk:
+    """Goes through a selection, through each fragment once: what it asks for again is the same."""
+
+    def __init__(self, schema: GraphQLSchema, operation: Operation) -> None:
+        self._schema = schema
+        self._operation = operation
+        self._spread: set[str] = set()
+
+    def roots(self, root: GraphQLObjectType) -> Iterator[tuple[str, Any, FieldNode]]:
+        """The root fields: response key, type, node."""
+        for _, node in self._selected(root, self._operation.node.selection_set):
+            field = root.fields.get(node.name.value)
+            if field is not None:
+                yield (node.alias or node.name).value, get_named_type(field.type), node
+
+    def gather(self, kind: Any, selections: SelectionSetNode | None, found: dict[str, dict[str, None]]) -> None:
+        """Note what is asked of ``kind`` and of all below it."""
+        if selections is None or not isinstance(kind, GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType):
+            return
+        for own, node in self._selected(kind, selections):
+            name = node.name.value
+            field = None if isinstance(own, GraphQLUnionType) else own.fields.get(name)
+            if field is None:
+                continue
+            if not own.name.endswith(_STRUCTURE):
+                found.setdefault(own.name, {})[name] = None
+            self.gather(get_named_type(field.type), node.selection_set, found)
+
+    def _selected(self, kind: Any, selections: SelectionSetNode) -> Iterator[tuple[Any, FieldNode]]:
+        """The fields of a selection, fragments spread, each with the type that it is asked of."""
+        for each in selections.selections:
+            if isinstance(each, FieldNode):
+                yield kind, each
+            elif isinstance(each, InlineFragmentNode):
+                condition = each.type_condition
+                below = self._schema.get_type(condition.name.value) if condition else kind
+                yield from self._selected(below, each.selection_set)
+            elif isinstance(each, FragmentSpreadNode) and each.name.value not in self._spread:
+                self._spread.add(each.name.value)
+                fragment = self._operation.fragments[each.name.value]
+                below = self._schema.get_type(fragment.type_condition.name.value)
+                yield from self._selected(below, fragment.selection_set)
+
+
+__all__ = ["act_for", "actor_of", "nobody", "origin", "request", "tell_operation", "tell_refusals", "watch"]

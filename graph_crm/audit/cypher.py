@@ -1,0 +1,57 @@
+"""The statements of the audit. Nothing here changes or deletes an entry: there is no statement that could."""
+
+# The head is locked last of all that a transaction locks, and nothing is locked after it.
+HEAD = """
+MERGE (h:AuditHead {shard: $shard})
+ON CREATE SET h.seq = 0, h.hash = ''
+SET h.turn = coalesce(h.turn, 0) + 1
+RETURN h.seq AS seq, h.hash AS hash
+"""
+
+# One statement where the head is as this process left it; otherwise no row, and the head stays locked.
+APPEND = """
+MATCH (h:AuditHead {shard: $shard})
+SET h.turn = coalesce(h.turn, 0) + 1
+WITH h WHERE h.seq = $seq AND h.hash = $previous
+SET h.seq = $entry.seq, h.hash = $entry.hash, h.key = $entry.key
+CREATE (e:AuditEntry)
+SET e = $entry
+RETURN e.seq AS seq
+"""
+
+HEADS = "MATCH (h:AuditHead) RETURN h.shard AS shard, h.seq AS seq, h.hash AS hash ORDER BY shard"
+
+SHARDS = "MATCH (e:AuditEntry) RETURN DISTINCT e.shard AS shard ORDER BY shard"
+
+# More than one entry may claim a place where somebody took the constraint away: all of them are read.
+PAGE = """
+MATCH (e:AuditEntry) WHERE e.shard = $shard AND e.seq >= $from AND e.seq < $below
+WITH e ORDER BY e.seq, elementId(e)
+RETURN collect([e.shard, e.seq, e.previous, e.hash, e.key, e.body, e.first, e.last, e.about, e.records]) AS entries
+"""
+
+NEXT = """
+MATCH (e:AuditEntry) WHERE e.shard = $shard AND e.seq >= $from
+RETURN e.seq AS seq ORDER BY e.seq LIMIT 1
+"""
+
+# Entries that stand nowhere: without a place they would be found by no page.
+PLACELESS = """
+MATCH (e:AuditEntry) WHERE e.shard IS NULL OR e.seq IS NULL OR NOT e.seq IS :: INTEGER NOT NULL
+RETURN count(e) AS entries
+"""
+
+NEWEST = """
+MATCH (e:AuditEntry) WHERE e.last >= $since AND e.last <= $until
+WITH e ORDER BY e.last DESC, e.shard DESC, e.seq DESC
+WHERE e.first <= $to
+RETURN e.body AS body, e.last AS last LIMIT $most
+"""
+
+FOUND = """
+CALL db.index.fulltext.queryNodes('audit_about', $words) YIELD node AS e
+WITH e WHERE e.last >= $since AND e.last <= $until AND e.first <= $to
+RETURN e.body AS body, e.last AS last ORDER BY e.last DESC, e.shard DESC, e.seq DESC LIMIT $most
+"""
+
+REFRESHED = "CALL db.index.fulltext.awaitEventuallyConsistentIndexRefresh()"

@@ -1,0 +1,226 @@
+"""Reads, logins and refusals: kept in the process for less than a second and written together.
+
+A read costs a line in a list. Twice a second, or sooner when there are many, the lines become one entry, in which what
+they have in common stands once. Nobody is answered faster than the entries can be written: where too many wait, the
+next read waits as well. Refusals are counted by caller and second, so that a flood of them fills no disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from graph_crm.audit import acting
+from graph_crm.audit.acting import Actor
+from graph_crm.audit.entries import context
+from graph_crm.audit.journal import Batch, Journal
+from graph_crm.audit.kinds import Kind
+from graph_crm.errors import CrmError
+from graph_crm.graph.database import Database, Transaction
+
+WINDOW_SECONDS: Final = 0.5
+"""So long reads are kept before they are written: with the time that this takes it stays below one second."""
+ENTRY_RECORDS: Final = 500
+"""Records of one entry at most; so many that wait are written at once."""
+ROOM: Final = 5_000
+"""Records that may wait: beyond, readers wait for them to be written."""
+ROOM_SECONDS: Final = 10.0
+DENIALS_A_MINUTE: Final = 300
+"""Different refusals of a minute that are told one by one; the others are counted together."""
+AGAIN_SECONDS: Final = 1.0
+MANY: Final = Actor("many", "unknown")
+"""To whom refusals are put down when there are too many to tell them apart."""
+
+_Key = tuple[Kind, str, Actor, str, str, tuple[str, ...]]
+_Line = tuple[float, _Key, Sequence[str], int]
+_logger = logging.getLogger(__name__)
+
+
+class AuditFull(CrmError):
+    """What is to be shown can't be written down, so it is not shown."""
+
+    code = "AUDIT_FULL"
+    http_status = 503
+
+
+class Readings:
+    """Collects what was shown and refused, and writes it. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        database: Database,
+        journal: Journal,
+        *,
+        window: float = WINDOW_SECONDS,
+        room: int = ROOM,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._journal = journal
+        self._window = window
+        self._room = room
+        self._clock = clock
+        self._lines: list[_Line] = []
+        self._denials: dict[tuple[int, _Key], tuple[float, int]] = {}
+        """By second and what they have in common: when the first was, and how many."""
+        self._told = 0
+        self._minute = 0
+        self._writing: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
+        self._roomy = asyncio.Event()
+        self._roomy.set()
+        self._closed = False
+        self.written = 0
+        """Records written so far."""
+        self.failures = 0
+        """Attempts to write that failed; what they were to write is kept and tried again."""
+
+    @property
+    def waiting(self) -> int:
+        """Records that are not written yet."""
+        return len(self._lines) + len(self._denials)
+
+    async def shown(
+        self,
+        what: str,
+        ids: Sequence[str],
+        fields: tuple[str, ...] = (),
+        *,
+        made: acting.Acting | None = None,
+        kind: Kind = Kind.READ,
+    ) -> None:
+        """Keep that data of these records are about to be shown to who acts. Waits while too much is not written.
+
+        Raises AuditFull where nothing could be written for `ROOM_SECONDS`: then nothing may be shown either.
+        """
+        by = made or acting.current()
+        if by is None:
+            return
+        self._lines.append((self._clock(), (kind, what, by.actor, by.operation, by.document, fields), ids, 1))
+        if len(self._lines) >= ENTRY_RECORDS:
+            self._hurry.set()
+        if self._writing is None:
+            self._begin()
+        if len(self._lines) >= self._room:
+            await self._until_roomy()
+
+    def denied(self, code: str, actor: Actor, what: str = "", *, operation: str = "", document: str = "") -> None:
+        """Count a refusal. Equal ones of a second are one record; too many different ones become one without names."""
+        second = int(self._clock())
+        if second // 60 != self._minute:
+            self._minute, self._told = second // 60, 0
+        key: tuple[int, _Key] = (second, (Kind.DENIAL, f"{code} {what}".strip(), actor, operation, document, ()))
+        if key not in self._denials:
+            if self._told < DENIALS_A_MINUTE:
+                self._told += 1
+            else:
+                key = (second, (Kind.DENIAL, code, MANY, "", "", ()))
+        first, times = self._denials.get(key, (self._clock(), 0))
+        self._denials[key] = (first, times + 1)
+        if self._writing is None:
+            self._begin()
+
+    async def logged_in(self, actor: Actor, token: str) -> None:
+        """Keep that a token is used for the first time; ``token`` is the beginning of its hash."""
+        by = acting.Acting(actor)
+        await self.shown(f"token {token}", (), made=by, kind=Kind.LOGIN)
+
+    async def drain(self) -> None:
+        """Write all that waits, now."""
+        self._hurry.set()
+        while self._writing is not None:
+            await asyncio.shield(self._writing)
+        if self.waiting:
+            await self._flush()
+
+    async def close(self, seconds: float = 5.0) -> None:
+        """Write what waits and take nothing more; what can't be written in time is told in the log."""
+        self._closed = True
+        try:
+            async with asyncio.timeout(seconds):
+                await self.drain()
+        except (TimeoutError, CrmError) as error:
+            _logger.critical("%d records of the audit could not be written: %s", self.waiting, error)
+        finally:
+            if self._writing is not None:
+                self._writing.cancel()
+
+    def _begin(self) -> None:
+        self._writing = asyncio.get_running_loop().create_task(self._keep(), context=contextvars.Context())  # of nobody
+
+    async def _keep(self) -> None:
+        """Write until nothing waits; a task of its own for as long as something does."""
+        try:
+            while self.waiting:
+                if not self._hurry.is_set():
+                    try:
+                        async with asyncio.timeout(self._window):
+                            await self._hurry.wait()
+                    except TimeoutError:
+                        pass
+                self._hurry.clear()
+                try:
+                    await self._flush()
+                except CrmError as error:
+                    self.failures += 1
+                    _logger.warning("the audit can't be written now: %s", error.message)
+                    if self._closed:
+                        return
+                    await asyncio.sleep(AGAIN_SECONDS)
+        finally:
+            self._writing = None
+            if not self._lines:
+                self._roomy.set()
+
+    async def _flush(self) -> None:
+        while self.waiting:
+            lines = self._lines[:ENTRY_RECORDS]
+            if len(lines) < ENTRY_RECORDS:
+                denials, self._denials = self._denials, {}
+                lines += [(at, key, (), times) for (_, key), (at, times) in denials.items()]
+            else:
+                denials = {}
+            try:
+                await self._write(lines)
+            except BaseException:
+                for key, (at, times) in denials.items():
+                    first, more = self._denials.get(key, (at, 0))
+                    self._denials[key] = (min(first, at), more + times)
+                raise
+            del self._lines[: min(len(lines) - len(denials), ENTRY_RECORDS)]
+            self.written += len(lines)
+            if len(self._lines) < self._room:
+                self._roomy.set()
+
+    async def _write(self, lines: Sequence[_Line]) -> None:
+        contexts: list[dict[str, Any]] = []
+        places: dict[_Key, int] = {}
+        records: list[list[Any]] = []
+        hidden = self._journal.hidden()
+        for at, key, ids, times in lines:
+            place = places.get(key)
+            if place is None:
+                place = places[key] = len(contexts)
+                kind, what, actor, operation, document, fields = key
+                contexts.append(context(kind, what, actor, operation=operation, document=document, fields=fields))
+            records.append([round(at * 1000), place, hidden.ids(ids), times, None])
+
+        async def work(tx: Transaction) -> None:
+            tx.notes.append(Batch(contexts, records))
+
+        await self._database.write(work)
+
+    async def _until_roomy(self) -> None:
+        self._roomy.clear()
+        self._hurry.set()
+        try:
+            async with asyncio.timeout(ROOM_SECONDS):
+                await self._roomy.wait()
+        except TimeoutError:
+            raise AuditFull(
+                "What is shown can't be written down now, so nothing is shown.", hint="Repeat the request later."
+            ) from None

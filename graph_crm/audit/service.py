@@ -1,0 +1,130 @@
+"""The audit of one running process: what writes entries, and what keeps reads until they are written."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any, Final
+
+from graph_crm.audit import acting
+from graph_crm.audit.acting import Actor
+from graph_crm.audit.chains import Chains
+from graph_crm.audit.journal import Journal
+from graph_crm.audit.keys import AuditKeyMissing, Keyring
+from graph_crm.audit.reading import WINDOW_SECONDS, Readings
+from graph_crm.errors import CrmError
+from graph_crm.graph.database import Database
+
+TOKENS_KNOWN: Final = 20_000
+"""Tokens whose first use is remembered; one that was forgotten counts as new."""
+NOT_PERSONAL: Final = frozenset(
+    {
+        "Product", "ProductFamily", "ProductLink", "Article", "ArticleVersion", "Rule", "RuleMode", "RuleSwitch",
+        "Suggestion", "PageInfo",
+    }
+)  # fmt: skip
+"""Types that say nothing of any person. Whatever is not named here does, a new type as well."""
+
+
+class Audit:
+    """Writes down who changed, saw and was refused what. One of each process; belongs to one event loop."""
+
+    def __init__(
+        self,
+        database: Database,
+        keys: Callable[[], Keyring] | None = None,
+        *,
+        proxies: Collection[str] = (),
+        clock: Callable[[], float] = time.time,
+        window: float = WINDOW_SECONDS,
+    ) -> None:
+        self._find_keys = keys or _no_keys
+        self._keys: Keyring | None = None
+        self.database = database
+        self.chains = Chains(self.keys)
+        self.journal = Journal(self.chains, self.keys, clock=clock)
+        self.readings = Readings(database, self.journal, clock=clock, window=window)
+        self._proxies = [ip_network(one) for one in proxies]
+        self._tokens: OrderedDict[bytes, None] = OrderedDict()
+
+    def keys(self) -> Keyring:
+        """The keys. Raises AuditKeyMissing."""
+        if self._keys is None:
+            self._keys = self._find_keys()
+        return self._keys
+
+    def attach(self) -> None:
+        """From now on every change that somebody makes through the database is written down."""
+        self.database.journal = self.journal
+
+    async def close(self) -> None:
+        """Write what waits."""
+        await self.readings.close()
+
+    async def seen(self, key: str, bound: Mapping[str, Any], ids: Collection[str]) -> None:
+        """Keep that the answer under this response key is about to be shown, with data of the parties ``ids``.
+
+        Where none are named it is what the statement was asked for (``bound``).
+        """
+        made = acting.current()
+        fields = made.shows.get(key) if made is not None else None
+        if made is not None and fields is not None:
+            named = list(ids) or [value for value in bound.values() if isinstance(value, str)][:1]
+            await self.readings.shown(made.writes or made.roots.get(key, key), named, fields, made=made)
+
+    async def first_use(self, token: str, actor: Actor) -> None:
+        """Keep the first use of a token with this process, by its hash."""
+        mark = hashlib.blake2b(token.encode("utf-8", "replace"), digest_size=16).digest()
+        if mark in self._tokens:
+            return
+        self._tokens[mark] = None
+        if len(self._tokens) > TOKENS_KNOWN:
+            self._tokens.popitem(last=False)
+        await self.readings.logged_in(actor, hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()[:16])
+
+    def refused(self, error: CrmError | str, actor: Actor, what: str = "") -> None:
+        """Count that something was refused to ``actor``."""
+        made = acting.current()
+        self.readings.denied(
+            error if isinstance(error, str) else error.code,
+            actor,
+            what,
+            operation=made.operation if made else "",
+            document=made.document if made else "",
+        )
+
+    def address(self, peer: str | None, forwarded: str | None) -> str | None:
+        """Where a request comes from: the peer, or who a trusted proxy says that it came from.
+
+        Of X-Forwarded-For the last address counts that is no trusted proxy: what stands before it anybody may have
+        written.
+        """
+        if peer is None or not forwarded or not self._is_proxy(peer):
+            return peer
+        for hop in reversed(forwarded[:1000].split(",")):
+            found = hop.strip()
+            try:
+                ip_address(found)
+            except ValueError:
+                return peer
+            if not self._is_proxy(found):
+                return found
+        return peer
+
+    def _is_proxy(self, address: str) -> bool:
+        try:
+            given = ip_address(address)
+        except ValueError:
+            return False
+        return any(_within(given, network) for network in self._proxies)
+
+
+def _within(address: Any, network: IPv4Network | IPv6Network) -> bool:
+    return address.version == network.version and address in network
+
+
+def _no_keys() -> Keyring:
+    raise AuditKeyMissing("No key is set to keep the audit with.", hint="Set GRAPH_CRM_AUDIT_KEY.")
