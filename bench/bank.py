@@ -63,6 +63,9 @@ async def server(settings: Settings) -> AsyncIterator[int]:
         **os.environ,
         "GRAPH_CRM_DATA_DIR": str(settings.data_dir),
         "GRAPH_CRM_JWT_SECRET": SECRET,
+        "GRAPH_CRM_JWT_HS256": "true",
+        # One caller is the load of a whole bank here: its limit is checked, and never reached.
+        "GRAPH_CRM_REQUESTS_PER_SECOND": '{"auditor": 1000000, "agent": 1000000, "service": 1000000}',
         "GRAPH_CRM_LOG_LEVEL": "error",
         **({"GRAPH_CRM_PLUGINS_DIR": str(settings.plugins_dir)} if settings.plugins_dir else {}),
     }

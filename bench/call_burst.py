@@ -333,6 +333,8 @@ def platform(uri: str, password: str, port: int) -> Iterator[tuple[Process, Proc
             "NEO4J_PASSWORD": password,
             "GRAPH_CRM_DATA_DIR": data,
             "GRAPH_CRM_JWT_SECRET": SECRET,
+            "GRAPH_CRM_JWT_HS256": "true",
+            "GRAPH_CRM_REQUESTS_PER_SECOND": '{"service": 1000000, "administrator": 1000000}',
             "GRAPH_CRM_LOG_LEVEL": "error",
         }
         server = Process("serve", "--port", str(port), environment=environment)

@@ -18,10 +18,11 @@ from pydantic import SecretStr
 
 from graph_crm import logs, texts
 from graph_crm.api.platform import Platform
-from graph_crm.calls.becoming_requests import service_desk
+from graph_crm.calls.becoming_requests import caller_of, service_desk
 from graph_crm.calls.call_list import CallList
 from graph_crm.calls.incoming import SETTLE, IncomingCalls
 from graph_crm.calls.outcomes import CallOutcomes
+from graph_crm.calls.remembering import as_event
 from graph_crm.consent.protection import ProtectionService
 from graph_crm.contacts import ledger
 from graph_crm.contacts.desk import ContactDesk
@@ -44,10 +45,11 @@ from graph_crm.delivery.channels.letter import letter_channel
 from graph_crm.delivery.channels.push import push_channel
 from graph_crm.delivery.channels.sms import sms_channel
 from graph_crm.delivery.channels.sms_receipts import SmsReceipts
+from graph_crm.delivery.queueing import DUE as DELIVERIES
 from graph_crm.delivery.screens import Screens
 from graph_crm.delivery.templates.library import Templates
 from graph_crm.delivery.unsubscribe import Unsubscriber
-from graph_crm.delivery.wiring import DeliveryParts
+from graph_crm.delivery.wiring import AT_ONCE, DeliveryParts
 from graph_crm.errors import ConfigurationError
 from graph_crm.events.catalogue import EventCatalogue, catalogue_of
 from graph_crm.events.counting import EventCounting
@@ -82,6 +84,7 @@ from graph_crm.rules.delivery import DeliveryChannel
 from graph_crm.rules.delivery_hooks import delivery_channels
 from graph_crm.rules.manager import RuleBook
 from graph_crm.rules.snapshot import PartyFacts
+from graph_crm.security import issuers
 from graph_crm.security.page_keys import PageKeys
 from graph_crm.security.tokens import Verifier, signing_secret
 from graph_crm.sessions.kinds import SessionKind
@@ -239,6 +242,7 @@ def request_services(
         roster=roster,
         sorter=sorts,
         effects=[Complaints(events, rules_of_complaints).heed, solving.heed],
+        complaint_days=rules_of_complaints.reopen_days,
     )
     intake = IntakeParts(settings, database, book, requests, sorts)
     surveys = SurveyService(
@@ -287,6 +291,7 @@ def deliveries(
         policy=lambda: agreed.policy,
         kept_out=kept_out(agreed),
         attempts=settings.delivery_attempts,
+        patience=timedelta(hours=settings.delivery_hours),
         hold=agreed.hold,
     )
 
@@ -348,7 +353,13 @@ def wired(settings: Settings, database: Database, check: Verifier, book: RuleBoo
         call_list,
         screens,
         CallOutcomes(database, protection=ProtectionService(database, lambda: agreed.policy)),
-        IncomingCalls(database, call_list, open_request=service_desk(lambda: platform.service(RequestService))),
+        IncomingCalls(
+            database,
+            call_list,
+            open_request=service_desk(lambda: platform.service(RequestService)),
+            tell_caller=caller_of(database, lambda: platform.service(RequestService)),
+            remember=as_event(events, sessions),
+        ),
     ):
         platform.provide(service)
     delivery.sending.read_attachments = enclosing(platform.service(AttachmentService))
@@ -356,8 +367,8 @@ def wired(settings: Settings, database: Database, check: Verifier, book: RuleBoo
 
 
 def verifier(settings: Settings) -> Verifier:
-    """Checks tokens as these settings say. Raises ConfigurationError without a secret."""
-    return Verifier(secret(settings), issuer=settings.jwt_issuer, audience=settings.jwt_audience)
+    """Checks tokens as these settings say. Raises ConfigurationError without a secret, which signs links as well."""
+    return issuers.verifier(settings, secret(settings))
 
 
 def secret(settings: Settings) -> str:
@@ -417,6 +428,7 @@ def worker(platform: Platform, *, concurrency: int | None = None) -> Worker:
         topics,
         batches={RECORDED: decide},
         outside=outside,
+        many={DELIVERIES: AT_ONCE * (concurrency or platform.settings.worker_concurrency)},
         concurrency=concurrency or platform.settings.worker_concurrency,
         lease=platform.settings.worker_lease,
         stop_within=platform.settings.shutdown_timeout,

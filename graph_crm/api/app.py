@@ -64,7 +64,7 @@ class GraphQLEndpoint:
     async def _response(self, scope: Scope, receive: Receive) -> dict[str, Any]:
         if scope["method"] != "POST":
             raise _NotPosted("GraphQL is asked with POST.", hint='Send {"query": "..."} as JSON.')
-        caller = self._verifier.verify_header(_header(scope, b"authorization"))
+        caller = await self._verifier.authenticate(_header(scope, b"authorization"))
         try:
             async with asyncio.timeout(self._seconds):
                 body = await _body(receive)

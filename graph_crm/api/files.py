@@ -34,18 +34,18 @@ def routes(platform: Platform) -> list[Route]:
 
     async def upload(request: Request) -> Response:
         service = platform.service(AttachmentService)
-        caller = platform.verifier.verify_header(request.headers.get("authorization"))
+        caller = await platform.verifier.authenticate(request.headers.get("authorization"))
         content = await _body(request, service.largest)
         taken = await service.upload(Upload(request.query_params.get("name"), content), caller)
         return JSONResponse(asdict(taken), status_code=201, headers=_HEADERS)
 
     async def download(request: Request) -> Response:
-        caller = platform.verifier.verify_header(request.headers.get("authorization"))
+        caller = await platform.verifier.authenticate(request.headers.get("authorization"))
         found = await platform.service(AttachmentService).open(request.path_params["id"], caller)
         return _file(found.name, found.media_type, found.content)
 
     async def mail(request: Request) -> Response:
-        caller = platform.verifier.verify_header(request.headers.get("authorization"))
+        caller = await platform.verifier.authenticate(request.headers.get("authorization"))
         content = await platform.service(MailArchive).original(request.path_params["id"], caller)
         return _file("mail.eml", "message/rfc822", content)
 

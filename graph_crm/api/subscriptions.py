@@ -170,8 +170,8 @@ class SubscriptionEndpoint:
         given = {name.lower(): value for name, value in (context.connection_params or {}).items()}
         header = given.get("authorization")
         try:
-            context.caller = self._verifier.verify_header(header if isinstance(header, str) else None)
-        except Unauthenticated as error:
+            context.caller = await self._verifier.authenticate(header if isinstance(header, str) else None)
+        except CrmError as error:
             raise ConnectionRejectionError({"message": error.message}) from error
         context.token = str(header).split(" ", 1)[1].strip()
         return {}
@@ -184,7 +184,7 @@ class SubscriptionEndpoint:
                 if connection.caller is None:
                     continue
                 try:
-                    self._verifier.verify(connection.token)
+                    await self._verifier.admit(connection.token)
                 except Unauthenticated:
                     await socket.close(FORBIDDEN, "The token has expired")
                     return

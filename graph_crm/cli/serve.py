@@ -26,7 +26,7 @@ def serve(
     ] = None,
     with_parent: WithParent = False,
 ) -> None:
-    """Serve GraphQL over HTTP until it is stopped; needs a secret to check tokens with."""
+    """Serve GraphQL over HTTP until it is stopped; needs an identity provider whose tokens it takes."""
     import asyncio
 
     import uvicorn
@@ -39,10 +39,12 @@ def serve(
     from graph_crm.decisions.authoring.activity import ActivityLog
     from graph_crm.decisions.service import DecisionService
     from graph_crm.requests.sorting.service import SortingService
+    from graph_crm.security.issuers import require_issuer
     from graph_crm.settings import load
 
     settings = load(host=host, port=port)
     verifier(settings)  # a missing secret is told before a port is taken
+    require_issuer(settings)
     sockets = listen(settings.host, settings.port)
     logs.configure(form=settings.log_format, level=settings.log_level)
     if with_parent:

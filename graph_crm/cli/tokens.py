@@ -1,4 +1,4 @@
-"""`graph-crm token`: a signed token for trying the API or for another system of the bank."""
+"""`graph-crm token`: a signed token for trying the API, where tokens are made here at all."""
 
 from __future__ import annotations
 
@@ -21,16 +21,25 @@ def token(
         float | None, typer.Option(min=0.01, max=8760, help="Valid so long.", show_default="setting token_hours")
     ] = None,
 ) -> None:
-    """Print a signed token.
+    """Print a signed token for the demo or for development; elsewhere your identity provider makes them.
 
     Example: curl -H "Authorization: Bearer $(graph-crm token --role agent)" ...
     """
+    from graph_crm.errors import ConfigurationError
+    from graph_crm.security.issuers import takes_hs256
     from graph_crm.security.tokens import demo_secret, issue, signing_secret
     from graph_crm.settings import load
 
     settings = load()
     configured = settings.jwt_secret.get_secret_value() if settings.jwt_secret else None
-    if configured is None and demo_secret(settings.data_dir, create=False):
+    of_demo = demo_secret(settings.data_dir, create=False)
+    if configured is not None and of_demo is None and not takes_hs256(settings):
+        raise ConfigurationError(
+            "No server takes a token that is made here: tokens signed with the shared secret are not taken.",
+            hint="Ask your identity provider, or make an account (`graph-crm account add`); "
+            "for development set GRAPH_CRM_JWT_HS256=true here and at the server.",
+        )
+    if configured is None and of_demo:
         note("Signed with the demo's secret: valid for the demo on this machine only.")
     say(
         issue(

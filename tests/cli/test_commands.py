@@ -120,10 +120,27 @@ def test_an_unforeseen_error_is_one_line_and_the_trace_is_in_the_log(
 
 @pytest.mark.parametrize("role", list(Role))
 def test_a_token_of_each_role_is_one_that_the_server_takes(environment: dict[str, str], role: Role) -> None:
-    environment["GRAPH_CRM_JWT_SECRET"] = SECRET
+    environment |= {"GRAPH_CRM_JWT_SECRET": SECRET, "GRAPH_CRM_JWT_HS256": "true"}
     done = command("token", "--role", role, "--party", "p1", "--subject", "jana", env=environment)
     caller = Verifier(SECRET).verify(done.stdout.strip())
     assert (caller.role, caller.subject, caller.party_id) == (role, "jana", "p1")
+
+
+def test_no_token_is_made_that_no_server_would_take(environment: dict[str, str]) -> None:
+    environment["GRAPH_CRM_JWT_SECRET"] = SECRET
+    done = command("token", "--role", "agent", env=environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("CONFIGURATION: No server takes a token that is made here")
+    assert "graph-crm account add" in done.stderr
+
+
+def test_serve_refuses_to_start_where_nobody_could_call(environment: dict[str, str], tmp_path: Path) -> None:
+    environment["GRAPH_CRM_JWT_SECRET"] = SECRET
+    done = command("serve", env=environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith("CONFIGURATION: No identity provider is named")
+    assert "GRAPH_CRM_JWKS_URL" in done.stderr
+    assert not (tmp_path / "data").exists()
 
 
 def test_an_unknown_role_is_refused_with_the_list_of_roles(environment: dict[str, str]) -> None:
@@ -167,7 +184,7 @@ def test_serve_refuses_to_start_without_a_secret(environment: dict[str, str]) ->
 def test_serve_on_a_port_that_is_taken_says_so_before_the_database_is_touched(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    environment |= {"GRAPH_CRM_JWT_SECRET": SECRET}
+    environment |= {"GRAPH_CRM_JWT_SECRET": SECRET, "GRAPH_CRM_JWT_HS256": "true"}
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         done = command("serve", "--port", str(port), env=environment)
@@ -179,7 +196,7 @@ def test_serve_on_a_port_that_is_taken_says_so_before_the_database_is_touched(
 
 
 def test_serve_on_an_address_of_another_machine_says_so(environment: dict[str, str]) -> None:
-    environment |= {"GRAPH_CRM_JWT_SECRET": SECRET}
+    environment |= {"GRAPH_CRM_JWT_SECRET": SECRET, "GRAPH_CRM_JWT_HS256": "true"}
     done = command("serve", "--host", "192.0.2.1", "--port", "0", env=environment)  # an address for documentation
     assert (done.returncode, done.stderr.splitlines()[0]) == (
         1,
@@ -196,7 +213,7 @@ def test_a_plugin_folder_that_is_not_there_stops_what_would_run_without_its_veto
     environment: dict[str, str], tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     environment |= {"GRAPH_CRM_PLUGINS_DIR": str(tmp_path / "ruels"), "GRAPH_CRM_JWT_SECRET": SECRET}
-    environment |= {"GRAPH_CRM_PORT": "0"}
+    environment |= {"GRAPH_CRM_PORT": "0", "GRAPH_CRM_JWT_HS256": "true"}
     done = command(*arguments, env=environment)
     assert done.returncode == 1
     first, second = done.stderr.splitlines()

@@ -52,6 +52,7 @@ async def bank(
             "NEO4J_PASSWORD": neo4j_address[1],
             "GRAPH_CRM_DATA_DIR": str(tmp_path / "data"),
             "GRAPH_CRM_JWT_SECRET": SECRET,
+            "GRAPH_CRM_JWT_HS256": "true",
             "GRAPH_CRM_CONTACT_POLICY": str(tmp_path / "policy.toml"),
             "GRAPH_CRM_EXPLORATION": "0",
             "GRAPH_CRM_PORT": str(port),
