@@ -13,6 +13,7 @@ from platformdirs import user_cache_path
 from graph_crm.graph.database import Database
 from graph_crm.graph.engine import Engine, EngineConfig
 from graph_crm.graph.engine.config import CURRENT_VERSION
+from graph_crm.graph.engine.program import Program
 from graph_crm.graph.migrations import Migrator
 from graph_crm.resources import folder
 
@@ -61,7 +62,14 @@ def neo4j_address(
         pagecache_mb=256,
     )
     with Engine(config) as engine:
-        address = engine.ensure_running()
+        with pytest.MonkeyPatch.context() as patch:
+            # Tests plan many statements once each: what Java's second compiler costs does not come back in one run.
+            server = Program.server
+            quick = ("-XX:TieredStopAtLevel=1",)
+            patch.setattr(
+                Program, "server", lambda *given, flags=(), **named: server(*given, flags=(*flags, *quick), **named)
+            )
+            address = engine.ensure_running()
         yield address.uri, address.password
 
 

@@ -237,7 +237,9 @@ def eventually(demo: RunningDemo, party: str) -> list[dict[str, str]]:
     raise AssertionError("no decision within 30 s")
 
 
-def test_the_second_start_takes_seconds_and_finds_the_same_bank(environment: dict[str, str], tmp_path: Path) -> None:
+def test_the_second_start_takes_seconds_and_finds_the_same_bank_and_nobody_outlives_the_supervisor(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
     with running(environment, tmp_path / "second") as demo:
         demo.wait_until_open()
         assert "Making a bank" not in demo.output.read_text("utf-8")
@@ -252,18 +254,7 @@ def test_the_second_start_takes_seconds_and_finds_the_same_bank(environment: dic
         assert again.returncode == 1
         assert "A demo runs already" in again.stderr
 
-        # The death of a child is told, and the rest is stopped in order.
-        server = next(one for one in demo.family() if "serve" in one.cmdline())
-        family = demo.family()
-        server.kill()
-        assert demo.process.wait(60) == 1
-        assert "The server was killed by SIGKILL" in demo.output.read_text("utf-8")
-        assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
-
-
-def test_server_and_worker_stop_when_the_supervisor_is_killed(environment: dict[str, str], tmp_path: Path) -> None:
-    with running(environment, tmp_path / "third") as demo:
-        demo.wait_until_open()
+        # When the supervisor is killed, server and worker stop by themselves.
         children = [one for one in demo.family() if {"serve", "worker"} & set(one.cmdline())]
         assert len(children) == 2
         demo.process.kill()
@@ -272,14 +263,19 @@ def test_server_and_worker_stop_when_the_supervisor_is_killed(environment: dict[
         assert not alive
 
 
-def test_a_demo_that_was_killed_starts_again_and_is_forgotten_on_command(
+def test_a_demo_that_was_killed_starts_again_tells_the_death_of_a_child_and_is_forgotten_on_command(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     data = Path(environment["GRAPH_CRM_DATA_DIR"])
-    with running(environment, tmp_path / "fourth") as demo:
+    with running(environment, tmp_path / "third") as demo:
         demo.wait_until_open()
         assert demo.ask("{ decisions(first: 1) { nodes { outcome } } }")["decisions"]["nodes"]
-        assert demo.stop(signal.SIGTERM) == 0
+        server = next(one for one in demo.family() if "serve" in one.cmdline())
+        family = demo.family()
+        server.kill()
+        assert demo.process.wait(60) == 1
+        assert "The server was killed by SIGKILL" in demo.output.read_text("utf-8")
+        assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
     done = subprocess.run(
         [sys.executable, "-m", "graph_crm", "demo", "--forget"],
         env=environment, capture_output=True, text=True, timeout=60, check=False,
