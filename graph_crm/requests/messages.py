@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,11 @@ WARNING = "request_warning"
 CUSTOMER_WROTE = "request_customer_wrote"
 
 LONGEST_SUBJECT = 200
+LONGEST_NAME = 60
+"""Characters by which somebody whom the bank does not know is addressed."""
+_WORD = r"[^\W\d_](?:[^\W\d_]|['\u2019-](?=[^\W\d_]))*\.?,?"
+_NAME = re.compile(rf"{_WORD}(?: {_WORD}){{0,4}}")
+"""Up to five words of letters: no address, no number, nothing that a mail program makes a link of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +127,7 @@ class Messages:
     ) -> Message | None:
         told = {
             "number": about.number,
-            "name": asker.name,
+            "name": _greeted(asker),
             "subject": about.subject,
             "zone": asker.zone,
             "link": self._links.for_customer(about.number, asker.party_id),
@@ -179,6 +185,16 @@ class Messages:
             variables=_given(told),
             request_id=about.id,
         )
+
+
+def _greeted(asker: Asker) -> str | None:
+    """How a message addresses who asked: a customer by the bank's record, others by what can't be more than a name.
+
+    Anybody can write any sender and any name: the bank must not send a stranger's words to somebody else.
+    """
+    if asker.party_id is not None or asker.name is None:
+        return asker.name
+    return asker.name if len(asker.name) <= LONGEST_NAME and _NAME.fullmatch(asker.name) else None
 
 
 def _given(variables: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,16 @@ class MessageSettings(BaseModel):
         default=None, description="A folder of your own message templates (LANGUAGE/NAME.toml), which win."
     )
     delivery_attempts: int = Field(
-        default=6, ge=1, le=20, description="Attempts to hand over a message before it goes another way, or fails."
+        default=6,
+        ge=1,
+        le=20,
+        description="Attempts to hand over a message whose outcome is not known before it goes another way, or fails.",
+    )
+    delivery_hours: float = Field(
+        default=24.0,
+        gt=0,
+        le=168,
+        description="Hours for which a message that surely did not go is tried before it goes another way, or fails.",
     )
     smtp_host: str | None = Field(
         default=None, min_length=1, description="Your mail server; unset: e-mails fail, and say what to set."
@@ -105,6 +114,12 @@ class MessageSettings(BaseModel):
     mail_most_an_hour: int = Field(
         default=30, ge=1, le=100_000, description="Mails of one sender that may open or join requests within an hour."
     )
+    mail_most_strangers: int = Field(
+        default=1_000,
+        ge=0,
+        le=1_000_000,
+        description="Acknowledgements within an hour to mail addresses that nobody has shown to be theirs.",
+    )
     mail_keep_days: int = Field(default=3650, ge=1, le=36_500, description="Days that mails are kept as they came.")
     imap_host: str | None = Field(
         default=None, min_length=1, description="Server of the mailbox that is polled; unset: none is."
@@ -120,6 +135,15 @@ class MessageSettings(BaseModel):
         description="Folder that mails are moved to when they are safe; unset: they stay, read.",
     )
     imap_seconds: Seconds = Field(default=10.0, description="Seconds between two looks into the mailbox.")
+    web_form: bool = Field(
+        default=False, description="Whether the form of your public site is taken (POST /forms/request)."
+    )
+    web_form_most_an_hour: int = Field(
+        default=10, ge=1, le=100_000, description="Forms of one network address, or of one mail address, an hour."
+    )
+    web_form_most_of_all: int = Field(
+        default=600, ge=1, le=1_000_000, description="Forms of everybody together within an hour."
+    )
     sorting_threshold: Share = Field(
         default=0.7,
         description="Confidence, 0 to 1, from which on the classifier sorts by itself; below a person does.",

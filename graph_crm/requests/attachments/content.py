@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import lzma
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Collection
 
 import puremagic
@@ -37,6 +40,18 @@ _OFFICE = {
 }
 _MACROS = "application/vnd.ms-office.macro-enabled"
 _MOST_ENTRIES = 20_000
+_BROKEN_ARCHIVE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OSError,
+    EOFError,
+)
+"""What reading an archive raises that is none."""
 _OPEN_DOCUMENT = re.compile(r"application/vnd\.oasis\.opendocument\.[a-z-]+")
 _MARKUP = re.compile(rb"<(?:!|\?|[a-zA-Z])")
 _BLANK = b" \t\r\n\f\v"
@@ -88,7 +103,7 @@ def _archive(content: bytes) -> str:
                 if _OPEN_DOCUMENT.fullmatch(said):
                     scripts = any(name.startswith(("Basic/", "Scripts/")) for name in names)
                     return _MACROS if scripts else said
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError, EOFError):
+    except _BROKEN_ARCHIVE:
         return "application/zip"
     if "[Content_Types].xml" in names:
         if any(name.lower().endswith("vbaproject.bin") for name in names):

@@ -39,11 +39,13 @@ DELETE s
 
 CREATE = """
 UNWIND $attachments AS one
-CREATE (a:Attachment {id: one.id})
-SET a += one.properties, a.at = datetime.realtime(), a.waitingSince = datetime.realtime()
-WITH a, one
+MERGE (a:Attachment {id: one.id})
+ON CREATE SET a += one.properties, a.at = datetime.realtime(), a.waitingSince = datetime.realtime(), a.isNew = true
+WITH a, one, coalesce(a.isNew, false) AS isNew
+REMOVE a.isNew
+WITH a, one, isNew
 OPTIONAL MATCH (s:StoredFile {key: one.properties.storedAt})
-FOREACH (_ IN CASE WHEN s IS NULL THEN [] ELSE [1] END | CREATE (a)-[:STORED_AS]->(s))
+FOREACH (_ IN CASE WHEN isNew AND s IS NOT NULL THEN [1] ELSE [] END | CREATE (a)-[:STORED_AS]->(s))
 RETURN a.id AS id
 """
 
@@ -73,7 +75,10 @@ RETURN a.id AS id, a.name AS name, a.mediaType AS mediaType, a.bytes AS bytes, a
   a.partyId AS partyId,
   COLLECT {
     MATCH (r:ServiceRequest)-[:LOGGED]->(e:RequestEntry)-[:CARRIES]->(a) WHERE e.visible RETURN r.partyId
-  } AS readers
+  } AS readers,
+  COLLECT {
+    MATCH (r:ServiceRequest)-[:LOGGED]->(e:RequestEntry)-[:CARRIES]->(a) WHERE e.visible RETURN r.id
+  } AS requests
 """
 
 SCANNED = """
@@ -81,11 +86,17 @@ MATCH (a:Attachment {id: $id}) WHERE a.state = 'SCANNING'
 SET a.state = $state, a.stateReason = $reason, a.scannedAt = datetime.realtime()
 """
 
-FORGET_UNUSED = """
-MATCH (a:Attachment) WHERE a.waitingSince < datetime.realtime() - duration({milliseconds: $milliseconds})
+_KEPT_FOR_A_MAIL = """EXISTS { (a)<-[:BROUGHT]-(m:MailReceived)
+    WHERE m.keepUntil IS NOT NULL AND m.state IN ['TAKEN', 'SET_ASIDE', 'DISMISSED'] }"""
+# Such a mail may still become a request, with its documents, for as long as it is kept.
+
+FORGET_UNUSED = f"""
+MATCH (a:Attachment) WHERE a.waitingSince < datetime.realtime() - duration({{milliseconds: $milliseconds}})
+  AND NOT {_KEPT_FOR_A_MAIL}
 WITH a ORDER BY a.id LIMIT 500
 SET a.lock = coalesce(a.lock, 0) + 1
-WITH a WHERE a.waitingSince < datetime.realtime() - duration({milliseconds: $milliseconds})
+WITH a WHERE a.waitingSince < datetime.realtime() - duration({{milliseconds: $milliseconds}})
+  AND NOT {_KEPT_FOR_A_MAIL}
 OPTIONAL MATCH (a)-[:STORED_AS]->(s:StoredFile)
 FOREACH (_ IN CASE WHEN s IS NULL THEN [] ELSE [1] END | SET s.idleSince = datetime.realtime())
 DETACH DELETE a

@@ -14,6 +14,7 @@ from graph_crm.graph.database import Database, Transaction
 from graph_crm.graph.outbox import OutboxEntry
 from graph_crm.graph.timers import Work
 from graph_crm.parties.service import new_id
+from graph_crm.parties.writes import digest
 from graph_crm.requests.attachments import cypher
 from graph_crm.requests.attachments.content import DEFAULT_TYPES, OCTETS, accepted
 from graph_crm.requests.attachments.kinds import AttachmentState
@@ -138,9 +139,10 @@ class AttachmentService:
     async def prepare(self, uploads: Sequence[Upload], *, seed: str | None = None) -> list[Prepared]:
         """Look at documents and write their files. What is not taken comes back REFUSED, without a file.
 
-        With ``seed`` their identifiers are made from it, so that the same mail taken twice names the same documents.
+        With ``seed`` their identifiers are made from it and from what they are: the same form or mail taken twice names
+        the same documents, and another document in the same place is another one.
         """
-        taken = [self._look(one, _identifier(seed, place)) for place, one in enumerate(uploads)]
+        taken = [self._look(one, _identifier(seed, place, one)) for place, one in enumerate(uploads)]
         kept = [place for place, one in enumerate(taken) if one.state is not AttachmentState.REFUSED]
         stored = await self.files.put([uploads[place].content for place in kept]) if kept else []
         files = dict(zip(kept, stored, strict=True))
@@ -170,7 +172,10 @@ class AttachmentService:
     async def create(
         self, tx: Transaction, documents: Sequence[Prepared], *, by: str | None, party_id: str | None, outside: bool
     ) -> list[str]:
-        """Write the nodes of prepared documents in the caller's transaction; their identifiers."""
+        """Write the nodes of prepared documents in the caller's transaction; their identifiers.
+
+        One that is there already stays as it is, and hides none of the others.
+        """
         for file in sorted({one.file for one in documents if one.file is not None}, key=lambda file: file.key):
             await hold(tx, file)
         rows = [
@@ -231,8 +236,20 @@ class AttachmentService:
         row = rows[0] if rows else None
         if row is None or not _may_read(row, caller):
             raise NotFound("There is no such document.", hint="Ask with the id that the request names.")
-        _check_state(row, caller)
+        _check_state(row, staff=caller.may(Permission.SERVE_REQUESTS))
         return Opened(row["name"], row["mediaType"], await self.files.read(row["storedAt"]))
+
+    async def open_of_request(self, identifier: str, request_id: str) -> Opened:
+        """A document that who asked may see in the request ``request_id``; that it is theirs was checked before.
+
+        Raises: NotFound where that request shows no such document, Forbidden for one that may not be opened,
+        StorageUnavailable.
+        """
+        rows = await self._database.read(cypher.OPEN, {"id": identifier})
+        if not rows or request_id not in rows[0]["requests"]:
+            raise NotFound("There is no such document.", hint="Open the page again.")
+        _check_state(rows[0], staff=False)
+        return Opened(rows[0]["name"], rows[0]["mediaType"], await self.files.read(rows[0]["storedAt"]))
 
     async def tidy(self) -> int:
         """Forget documents that nobody put into a request, and remove files that nothing refers to; how many files."""
@@ -274,10 +291,11 @@ async def carry(tx: Transaction, entry_id: str, ids: Sequence[str], *, by: str |
     await tx.run(cypher.CARRY, {"entryId": entry_id, "ids": wanted})
 
 
-def _identifier(seed: str | None, place: int) -> str:
+def _identifier(seed: str | None, place: int, upload: Upload) -> str:
     if seed is None:
         return new_id("attachment")
-    return f"attachment:{hashlib.sha256(f'{seed}#{place}'.encode()).hexdigest()[:32]}"
+    told = [seed, place, upload.name, hashlib.sha256(upload.content).hexdigest()]
+    return f"attachment:{digest(told)[:32]}"
 
 
 def _may_read(row: Any, caller: Caller) -> bool:
@@ -288,16 +306,17 @@ def _may_read(row: Any, caller: Caller) -> bool:
     return row["partyId"] == caller.party_id or caller.party_id in row["readers"]
 
 
-def _check_state(row: Any, caller: Caller) -> None:
+def _check_state(row: Any, *, staff: bool) -> None:
     state = row["state"]
     if state == AttachmentState.CLEAN:
         return
     if state == AttachmentState.UNSCANNED:
         # What an employee sent is not held back from the customer for want of a scanner; what came from outside is.
-        if caller.may(Permission.SERVE_REQUESTS) or not row["fromOutside"]:
+        if staff or not row["fromOutside"]:
             return
-        raise Forbidden("No scanner has looked at this document.", hint="Staff may open it.")
+        raise Forbidden("No scanner has looked at this document.", hint="Staff may open it.", state=state)
     if state == AttachmentState.SCANNING:
-        raise Forbidden("The document is being scanned.", hint="Try again later.")
-    reason = row["stateReason"] if caller.may(Permission.SERVE_REQUESTS) else None
-    raise Forbidden("The document was refused" + (f": {reason}." if reason else "."), hint="It can't be opened.")
+        raise Forbidden("The document is being scanned.", hint="Try again later.", state=state)
+    reason = row["stateReason"] if staff else None
+    told = "The document was refused" + (f": {reason}." if reason else ".")
+    raise Forbidden(told, hint="It can't be opened.", state=AttachmentState.REFUSED.value)

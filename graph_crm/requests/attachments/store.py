@@ -11,7 +11,9 @@ import asyncio
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ from fsspec.implementations.local import LocalFileSystem
 from graph_crm.errors import ConfigurationError, CrmError
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.requests.attachments import cypher
+
+DRAFTS = "drafts"
+"""The folder of files that are being written; on the same disk, so that renaming is one step."""
 
 
 class StorageUnavailable(CrmError):
@@ -81,8 +86,10 @@ class Storage:
             self._files.pipe_file(path, content)
             return
         final = Path(path)
-        final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = final.with_name(f".{final.name}.{secrets.token_hex(4)}")
+        drafts = Path(self._root, DRAFTS)
+        for folder in (final.parent, drafts):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = drafts / f"{final.name}.{secrets.token_hex(4)}"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -90,9 +97,15 @@ class Storage:
                 file.flush()
                 os.fsync(file.fileno())  # what the graph refers to must survive the machine as the graph does
             draft.replace(final)
+            _settle(final.parent)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
+
+    async def sweep(self, seconds: float) -> None:
+        """Remove drafts that a process left behind that was killed ``seconds`` seconds ago or earlier."""
+        if self._local:
+            await self._do(_sweep, DRAFTS, seconds)
 
     def _remove(self, path: str) -> None:
         try:
@@ -139,6 +152,7 @@ class FileStore:
 
     async def tidy(self, seconds: float) -> int:
         """Remove files that nothing referred to for ``seconds`` seconds; how many went. A crash does no harm."""
+        await self._storage.sweep(seconds)
         gone = 0
         while True:
             rows = await self._database.write(
@@ -163,6 +177,26 @@ async def hold(tx: Transaction, file: StoredFile) -> None:
     """
     if not await tx.run(cypher.HOLD, {"key": file.key}):
         raise StorageUnavailable("The document was removed before it was used.", hint="Send it again.")
+
+
+def _settle(folder: Path) -> None:
+    """Have the folder's own list of names on the disk: without it a file may be nameless after a power cut."""
+    if os.name == "nt":  # Windows opens no folders, and keeps their names in its log
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(drafts: str, seconds: float) -> None:
+    oldest = time.time() - seconds
+    with suppress(FileNotFoundError):
+        for draft in Path(drafts).iterdir():
+            with suppress(FileNotFoundError):  # another process is sweeping
+                if draft.stat().st_mtime < oldest:
+                    draft.unlink()
 
 
 def _by_key(file: StoredFile) -> str:

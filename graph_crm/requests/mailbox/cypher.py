@@ -18,8 +18,10 @@ REMOVE m.isNew
 WITH m, isNew
 OPTIONAL MATCH (s:StoredFile {key: $file})
 FOREACH (_ IN CASE WHEN isNew AND s IS NOT NULL THEN [1] ELSE [] END | CREATE (m)-[:STORED_AS]->(s))
-RETURN isNew, m.state AS state, m.reason AS reason, m.number AS number, m.plan AS plan
+RETURN isNew, m.state AS state, m.reason AS reason, m.number AS number, m.plan AS plan, m.fingerprint AS fingerprint
 """
+
+PLAN = "MATCH (m:MailReceived {id: $id}) SET m.plan = $plan"
 
 SET_ASIDE = (
     "MATCH (m:MailReceived {id: $id}) SET m.state = 'SET_ASIDE', m.reason = $reason, m.settledAt = datetime.realtime()"
@@ -30,7 +32,7 @@ MATCH (m:MailReceived {id: $id})
 SET m.lock = coalesce(m.lock, 0) + 1
 WITH m WHERE m.state IN ['SET_ASIDE', 'DISMISSED']
 WITH m, m.state AS state, m.reason AS reason
-SET m.state = 'TAKEN', m.takenAt = datetime.realtime(), m.plan = $plan
+SET m.state = 'TAKEN', m.takenAt = datetime.realtime(), m.plan = $plan, m.tries = 0
 RETURN state, reason
 """
 
@@ -99,8 +101,14 @@ RETURN m.state AS state
 LEFT_LYING = """
 MATCH (m:MailReceived)
 WHERE m.state = 'TAKEN' AND m.at IS NOT NULL AND m.takenAt < datetime.realtime() - duration({seconds: $seconds})
-RETURN m.id AS id ORDER BY m.at LIMIT 100
+WITH m ORDER BY m.takenAt LIMIT 100
+SET m.lock = coalesce(m.lock, 0) + 1
+WITH m
+WHERE m.state = 'TAKEN' AND m.takenAt < datetime.realtime() - duration({seconds: $seconds})
+SET m.takenAt = datetime.realtime(), m.tries = coalesce(m.tries, 0) + 1
+RETURN m.id AS id, m.tries AS tries ORDER BY m.at
 """
+"""Whose turn it is: they are at the end of the line then."""
 
 LET_GO = """
 MATCH (m:MailReceived) WHERE m.keepUntil < datetime.realtime() AND m.state <> 'TAKEN'

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from graph_crm import logs
@@ -32,11 +33,15 @@ from graph_crm.requests.mailbox.wording import without_quotes
 from graph_crm.requests.service import RequestService
 
 BOUNCED = "delivery.bounced"
-"""The topic of the outbox that tells the delivery of a bounce: ``{messageId, diagnostic, permanent}``."""
+"""The topic of the outbox that tells the delivery of a bounce: ``{messageId, diagnostic, permanent, failed}``."""
 SOURCE = "mail"
 LEFT_LYING_SECONDS = 120
 """A mail that is not handled so long after it was taken is taken up again."""
 RESUME_SECONDS = 60.0
+MOST_TRIES = 300
+"""So often a mail that was left lying is taken up again, most of a day; then a person looks at it."""
+STRANGERS = "*"
+"""Where the acknowledgements to unknown senders are counted, as if all of them were one."""
 LARGE = 100_000
 """Bytes from which on a mail is read in a thread."""
 PASSING = (DatabaseUnavailable, DatabaseBusy, DatabaseTimeout, StorageUnavailable)
@@ -57,6 +62,8 @@ class MailPolicy:
     """Name of the bank's mail server in Authentication-Results; None: nobody's verdict is believed."""
     most_an_hour: int = 30
     """Mails of one sender that are taken for requests within an hour."""
+    most_strangers: int = 1_000
+    """Acknowledgements within an hour to senders whom the bank does not know: anybody can write any sender."""
     keep_days: int = 3650
     """Days that a mail is kept as it came."""
 
@@ -111,20 +118,27 @@ class MailIntake:
             raise
         except Exception as error:  # whatever it is, the mail is kept and seen, and the others go on
             log.exception("mail_not_stored", error=type(error).__name__)
+            documents = []
             mail_id = f"digest:{file.sha256}"
             bare = Identity(mail_id, file.sha256[:16], None, "")
             fault = Plan(MailState.SET_ASIDE, MailReason.FAULT)
+            named = bare
             row = await self._store(mail_id, bare, None, fault, file, [], null_sender=null_sender)
+        if row["fingerprint"] != named.fingerprint:  # another mail took this Message-ID at the same moment
+            return await self.take(raw, null_sender=null_sender, trouble=trouble)
         if row["state"] != MailState.TAKEN:
             return _receipt(mail_id, row, repeated=not row["isNew"])
         assert mail is not None  # noqa: S101 - what can't be read is set aside when it is stored
         return await self._handle(mail_id, mail, Plan.read(row["plan"]), [one.taken.id for one in documents])
 
     async def resume(self) -> int:
-        """Handle mails that were taken and then left lying; how many."""
-        rows = await self._database.read(cypher.LEFT_LYING, {"seconds": LEFT_LYING_SECONDS})
+        """Handle mails that were taken and then left lying; how many.
+
+        One that fails again goes to the end of the line, and after `MOST_TRIES` times to a person.
+        """
+        rows = await self._database.write(lambda tx: tx.run(cypher.LEFT_LYING, {"seconds": LEFT_LYING_SECONDS}))
         for row in rows:
-            await self._again(row["id"])
+            await self._again(row["id"], last=row["tries"] >= MOST_TRIES)
         return len(rows)
 
     async def reopen(self, mail_id: str, *, by: str, number: str | None = None) -> Receipt:
@@ -157,7 +171,8 @@ class MailIntake:
         claimed = await self._database.write(lambda tx: tx.run(cypher.CLAIM, {"id": mail_id, "plan": plan.stored()}))
         if not claimed:
             raise InvalidInput("id: this mail is handled already.", hint="Read it again.", field="id")
-        return await self._handle(mail_id, mail, plan, material["attachments"], by=by)
+        documents = await self._documents(mail_id, mail, plan, material["attachments"])
+        return await self._handle(mail_id, mail, plan, documents, by=by)
 
     async def dismiss(self, mail_id: str, *, by: str) -> Receipt:
         """A person leaves a mail that was set aside at that; dismissed again it stays so."""
@@ -258,14 +273,20 @@ class MailIntake:
             if documents:
                 await tx.run(cypher.BRING, {"id": mail_id, "ids": [one.taken.id for one in documents]})
             if plan.state is MailState.BOUNCE and mail is not None and mail.bounce is not None:
-                told = mail.bounce.message_id.strip("<>")
-                payload = {"messageId": told, "diagnostic": mail.bounce.diagnostic, "permanent": mail.bounce.permanent}
+                told, bounce = mail.bounce.message_id.strip("<>"), mail.bounce
+                verdict = {"permanent": bounce.permanent, "failed": bounce.failed}
+                payload = {"messageId": told, "diagnostic": bounce.diagnostic, **verdict}
                 await outbox.put(tx, BOUNCED, f"delivery:{told}", payload, f"{BOUNCED}:{_digest(mail_id)}")
             if waits and sender is not None:
                 count = (await tx.run(cypher.COUNT_SENDER, {"address": sender}))[0]["mails"]
                 if count > self._policy.most_an_hour:
                     row |= {"state": MailState.SET_ASIDE.value, "reason": MailReason.TOO_MANY.value}
                     await tx.run(cypher.SET_ASIDE, {"id": mail_id, "reason": MailReason.TOO_MANY.value})
+                elif plan.state is MailState.OPENED and plan.party_id is None and plan.acknowledge:
+                    answered = (await tx.run(cypher.COUNT_SENDER, {"address": STRANGERS}))[0]["mails"]
+                    if answered > self._policy.most_strangers:
+                        row["plan"] = replace(plan, acknowledge=False).stored()
+                        await tx.run(cypher.PLAN, {"id": mail_id, "plan": row["plan"]})
             return row
 
         return await self._database.write(work, idempotent=True)
@@ -292,7 +313,7 @@ class MailIntake:
         key = f"mail:{_digest(mail_id)}"
         if plan.state is MailState.JOINED and plan.number is not None:
             try:
-                text = _told(mail, await _in_thread(b"", lambda: without_quotes(mail.text)))
+                text = _told(mail, await asyncio.to_thread(without_quotes, mail.text))
                 changed = await self._requests.customer_wrote(plan.number, text, attachments=attachments, key=key)
             except CrmError as error:
                 if error.code != REQUEST_CLOSED:
@@ -307,7 +328,7 @@ class MailIntake:
                 channel=Channel.EMAIL,
                 party_id=plan.party_id,
                 contact=mail.sender,
-                name=mail.sender_name or None,
+                name=mail.sender_name if any(one.isalnum() for one in mail.sender_name) else None,
                 source=SOURCE,
                 attachments=tuple(attachments),
                 acknowledge=plan.acknowledge,
@@ -340,16 +361,36 @@ class MailIntake:
         known = await self._database.read(cypher.KNOWN, {"ids": [mail_id]})  # another process was quicker
         return _receipt(mail_id, known[0], repeated=True)
 
-    async def _again(self, mail_id: str) -> None:
+    async def _again(self, mail_id: str, *, last: bool) -> None:
         try:
             material = await self._material(mail_id)
             mail, reason = await self._original(material)
             if mail is None:
                 await self._settle(mail_id, MailState.SET_ASIDE, reason=reason or MailReason.FAULT)
             else:
-                await self._handle(mail_id, mail, Plan.read(material["plan"]), material["attachments"])
-        except CrmError as error:
-            log.warning("mail_waits", mail=_digest(mail_id), code=error.code)
+                plan = Plan.read(material["plan"])
+                documents = await self._documents(mail_id, mail, plan, material["attachments"])
+                await self._handle(mail_id, mail, plan, documents)
+        except Exception as error:  # one mail must not end the round of the others
+            code = error.code if isinstance(error, CrmError) else type(error).__name__
+            log.warning("mail_waits", mail=_digest(mail_id), code=code, exc_info=not isinstance(error, CrmError))
+            if last or not isinstance(error, CrmError):
+                with suppress(CrmError):  # it is the next round's then
+                    await self._settle(mail_id, MailState.SET_ASIDE, reason=MailReason.FAULT)
+
+    async def _documents(self, mail_id: str, mail: ParsedMail, plan: Plan, known: Sequence[str]) -> list[str]:
+        """The documents of a mail that was stored before; those that are missing are made from its original again."""
+        if len(known) >= len(mail.uploads):
+            return list(known)
+        documents = await self._attachments.prepare(mail.uploads, seed=mail_id)
+        ids = [one.taken.id for one in documents]
+
+        async def work(tx: Transaction) -> None:
+            await self._attachments.create(tx, documents, by=None, party_id=plan.party_id, outside=True)
+            await tx.run(cypher.BRING, {"id": mail_id, "ids": ids})
+
+        await self._database.write(work, idempotent=True)
+        return ids
 
     async def _material(self, mail_id: str) -> Row:
         rows = await self._database.read(cypher.MATERIAL, {"id": mail_id})

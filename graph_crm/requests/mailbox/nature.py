@@ -38,6 +38,8 @@ class Bounce:
     """The Message-ID of our mail, with its angle brackets."""
     permanent: bool
     """Whether the address is wrong for good; False: it is late, the box is full, or this one mail was not wanted."""
+    failed: bool
+    """Whether this one mail did not arrive and will not; False: the server still tries."""
     diagnostic: str
 
 
@@ -76,11 +78,10 @@ def bounce(mail: Message) -> Bounce | None:
     failed = [one for one in fields if header(one, "action").strip().lower() in {"failed", "delayed"}]
     if not original or not failed:
         return None
-    permanent = any(
-        header(one, "action").strip().lower() == "failed" and _status(one) in WRONG_ADDRESS for one in failed
-    )
+    given_up = [one for one in failed if header(one, "action").strip().lower() == "failed"]
+    permanent = any(_status(one) in WRONG_ADDRESS for one in given_up)
     told = header(failed[0], "diagnostic-code") or header(failed[0], "status") or "no diagnostic"
-    return Bounce(original, permanent, one_line(told, DIAGNOSTIC_LIMIT))
+    return Bounce(original, permanent, bool(given_up), one_line(told, DIAGNOSTIC_LIMIT))
 
 
 def _status(fields: Message) -> str:

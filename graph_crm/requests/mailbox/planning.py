@@ -94,9 +94,12 @@ def _may_write(sender: str | None, parties: Collection[str], request: Mapping[st
 
 
 def _forged(verdicts: Collection[str], trusted: str) -> bool:
-    """Whether the server ``trusted`` says that the sender's domain disowns the mail (RFC 8601, DMARC)."""
+    """Whether the server ``trusted`` says that the sender's domain disowns the mail (RFC 8601, DMARC).
+
+    It may say so in any of its headers: filters of one server write one each.
+    """
     for verdict in verdicts:
-        server, _, results = verdict.partition(";")
-        if server.split()[:1] == [trusted]:
-            return "dmarc=fail" in results.replace(" ", "").lower()
+        server, _, results = verdict.casefold().partition(";")
+        if server.split()[:1] == [trusted.casefold()] and "dmarc=fail" in "".join(results.split()):
+            return True
     return False

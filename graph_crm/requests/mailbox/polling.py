@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from imapclient import SEEN, IMAPClient
-from imapclient.exceptions import IMAPClientError, LoginError
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
 
 from graph_crm import logs
-from graph_crm.errors import ConfigurationError, CrmError
-from graph_crm.requests.mailbox.intake import PASSING, MailIntake
+from graph_crm.errors import ConfigurationError, CrmError, DatabaseUnavailable
+from graph_crm.requests.attachments.store import StorageUnavailable
+from graph_crm.requests.mailbox.intake import MailIntake
 from graph_crm.requests.mailbox.kinds import MailReason
 
 CONNECT_SECONDS: Final = 20.0
@@ -27,6 +28,8 @@ MOST_AT_ONCE: Final = 500
 """Mails of one look; the others come at the next, which follows at once."""
 _BODY: Final = b"BODY[]"
 _HEADER: Final = b"BODY[HEADER]"
+_PASSING_CODES: Final = ("[UNAVAILABLE]", "[INUSE]", "[LIMIT]", "[SERVERBUG]", "[CONTACTADMIN]")
+"""Why a server refuses a login that is right (RFC 5530)."""
 _BROKEN = (IMAPClientError, OSError, ssl.SSLError)
 
 T = TypeVar("T")
@@ -63,26 +66,35 @@ class MailPoller:
         self._intake = intake
         self._mailbox = mailbox
         self._trust = trust
+        self._put_off: set[int] = set()
 
     async def poll(self) -> int:
         """Take in what is unread now; how many mails.
 
-        Raises: MailboxUnavailable, ConfigurationError where the mailbox refuses the user or has no such folder, and
-        what the intake raises: the mail stays unread.
+        A mail that can't be had or taken stays unread and comes last at the next look: it holds up no other.
+
+        Raises: MailboxUnavailable, ConfigurationError where the mailbox refuses the user or has no such folder,
+        DatabaseUnavailable, StorageUnavailable; what the intake raised last where not one mail could be taken.
         """
         client = await self._do(self._connected)
         try:
-            waiting: list[int] = await self._do(lambda: sorted(client.search("UNSEEN")))
-            taken = 0
-            for uid in waiting[:MOST_AT_ONCE]:
+            found: set[int] = set(await self._do(lambda: client.search("UNSEEN")))
+            self._put_off &= found
+            taken, failed = 0, None
+            for uid in sorted(found, key=lambda one: (one in self._put_off, one))[:MOST_AT_ONCE]:
                 try:
                     await self._one(client, uid)
-                except (CrmError, OSError):
+                except (MailboxUnavailable, DatabaseUnavailable, StorageUnavailable, OSError):
                     raise
-                except Exception as error:  # one mail must not hold up the others; it stays unread and is told again
+                except Exception as error:  # whatever it is, it is this mail's
                     log.exception("mail_not_taken", uid=uid, error=type(error).__name__)
+                    self._put_off.add(uid)
+                    failed = error if isinstance(error, CrmError) else failed
                 else:
+                    self._put_off.discard(uid)
                     taken += 1
+            if failed is not None and not taken:
+                raise failed
             return taken
         finally:
             await asyncio.to_thread(_leave, client)
@@ -90,7 +102,10 @@ class MailPoller:
     async def keep(
         self, stopping: asyncio.Event, *, every: float, pause: Callable[[float], Awaitable[None]] | None = None
     ) -> None:
-        """Poll every ``every`` seconds until ``stopping`` is set; after failures later and later."""
+        """Poll every ``every`` seconds until ``stopping`` is set; after failures later and later.
+
+        Raises ConfigurationError before the first good look: what was right once is not wrong for good.
+        """
 
         async def rest(seconds: float) -> None:
             with suppress(TimeoutError):
@@ -98,21 +113,26 @@ class MailPoller:
                     await stopping.wait()
 
         wait = pause or rest
-        failures = 0
+        failures, good = 0, False
         while not stopping.is_set():
             try:
                 taken = await self.poll()
-            except (MailboxUnavailable, *PASSING) as error:
+            except CrmError as error:
+                if isinstance(error, ConfigurationError) and not good:
+                    raise
                 failures += 1
                 log.warning("mailbox_not_read", code=error.code, problem=error.message)
                 await wait(min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LAST_PAUSE))
                 continue
-            failures = 0
+            failures, good = 0, True
             if taken < MOST_AT_ONCE:
                 await wait(every)
 
     async def _one(self, client: IMAPClient, uid: int) -> None:
-        raw, large = await self._do(lambda: self._fetch(client, uid))
+        try:
+            raw, large = await asyncio.to_thread(self._fetch, client, uid)
+        except (IMAPClientAbortError, OSError) as error:
+            raise _unavailable(error) from error
         if raw is None:
             return  # somebody else took it away meanwhile
         receipt = await self._intake.take(raw, trouble=MailReason.TOO_LARGE if large else None)
@@ -127,6 +147,8 @@ class MailPoller:
             try:
                 client.login(box.user, box.password)
             except LoginError as error:
+                if any(code in str(error).upper() for code in _PASSING_CODES):
+                    raise
                 raise ConfigurationError(
                     "The mailbox refuses the user or the password.",
                     hint="Correct GRAPH_CRM_IMAP_USER and GRAPH_CRM_IMAP_PASSWORD.",
@@ -173,10 +195,14 @@ def _said() -> Iterator[None]:
     try:
         yield
     except _BROKEN as error:
-        raise MailboxUnavailable(
-            f"The mailbox can't be read now: {type(error).__name__}.",
-            hint="Check GRAPH_CRM_IMAP_HOST, its port and whether it wants TLS.",
-        ) from error
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> MailboxUnavailable:
+    return MailboxUnavailable(
+        f"The mailbox can't be read now: {type(error).__name__}.",
+        hint="Check GRAPH_CRM_IMAP_HOST, its port and whether it wants TLS.",
+    )
 
 
 def _check_folder(client: IMAPClient, name: str | None) -> None:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, Envelope, Session, syntax
 
 from graph_crm import __version__, logs
 from graph_crm.errors import ConfigurationError, InvalidInput
@@ -21,6 +21,9 @@ from graph_crm.parties.contact_points import email
 from graph_crm.requests.mailbox.intake import PASSING, MailIntake
 
 IDLE_SECONDS: Final = 60.0
+"""So long nothing may come; while a mail is being taken in the sender waits, whatever it takes."""
+LONGEST_DATA: Final = 1_800.0
+"""Seconds that the sender of one mail may take for it."""
 MOST_CONNECTIONS: Final = 100
 MOST_RECIPIENTS: Final = 20
 AT_A_TIME: Final = 16
@@ -41,6 +44,8 @@ class _Protocol(SMTP):
     def __init__(self, handler: MailHandler, live: set[_Protocol], **options: Any) -> None:
         super().__init__(handler, **options)
         self._live = live
+        self._idle: float = options["timeout"]
+        self._data_ends: float | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin, or say that there are too many."""
@@ -56,6 +61,29 @@ class _Protocol(SMTP):
         if self in self._live:
             self._live.discard(self)
             super().connection_lost(error)
+
+    def data_received(self, data: bytes) -> None:
+        """What comes of a mail is a sign of life: aiosmtpd itself counts from the command on."""
+        super().data_received(data)
+        if self._data_ends is not None:
+            self._reset_timeout(max(0.001, min(self._idle, self._data_ends - self.loop.time())))
+
+    @syntax("DATA")
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - the name that aiosmtpd looks for
+        """Read a mail and have it handled."""
+        self._data_ends = self.loop.time() + LONGEST_DATA
+        try:
+            await super().smtp_DATA(arg)
+        finally:
+            self._data_ends = None
+            if self.transport is not None:
+                self._reset_timeout()
+
+    def wait(self) -> None:
+        """The mail is here: from now on the sender waits for us."""
+        self._data_ends = None
+        if self._timeout_handle is not None:
+            self._timeout_handle.cancel()
 
     def eof_received(self) -> bool | None:
         """The other side has said all."""
@@ -91,8 +119,10 @@ class MailHandler:
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - the same
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - the same
         """Accept after the commit; say 4xx where that is not possible now."""
+        if isinstance(server, _Protocol):
+            server.wait()
         content = envelope.content
         raw = content if isinstance(content, bytes) else str(content).encode("utf-8", "surrogateescape")
         try:
@@ -124,8 +154,11 @@ async def receiving(
     addresses: Collection[str],
     largest: int,
     tls: ssl.SSLContext | None = None,
+    idle: float = IDLE_SECONDS,
 ) -> AsyncIterator[int]:
     """Listen inside the block; gives the port. ``largest`` in bytes: larger mails are refused with 552.
+
+    ``idle``: seconds after which a connection on which nothing comes is closed.
 
     At the end no new connection is taken, and mails that are being handled are finished.
 
@@ -148,7 +181,7 @@ async def receiving(
             enable_SMTPUTF8=True,
             hostname="graph-crm",
             ident=f"graph-crm {__version__}",
-            timeout=IDLE_SECONDS,
+            timeout=idle,
             tls_context=tls,
             loop=loop,
         )

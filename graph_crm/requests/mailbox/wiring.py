@@ -22,6 +22,7 @@ from graph_crm.requests.mailbox.receiver import receiving
 from graph_crm.requests.service import RequestService
 from graph_crm.requests.sorting.service import SortingService
 from graph_crm.requests.sorting.sorter import DeskSorter
+from graph_crm.requests.web_form import FormPolicy, WebForm
 from graph_crm.rules.manager import RuleBook
 from graph_crm.settings import Settings
 
@@ -54,22 +55,35 @@ class IntakeParts:
         )
         self.archive = MailArchive(database, files)
         self.sorting = SortingService(database, sorts)
-        own = {*settings.mail_addresses, *([settings.smtp_from] if settings.smtp_from else [])}
+        written = {*settings.mail_addresses, *([settings.smtp_from] if settings.smtp_from else [])}
+        own = frozenset(map(_address, written))
+        self.web_form = WebForm(
+            database,
+            requests,
+            FormPolicy(
+                allowed=settings.web_form,
+                own=own,
+                most_of_one=settings.web_form_most_an_hour,
+                most_of_all=settings.web_form_most_of_all,
+                most_strangers=settings.mail_most_strangers,
+            ),
+        )
         self.intake = MailIntake(
             database,
             requests,
             self.attachments,
             MailPolicy(
-                own=frozenset(map(_address, own)),
+                own=own,
                 trusted=settings.mail_trusted_server,
                 most_an_hour=settings.mail_most_an_hour,
+                most_strangers=settings.mail_most_strangers,
                 keep_days=settings.mail_keep_days,
             ),
         )
 
     def services(self) -> tuple[object, ...]:
         """What the platform provides."""
-        return self, self.attachments, self.archive, self.intake, self.sorting
+        return self, self.attachments, self.archive, self.intake, self.sorting, self.web_form
 
     def outside(self) -> dict[str, Outside]:
         """Topics of the outbox that talk to what is outside the database."""

@@ -28,7 +28,7 @@ _KEPT = frozenset("\n\t")
 _MANY_LINES = re.compile(r"\n{3,}")
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _CONFIG = ParserConfig(css=CSS_PROFILES["strict"], display_links=False)
-_QUOTED = re.compile(r"(?:[ \t]*>[^\n]*(?:\n|$))+\s*\Z")
+_WROTE_LINES = 2
 _WROTE = re.compile(
     r"\n[^\n]{0,200}(?:wrote|writes|napisał(?:a|\(a\))?|pisze|napsal(?:a|\(a\))?|schrieb)[^\n]{0,100}:\s*\Z",
     re.IGNORECASE,
@@ -91,7 +91,12 @@ def without_quotes(text: str) -> str:
         return text
     replies = EmailReplyParser(languages=list(_LANGUAGES)).read(text).replies
     latest = str(replies[0].content) if replies else text
-    unquoted = _QUOTED.sub("", latest)
-    if unquoted != latest:
-        latest = _WROTE.sub("", "\n" + unquoted.rstrip())
+    lines = latest.rstrip().split("\n")
+    said = len(lines)
+    while said and (not lines[said - 1].strip() or lines[said - 1].lstrip().startswith(">")):
+        said -= 1
+    if said < len(lines):
+        # Only the last lines can say who wrote what: in front of them the pattern would look at every line.
+        before, last = lines[: max(0, said - _WROTE_LINES)], lines[max(0, said - _WROTE_LINES) : said]
+        latest = "\n".join([*before, _WROTE.sub("", "\n" + "\n".join(last))])
     return latest.strip() or text

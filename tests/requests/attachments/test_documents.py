@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import unicodedata
 import zipfile
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ from graph_crm.requests.attachments.service import (
     AttachmentTooLarge,
     Upload,
 )
-from graph_crm.requests.attachments.store import FileStore, Storage, StorageUnavailable
+from graph_crm.requests.attachments.store import DRAFTS, FileStore, Storage, StorageUnavailable
 from graph_crm.requests.commands import NewRequest
 from graph_crm.rules.hookspecs import hookimpl
 from graph_crm.rules.intake import Document, Scan
@@ -61,6 +62,17 @@ def archive(*names: str, mimetype: str | None = None) -> bytes:
     return buffer.getvalue()
 
 
+def broken_archive() -> bytes:
+    """An archive whose first entry says that it is deflated, and is not."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("mimetype", "application/vnd.oasis.opendocument.text")
+    content = bytearray(buffer.getvalue())
+    start = content.index(b"mimetype") + len("mimetype")
+    content[start : start + 8] = b"\xff" * 8
+    return bytes(content)
+
+
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
@@ -84,6 +96,7 @@ def test_a_document_of_blanks_is_judged_at_once() -> None:
         (archive("[Content_Types].xml", "word/vbaProject.bin"), "application/vnd.ms-office.macro-enabled"),
         (archive("a.exe"), "application/zip"),
         (b"PK\x03\x04 broken", "application/zip"),
+        (broken_archive(), "application/zip"),
         (b"MZ\x90\x00", "application/vnd.microsoft.portable-executable"),
         (b"<html><script>x()</script>", "text/html"),
         (b"\xef\xbb\xbf  <svg onload='x()'>", "text/html"),
@@ -206,6 +219,52 @@ async def test_a_document_goes_into_one_entry_and_only_by_who_sent_it(archived: 
     await asked(archived, taken.id)
     with pytest.raises(InvalidInput):
         await asked(archived, taken.id)
+
+
+@pytest.mark.lts
+async def test_another_document_under_the_same_seed_is_another_one(archived: Archive) -> None:
+    first, second = Upload("a.pdf", PDF), Upload("a.pdf", PDF + b" another")
+    seen: list[list[str]] = []
+    for uploads in ([first], [first], [second], [first, second], [Upload("b.pdf", PDF)]):
+        prepared = await archived.documents.prepare(uploads, seed="form 1")
+        seen.append([one.taken.id for one in prepared])
+        await archived.database.write(
+            lambda tx, one=prepared: archived.documents.create(tx, one, by="eva", party_id=None, outside=False)
+        )
+    assert seen[0] == seen[1]
+    assert len({one for ids in seen for one in ids}) == 4, "the second has another place in the fourth form"
+    for ids, content in ((seen[0], PDF), (seen[2], second.content), (seen[3][1:], second.content)):
+        assert (await archived.documents.open(ids[0], EVA)).content == content
+
+
+@pytest.mark.lts
+async def test_a_document_of_the_bank_is_open_to_who_was_shown_the_request(archived: Archive) -> None:
+    sent = await archived.documents.upload(Upload("answer.pdf", PDF), EVA)
+    number = await asked(archived)
+    other = await asked(archived)
+    await archived.service.answer(number, "Here it is.", by="eva", attachments=[sent.id])
+    ids = {}
+    for one in (number, other):
+        row = await archived.one("MATCH (r:ServiceRequest {number: $number}) RETURN r.id AS id", number=one)
+        ids[one] = row["id"]
+    assert (await archived.documents.open_of_request(sent.id, ids[number])).content == PDF
+    with pytest.raises(NotFound):
+        await archived.documents.open_of_request(sent.id, ids[other])
+    await archived.database.execute("MATCH (e:RequestEntry {kind: 'ANSWERED'}) SET e.visible = false")
+    with pytest.raises(NotFound):
+        await archived.documents.open_of_request(sent.id, ids[number])
+
+
+@pytest.mark.lts
+async def test_what_a_killed_process_was_writing_goes_after_a_day(archived: Archive) -> None:
+    await archived.files.put([PDF])
+    drafts = archived.folder / DRAFTS
+    left, under_way = drafts / "left", drafts / "under-way"
+    for draft in (left, under_way):
+        draft.write_bytes(b"half a docu")
+    os.utime(left, (1, 1))
+    await archived.documents.tidy()
+    assert [one.name for one in drafts.iterdir()] == ["under-way"]
 
 
 @pytest.mark.lts

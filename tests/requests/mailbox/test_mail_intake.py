@@ -191,6 +191,7 @@ async def test_a_bounce_is_told_to_the_delivery_and_never_acknowledged(office: P
         "messageId": "delivery.7@bank.example",
         "diagnostic": "smtp; 550 no such user",
         "permanent": True,
+        "failed": True,
     }
     await office.take(bounce_of("<delivery.7@bank.example>"), null_sender=True)
     assert await office.count("OutboxEntry") == 1

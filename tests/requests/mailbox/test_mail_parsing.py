@@ -138,6 +138,7 @@ def test_a_bounce_tells_which_mail_of_ours_it_is_about(action: str, status: str,
     assert mail.nature is Nature.BOUNCE
     assert mail.bounce is not None
     assert (mail.bounce.message_id, mail.bounce.permanent) == ("<delivery.1@bank.example>", permanent)
+    assert mail.bounce.failed is (action == "failed")
     assert mail.bounce.diagnostic == "smtp; 550 no such user"
 
 

@@ -152,6 +152,43 @@ async def test_at_the_end_what_is_being_handled_is_finished() -> None:
     assert len(intake.mails) == 1
 
 
+async def test_a_slow_line_is_not_cut_off_while_a_mail_comes_or_is_handled() -> None:
+    idle = 0.4
+
+    class Slow(_Recorder):
+        async def take(self, raw: bytes, **more: Any) -> Receipt:
+            await asyncio.sleep(idle * 1.5)
+            return await super().take(raw, **more)
+
+    intake = Slow()
+    async with listening(intake, idle=idle) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for line in (b"EHLO x", b"MAIL FROM:<a@customers.example>", f"RCPT TO:<{ADDRESS}>".encode(), b"DATA"):
+            writer.write(line + b"\r\n")
+        for _ in range(8):
+            await asyncio.sleep(idle / 5)
+            writer.write(b"Subject: a mail in pieces\r\n")
+        writer.write(b"\r\nHello.\r\n.\r\nQUIT\r\n")
+        answers = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    assert b"250 2.0.0 Accepted" in answers
+    assert len(intake.mails) == 1
+
+
+async def test_a_line_on_which_nothing_comes_is_closed_in_the_middle_of_a_mail() -> None:
+    intake = _Recorder()
+    async with listening(intake, idle=0.1) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for line in (b"EHLO x", b"MAIL FROM:<a@customers.example>", f"RCPT TO:<{ADDRESS}>".encode(), b"DATA", b"half"):
+            writer.write(line + b"\r\n")
+        async with asyncio.timeout(5):
+            await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    assert intake.mails == []
+
+
 async def test_it_says_what_to_set() -> None:
     with pytest.raises(ConfigurationError, match="No address"):
         async with listening(_Recorder(), addresses=[]):
