@@ -48,28 +48,26 @@ def actor_of(caller: Caller, audit: Audit | None, scope: Mapping[str, Any] | Non
     """
     if audit is None or scope is None:
         return Actor(caller.subject, caller.role.value, party_id=caller.party_id)
-    address, agent, reason = origin(audit, scope)
+    address, agent, reason = origin(scope)
     return Actor(caller.subject, caller.role.value, address, agent, acting.reason_of(reason), caller.party_id)
 
 
-def nobody(audit: Audit, scope: Mapping[str, Any]) -> Actor:
+def nobody(scope: Mapping[str, Any]) -> Actor:
     """Who acts where no valid token came."""
-    address, agent, _ = origin(audit, scope)
+    address, agent, _ = origin(scope)
     return Actor("nobody", "none", address, agent)
 
 
-def origin(audit: Audit, scope: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
-    """Address, program and reason of an ASGI connection."""
-    agent = reason = forwarded = None
+def origin(scope: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
+    """Address, program and reason of an ASGI connection; behind a trusted proxy the address that it tells."""
+    agent = reason = None
     for name, value in scope["headers"]:
         if name == b"user-agent":
             agent = value.decode("latin-1")
         elif name == b"x-reason":
             reason = value.decode("latin-1")
-        elif name == b"x-forwarded-for":
-            forwarded = value.decode("latin-1")
     client = scope.get("client")
-    return audit.address(client[0] if client else None, forwarded), acting.short_agent(agent), reason
+    return client[0] if client else None, acting.short_agent(agent), reason
 
 
 @contextmanager

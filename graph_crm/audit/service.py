@@ -6,7 +6,6 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Final
 
 from graph_crm.audit import acting
@@ -16,7 +15,7 @@ from graph_crm.audit.journal import Journal
 from graph_crm.audit.keys import AuditKeyMissing, Keyring
 from graph_crm.audit.reading import WINDOW_SECONDS, Readings
 from graph_crm.errors import CrmError
-from graph_crm.graph.database import Database
+from graph_crm.graph.database import Database, Settle, Transaction
 
 TOKENS_KNOWN: Final = 20_000
 """Tokens whose first use is remembered; one that was forgotten counts as new."""
@@ -37,17 +36,20 @@ class Audit:
         database: Database,
         keys: Callable[[], Keyring] | None = None,
         *,
-        proxies: Collection[str] = (),
+        settings: object = None,
         clock: Callable[[], float] = time.time,
         window: float = WINDOW_SECONDS,
     ) -> None:
         self._find_keys = keys or _no_keys
         self._keys: Keyring | None = None
+        self.settings = settings
+        """What it was made of."""
+        self.changes = 0
+        """Changes written down by this process."""
         self.database = database
         self.chains = Chains(self.keys)
         self.journal = Journal(self.chains, self.keys, clock=clock)
         self.readings = Readings(database, self.journal, clock=clock, window=window)
-        self._proxies = [ip_network(one) for one in proxies]
         self._tokens: OrderedDict[bytes, None] = OrderedDict()
 
     def keys(self) -> Keyring:
@@ -58,7 +60,16 @@ class Audit:
 
     def attach(self) -> None:
         """From now on every change that somebody makes through the database is written down."""
-        self.database.journal = self.journal
+        self.database.journal = self
+
+    def wanted(self) -> bool:
+        """Whether what this context changes is to be written down."""
+        return self.journal.wanted()
+
+    async def append(self, tx: Transaction) -> Settle:
+        """Write down what ``tx`` changed, as the last thing that it does; then be told how it ended."""
+        self.changes += 1
+        return await self.journal.append(tx)
 
     async def close(self) -> None:
         """Write what waits."""
@@ -95,35 +106,6 @@ class Audit:
             operation=made.operation if made else "",
             document=made.document if made else "",
         )
-
-    def address(self, peer: str | None, forwarded: str | None) -> str | None:
-        """Where a request comes from: the peer, or who a trusted proxy says that it came from.
-
-        Of X-Forwarded-For the last address counts that is no trusted proxy: what stands before it anybody may have
-        written.
-        """
-        if peer is None or not forwarded or not self._is_proxy(peer):
-            return peer
-        for hop in reversed(forwarded[:1000].split(",")):
-            found = hop.strip()
-            try:
-                ip_address(found)
-            except ValueError:
-                return peer
-            if not self._is_proxy(found):
-                return found
-        return peer
-
-    def _is_proxy(self, address: str) -> bool:
-        try:
-            given = ip_address(address)
-        except ValueError:
-            return False
-        return any(_within(given, network) for network in self._proxies)
-
-
-def _within(address: Any, network: IPv4Network | IPv6Network) -> bool:
-    return address.version == network.version and address in network
 
 
 def _no_keys() -> Keyring:

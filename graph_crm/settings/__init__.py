@@ -29,6 +29,7 @@ from pydantic_settings import (
 )
 
 from graph_crm.errors import ConfigurationError
+from graph_crm.settings.audit import AuditSettings
 from graph_crm.settings.bank import BankSettings
 from graph_crm.settings.measures import SHORTEST_SECRET, Megabytes, Seconds, Share
 from graph_crm.settings.messages import MessageSettings
@@ -65,7 +66,7 @@ __all__ = [
 
 
 # The last named comes first in `describe`.
-class Settings(MessageSettings, BankSettings, SecuritySettings, PlatformSettings, BaseSettings):
+class Settings(MessageSettings, BankSettings, AuditSettings, SecuritySettings, PlatformSettings, BaseSettings):
     """All settings. Field descriptions are the documentation: keep them short and say the unit."""
 
     model_config = SettingsConfigDict(
