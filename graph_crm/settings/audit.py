@@ -14,7 +14,7 @@ class AuditSettings(BaseModel):
 
     audit_key: SecretStr | None = Field(
         default=None,
-        description=f"Secret that the audit is chained with, at least {SHORTEST_SECRET} characters; the demo makes one.",
+        description=f"Secret that the audit is chained with, {SHORTEST_SECRET} characters or more; the demo makes one.",
     )
     audit_old_keys: list[SecretStr] = Field(
         default_factory=list, description="Secrets that it was chained with before, the oldest first, as JSON."
