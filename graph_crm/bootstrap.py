@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from graph_crm import logs, texts
 from graph_crm.api.platform import Platform
+from graph_crm.audit.wiring import audit_of, audited, keys_of
 from graph_crm.calls.becoming_requests import caller_of, service_desk
 from graph_crm.calls.call_list import CallList
 from graph_crm.calls.incoming import SETTLE, IncomingCalls
@@ -169,7 +170,10 @@ async def connected(
         try:
             if migrated:
                 await migrator(database).migrate()
-            yield database
+                async with audited(settings, database):
+                    yield database
+            else:
+                yield database
         finally:
             await database.close()
 
@@ -321,6 +325,7 @@ def contact_desk(database: Database, agreed: Terms) -> ContactDesk:
 def wired(settings: Settings, database: Database, check: Verifier, book: RuleBook) -> Platform:
     """The platform, with the services that need more than the database."""
     platform = Platform(settings=settings, database=database, verifier=check, rules=book)
+    platform.provide(audit_of(settings, database))
     agreed = terms(settings, book)
     desk = contact_desk(database, agreed)
     events, sessions = event_services(settings, database, book, agreed)
@@ -381,6 +386,7 @@ def secret(settings: Settings) -> str:
 async def running(settings: Settings) -> AsyncIterator[Platform]:
     """The whole platform: database connected and migrated, rules loaded, token check ready."""
     check = verifier(settings)  # first: a missing secret is told before anything is started
+    keys_of(settings)
     loaded = rules(settings)
     texts.use(texts.Texts.load(settings.texts_dir))
     async with connected(settings) as database:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar
@@ -78,12 +79,42 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
     if not logs.configured():
         logs.configure(level="warning", file=_log_file(), only_in_file=frozenset({"graph_crm.graph.database"}))
-    if sys.platform == "win32":
-        return asyncio.run(work)
-    import uvloop
+    with _acting():
+        if sys.platform == "win32":
+            return asyncio.run(work)
+        import uvloop
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(work)
+
+
+_OF_NOBODY = ("serve", "worker", "demo", "mailbox", "engine", "migrate", "doctor")
+"""Commands that run for others, or look at the platform and at nobody's data."""
+
+
+@contextmanager
+def _acting() -> Iterator[None]:
+    """Have what the running command reads and writes put down to who runs it."""
+    import getpass
+
+    import click
+
+    from graph_crm.audit import acting
+
+    context = click.get_current_context(silent=True)
+    words = context.command_path.split()[1:] if context else []
+    if context is None or not words or words[0] in _OF_NOBODY:
+        yield
+        return
+    named = {f"{name}_id": value for name, value in context.params.items() if name in _NAMING}
+    command = " ".join(words)
+    with acting.acting(acting.Actor(f"cli:{getpass.getuser()}", "operator"), f"command {command}") as made:
+        made.begin(command, acting.ids_in(named))
+        yield
+
+
+_NAMING = frozenset({"party", "decision", "number", "request", "entry", "rule", "account", "keep", "merge"})
+"""Arguments of commands that name a record."""
 
 
 def _log_file() -> Path | None:

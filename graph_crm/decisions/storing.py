@@ -11,6 +11,9 @@ from typing import Any
 
 import orjson
 
+from graph_crm.audit.entries import Entry
+from graph_crm.audit.journal import record
+from graph_crm.audit.kinds import Kind
 from graph_crm.contacts.desk import ContactDesk, households_of
 from graph_crm.contacts.slots import Slot
 from graph_crm.decisions import control, cypher
@@ -93,6 +96,9 @@ async def store(
                 slots.append(slot(one.outcome, considered, offer["id"], bank.hold))
     if slots:
         await tell_reserved(tx, slots, await desk.hold(tx, slots, now=now))
+    if stored:
+        decided = [one.outcome.snapshot.id for one in told]
+        record(tx, Entry(Kind.DECISION, told[0].trigger, [*stored, *decided], details={"decisions": len(stored)}))
     return stored
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import strawberry
 
+from graph_crm.audit.acting import about
 from graph_crm.errors import VersionConflict
 from graph_crm.graph import outbox
 from graph_crm.graph.database import Database, Transaction
@@ -87,7 +88,7 @@ async def write_once(
     Raises `IdempotencyKeyReused` when the key came before with another command.
     """
     if key is None:
-        return await database.write(work)
+        return await database.write(lambda tx: _noted(work(tx)))
     checks.text("idempotencyKey", key, checks.ID_LIMIT)
     fingerprint = digest(command)
 
@@ -95,11 +96,18 @@ async def write_once(
         before = await claim(tx, scope, key, fingerprint)
         if before is not None:
             return Written(before["id"], before["version"], tuple(before["related"]))
-        written = await work(tx)
+        written = await _noted(work(tx))
         await remember(tx, scope, key, asdict(written))
         return written
 
     return await database.write(once)
+
+
+async def _noted(work: Awaitable[Written]) -> Written:
+    """What was written, named to the audit, which stands in the same transaction."""
+    written = await work
+    about(written.id, *written.related)
+    return written
 
 
 def expect_version(found: int, expected: int | None, what: str) -> None:
