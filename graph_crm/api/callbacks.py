@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -26,6 +26,8 @@ def routes(platform: Platform) -> list[Route]:
                 timestamp=request.headers.get(TIMESTAMP, ""),
                 signature=request.headers.get(SIGNATURE, ""),
             )
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it; nothing was kept, and the gateway tells it again
         except CrmError as error:
             status = error.http_status if error.http_status != 200 else 400  # noqa: PLR2004 - HTTP's own numbers
             return JSONResponse({"errors": [{"message": error.message, "extensions": error.extensions()}]}, status)

@@ -27,7 +27,7 @@ from graph_crm.contacts.suppression import suppression
 from graph_crm.decisions.offers.states import OPEN
 from graph_crm.delivery.kinds import DeliveryState
 from graph_crm.delivery.offers import ReservedOffer
-from graph_crm.errors import CallNotClaimed, CallRecorded, CrmError, NotFound
+from graph_crm.errors import CallNotClaimed, CallRecorded, CrmError, Forbidden, NotFound
 from graph_crm.graph.database import Database, Row, Transaction
 from graph_crm.parties import checks
 from graph_crm.parties.service import new_id
@@ -42,6 +42,10 @@ CLAIM_MINUTES = 10
 LONGEST_CLAIM_MINUTES = 120
 CALLBACK_PRIORITY = 1000.0
 """Who called the bank comes before everybody to whom the bank wants to sell something."""
+FOR_ANYBODY = dt.timedelta(minutes=15)
+"""Who waits so long to be called back is called by anybody: of whatever queue, whatever language is spoken."""
+WAKE_AT_ONCE = 100
+"""So many entries whose time has come are brought forward by one claim; the timer brings the others."""
 TRIES = 50
 """So many entries are looked at for one that may be called now."""
 NOT_FORESEEABLE = dt.timedelta(hours=1)
@@ -95,6 +99,7 @@ class CallList:
             "template": "offer_call",
             "queue": SALES,
             "priority": max(float(offer.priority), 0.0),
+            "skill": offer.skill,
             "script": offer.script,
             "reasons": list(offer.reasons),
             "productCode": offer.product,
@@ -117,7 +122,7 @@ class CallList:
             "attachments": [],
             "callers": [],
             **properties,
-            "rank": -float(properties["priority"]),  # the index is walked from below: the best first, then the oldest
+            "priority": float(properties["priority"]),
         }
         rows = await tx.run(cypher.PLACE, {"key": key, "properties": made, "now": self._now()})
         found: str = rows[0]["id"]
@@ -128,16 +133,28 @@ class CallList:
 
         Who has taken one already and not told what became of it gets the same again. ``queue``: only this one.
 
-        Raises: InvalidInput.
+        Raises: InvalidInput; Forbidden for an employee who does not work here any more.
         """
         if not 1 <= minutes <= LONGEST_CLAIM_MINUTES:
             raise checks.refuse("minutes", "is out of range", f"Send 1 to {LONGEST_CLAIM_MINUTES} minutes.")
         name = None if queue is None else checks.text("queue", queue, checks.ID_LIMIT)
+        (employee,) = await self._database.read(cypher.AGENT, {"agent": agent})
+        if not employee["active"]:
+            raise Forbidden("This employee does not work here any more", hint="Ask with an agent who does.")
         passed: list[str] = []
         while len(passed) < TRIES:
-            taken = await self._database.write(
-                lambda tx: self._claim(tx, agent, name, minutes, passed), idempotent=True
-            )
+            asked = {
+                "agent": agent,
+                "queue": name,
+                "open": [SALES, SERVICE],
+                "skills": employee["skills"],
+                "others": employee["others"],
+                "languages": [one.lower().partition("-")[0] for one in employee["languages"]] or None,
+                "milliseconds": minutes * 60_000,
+                "anybody": FOR_ANYBODY // dt.timedelta(milliseconds=1),
+                "passed": passed,
+            }
+            taken = await self._database.write(lambda tx, asked=asked: self._claim(tx, asked), idempotent=True)  # type: ignore[misc]  # mypy can't infer a lambda with a default
             if taken is None:
                 return None
             if await self._database.write(lambda tx, taken=taken: self._still(tx, taken, agent), idempotent=True):  # type: ignore[misc]  # mypy can't infer a lambda with a default
@@ -145,24 +162,14 @@ class CallList:
             passed.append(taken)
         return None
 
-    async def _claim(
-        self, tx: Transaction, agent: str, queue: str | None, minutes: int, passed: list[str]
-    ) -> str | None:
-        (turn,) = await tx.run(cypher.TAKE_TURN, {"agent": agent, "now": self._now()})
-        milliseconds = minutes * 60_000
-        if turn["own"] is not None and turn["own"] not in passed:
-            await tx.run(cypher.PROLONG, {"id": turn["own"], "at": turn["now"], "milliseconds": milliseconds})
+    async def _claim(self, tx: Transaction, asked: Mapping[str, Any]) -> str | None:
+        (turn,) = await tx.run(cypher.TAKE_TURN, {"agent": asked["agent"], "now": self._now()})
+        if turn["own"] is not None and turn["own"] not in asked["passed"]:
+            prolonged = {"id": turn["own"], "at": turn["now"], "milliseconds": asked["milliseconds"]}
+            await tx.run(cypher.PROLONG, prolonged)
             return str(turn["own"])
-        employee: Mapping[str, Any] = turn["employee"] or {}
-        parameters = {
-            "agent": agent,
-            "at": turn["now"],
-            "milliseconds": milliseconds,
-            "passed": passed,
-            "queues": _queues(employee, queue),
-            "languages": [one.lower().partition("-")[0] for one in employee.get("languages") or ()] or None,
-        }
-        rows = await tx.run(cypher.CLAIM, parameters)
+        await tx.run(cypher.WAKE, {"now": self._now(), "most": WAKE_AT_ONCE})
+        rows = await tx.run(cypher.CLAIM, {**asked, "at": turn["now"]})
         return str(rows[0]["id"]) if rows else None
 
     async def _still(self, tx: Transaction, entry_id: str, agent: str) -> bool:
@@ -243,7 +250,13 @@ class CallList:
         return ListNumbers(row["waiting"], row["taken"], row["later"], oldest, _instant(row["now"]))
 
     async def expire(self) -> int:
-        """Mark entries whose time is over; how many. Nothing depends on it: they are given to nobody any more."""
+        """Mark entries whose time is over, and bring forward those whose time has come; how many are over.
+
+        Nothing depends on it: what is over is given to nobody any more, and claims bring forward what they need.
+        """
+        asked = {"now": self._now(), "most": 500}
+        while (await self._database.execute(cypher.WAKE, asked, repeat=True, idempotent=True))[0]["woken"]:
+            pass
         ended = 0
         while True:
             rows = await self._database.execute(
@@ -256,9 +269,8 @@ class CallList:
     async def _locked(self, tx: Transaction, entry_id: str) -> tuple[Row, dt.datetime]:
         return await locked_entry(tx, entry_id, self._now())
 
-    @staticmethod
-    async def _change(tx: Transaction, entry_id: str, **properties: Any) -> None:
-        await tx.run(cypher.CHANGE, {"id": entry_id, "properties": properties})
+    async def _change(self, tx: Transaction, entry_id: str, **properties: Any) -> None:
+        await tx.run(cypher.CHANGE, {"id": entry_id, "properties": properties, "now": self._now()})
 
     def _now(self) -> dt.datetime | None:
         return None if self._clock is None else ticked(self._clock())
@@ -285,17 +297,6 @@ async def locked_entry(tx: Transaction, entry_id: str, now: dt.datetime | None) 
     if now is None:
         now = locked.now if locked is not None else _instant((await tx.run(cypher.CLOCK))[0]["now"])
     return found[0], now
-
-
-def _queues(employee: Mapping[str, Any], queue: str | None) -> list[str] | None:
-    """The queues to take from; None: all.
-
-    The one that is named; otherwise an employee who has skills takes from those of the skills and the general ones.
-    """
-    if queue is not None:
-        return [queue]
-    skills = employee.get("skills") or []
-    return [*skills, SALES, SERVICE] if skills else None
 
 
 def _fallen_away(row: Row, now: dt.datetime) -> str | None:

@@ -63,6 +63,10 @@ class CallRequest:
 
 OpenRequest: TypeAlias = Callable[[CallRequest], Awaitable[str]]
 """Opens a service request for a call, once however often it is asked; its number."""
+TellCaller: TypeAlias = Callable[[str, CallRequest], Awaitable[None]]
+"""Tells the request of that number who called, where that became known later; once however often it is asked."""
+Remember: TypeAlias = Callable[[str, str, CallFacts], Awaitable[None]]
+"""Keeps a call that is over (its id, the customer, what is known of it) as what the customer did; once for each."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +96,8 @@ class IncomingCalls:
     """Takes in what switchboards tell, and does what follows.
 
     ``open_request`` opens service requests; without it a call that needs one stays with the worker as failed work,
-    until it is done again. ``clock`` replaces the database's clock in tests.
+    until it is done again. ``tell_caller`` tells them who called, ``remember`` keeps calls as events and sessions.
+    ``clock`` replaces the database's clock in tests.
     """
 
     def __init__(
@@ -101,11 +106,15 @@ class IncomingCalls:
         call_list: CallList | None = None,
         *,
         open_request: OpenRequest | None = None,
+        tell_caller: TellCaller | None = None,
+        remember: Remember | None = None,
         clock: checks.Clock | None = None,
     ) -> None:
         self._database = database
         self._list = call_list or CallList(database, clock=clock)
         self._open_request = open_request
+        self._tell_caller = tell_caller
+        self._remember = remember
         self._clock = clock
 
     async def arrived(
@@ -188,21 +197,31 @@ class IncomingCalls:
         if not rows:
             return None
         call = rows[0]["call"]
-        facts, request = facts_of(call), call["requestId"]
-        if facts.state is CallState.REQUEST and request is None:
+        facts, party = facts_of(call), call["partyId"]
+        # Opened already, by a worker that could not say so any more: what was told since is no reason for another one.
+        request = call["requestId"] or rows[0]["opened"]
+        told = facts.note or _nobody_answered(facts)
+        asked = CallRequest(call_id=identifier, text=told, party_id=party, number=facts.number)
+        if request is not None:
+            if self._tell_caller is not None and facts.number is not None and call["requestNumber"] is None:
+                await self._tell_caller(request, asked)
+        elif facts.state is CallState.REQUEST:
             if self._open_request is None:
                 raise InvalidInput("No service desk takes the call", hint="Start the worker with the service desk.")
-            text = facts.note or _nobody_answered(facts)
-            asked = CallRequest(call_id=identifier, text=text, party_id=call["partyId"], number=facts.number)
             request = await self._open_request(asked)
-        return partial(self._settled, identifier=identifier, party=call["partyId"], request=request)
+        if party is not None and facts.over and self._remember is not None:
+            await self._remember(identifier, party, facts)
+        return partial(self._settled, identifier=identifier, party=party, opened=request, number=facts.number)
 
-    async def _settled(self, tx: Transaction, *, identifier: str, party: str | None, request: str | None) -> None:
+    async def _settled(
+        self, tx: Transaction, *, identifier: str, party: str | None, opened: str | None, number: str | None
+    ) -> None:
+        """Write what follows. ``opened``: the request that there is, which was told of ``number``."""
         if party is not None:
             await ledger.lock_parties(tx, [party])
         (row,) = await tx.run(cypher.LOCKED, {"id": identifier, "now": self._now()})
         call, now = row["call"], _instant(row["now"])
-        facts = facts_of(call)
+        facts, request = facts_of(call), call["requestId"] or opened
         if facts.state is CallState.CALLBACK and request is None:
             entry = await self._callback(tx, call, facts)
             await tx.run(cypher.CALL_BACK, {"id": identifier, "entry": entry})
@@ -218,10 +237,10 @@ class IncomingCalls:
                 await tx.run(cypher.TALKED, {**talked, "properties": contact})
         # A request that was opened is there, whatever is told later.
         state = CallState.REQUEST if request is not None else facts.state
-        await tx.run(
-            cypher.WRITE,
-            {"id": identifier, "properties": {"state": state.value, "requestId": request, "settledAt": now}},
-        )
+        done = {"state": state.value, "requestId": request, "settledAt": now}
+        if request is not None and number is not None:
+            done["requestNumber"] = number
+        await tx.run(cypher.WRITE, {"id": identifier, "properties": done})
 
     async def _callback(self, tx: Transaction, call: Mapping[str, Any], facts: CallFacts) -> str:
         """The entry of the call list by which the caller is called back: one for a number, however often it called."""

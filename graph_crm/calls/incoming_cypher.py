@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _CALL = """c { .id, .number, .queue, .agentId, .ends, .partyId, .state, .version, .callbackId, .requestId,
+  .requestNumber,
   arrivedAt: c.arrivedAt.epochMillis, answeredAt: c.answeredAt.epochMillis, abandonedAt: c.abandonedAt.epochMillis,
   silentAt: c.silentAt.epochMillis, heardAt: c.heardAt.epochMillis }"""
 
@@ -32,7 +33,12 @@ RETURN c.partyId AS party
 """
 """Who may be calling: everybody who uses the number. Where that is one, it is the caller."""
 
-CALL = f"MATCH (c:Call {{id: $id}}) RETURN {_CALL} AS call"
+CALL = f"""
+MATCH (c:Call {{id: $id}})
+RETURN {_CALL} AS call,
+  head(COLLECT {{ MATCH (r:ServiceRequest {{key: 'call:' + c.id}})-[:CAUSED_BY]->(c) RETURN r.number }}) AS opened
+"""
+"""A call, and the request that was opened for it whether or not the call knows."""
 
 LOCKED = f"""
 MATCH (c:Call {{id: $id}})
@@ -84,6 +90,16 @@ REMOVE i.isNew
 SET i += $properties
 FOREACH (_ IN CASE WHEN isNew THEN [1] ELSE [] END | CREATE (p)-[:HAD]->(i) CREATE (c)-[:BECAME]->(i))
 """
+
+CALLER_OF = """
+MATCH (r:ServiceRequest {number: $request})
+SET r.contact = coalesce(r.contact, $contact)
+WITH r WHERE r.partyId IS NULL
+MATCH (p:Party {id: $party})
+SET r.partyId = p.id
+MERGE (p)-[:ASKED]->(r)
+"""
+"""Whose request it is, and how to reach the customer, where nobody knew when it was opened."""
 
 SILENT = """
 WITH coalesce($now, datetime.realtime()) AS clock

@@ -20,7 +20,7 @@ from graph_crm.graph.database import Database, Transaction
 from graph_crm.parties import checks
 from graph_crm.parties.service import new_id
 from graph_crm.parties.writes import Written, write_once
-from graph_crm.rules.snapshot import ticked
+from graph_crm.rules.snapshot import epoch_milliseconds, ticked
 
 RETRY = dt.timedelta(hours=1)
 """Between two attempts to call somebody back."""
@@ -42,6 +42,7 @@ _ANSWER: Mapping[CallOutcome, ResponseOutcome] = MappingProxyType(
     }
 )
 _OF_OFFERS = (CallOutcome.ACCEPTED, CallOutcome.REJECTED)
+_NOT_REACHED = (CallOutcome.NO_ANSWER, CallOutcome.WRONG_NUMBER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,9 @@ class CallOutcomes:
         answered and what is wanted later comes back when the policy allows. Without one nobody who was not reached is
         forgotten: the entry comes again, three times at most, and then stands in the list as FAILED.
 
+        Whose claim ran out may still tell: the call was made. While another agent has the entry by now it stays that
+        agent's, unless the customer gave an answer that settles it.
+
         Raises: NotFound; InvalidInput; CallNotClaimed; CallRecorded; OfferAnswered; OfferEnded.
         """
         report = _checked(report)
@@ -89,17 +93,23 @@ class CallOutcomes:
             row, now = await locked_entry(tx, report.entry_id, self._now())
             entry = row["entry"]
             require_caller(entry, agent)
-            if entry["reported"] == entry["claims"]:  # nobody took it since the last report
-                if entry["outcome"] != report.outcome.value:
+            before = _reports(entry)
+            claim = _claim_of(entry, agent)
+            if claim in before or _answered_already(entry):
+                if before.get(claim, entry["outcome"]) != report.outcome.value:
                     raise recorded(entry)
                 return Written(report.entry_id)
-            done = {"outcome": report.outcome.value, "reported": entry["claims"], "claimedUntil": None}
-            if report.note is not None:
-                done["note"] = report.note
+            reports = [f"{one} {outcome}" for one, outcome in {**before, claim: report.outcome.value}.items()]
+            done: dict[str, Any] = {"reports": reports, "attempts": entry["attempts"] + 1, "sentAt": now}
+            beside = _beside(entry, report, claim, before, now)
+            if not beside:
+                done |= {"outcome": report.outcome.value, "claimedUntil": None}
+                if report.note is not None:
+                    done["note"] = report.note
             if entry["offerId"] is not None:
-                await self._answered(tx, report, entry, now, done, agent)
+                await self._answered(tx, report, entry, now, done, agent, beside=beside)
             else:
-                await self._attempted(tx, report, entry, now, done)
+                await self._attempted(tx, report, entry, now, done, beside=beside)
             return Written(report.entry_id)
 
         written = await write_once(self._database, "recordCall", idempotency_key, {"report": report}, work)
@@ -115,6 +125,8 @@ class CallOutcomes:
         now: dt.datetime,
         done: Mapping[str, Any],
         agent: str,
+        *,
+        beside: bool,
     ) -> None:
         response = NewResponse(
             offer_id=entry["offerId"],
@@ -126,31 +138,35 @@ class CallOutcomes:
             acceptance=report.acceptance,
         )
         written = await self._responses.record_within(tx, response, now, by=agent)
-        properties = {
-            **done,
-            "state": DeliveryState.SENT.value,
-            "stateReason": "CALLED",
-            "sentAt": now,
-            "attempts": entry["attempts"] + 1,
-        }
+        properties = dict(done) if beside else {**done, "state": DeliveryState.SENT.value, "stateReason": "CALLED"}
         await tx.run(cypher.CALLED, {"id": entry["id"], "properties": properties, "response": written.id})
 
     async def _attempted(
-        self, tx: Transaction, report: CallReport, entry: Mapping[str, Any], now: dt.datetime, done: Mapping[str, Any]
+        self,
+        tx: Transaction,
+        report: CallReport,
+        entry: Mapping[str, Any],
+        now: dt.datetime,
+        done: Mapping[str, Any],
+        *,
+        beside: bool,
     ) -> None:
         if report.outcome in _OF_OFFERS:
             raise checks.refuse("outcome", "answers an offer, and this call brings none", "Send TOLD, or another one.")
         made = now if report.at is None else min(ticked(checks.instant("at", report.at, now)), now)
-        attempts = entry["attempts"] + 1
-        changes: dict[str, Any] = {**done, "attempts": attempts, "sentAt": now}
-        if report.outcome is CallOutcome.TOLD:
+        changes: dict[str, Any] = dict(done)
+        # What is settled is not opened again because somebody else heard it ring; only the customer's own wish does.
+        settled = entry["state"] != DeliveryState.QUEUED and report.outcome in _NOT_REACHED
+        if beside or settled:
+            changes.pop("outcome", None)
+        elif report.outcome is CallOutcome.TOLD:
             changes |= {"state": DeliveryState.SENT.value, "stateReason": "CALLED"}
         elif report.outcome is CallOutcome.WRONG_NUMBER:
             changes |= {"state": DeliveryState.FAILED.value, "stateReason": "WRONG_NUMBER"}
         elif report.outcome is CallOutcome.LATER:
             later = now + TOMORROW if report.call_back_at is None else _within(report.call_back_at, now)
             changes |= {"state": DeliveryState.QUEUED.value, "stateReason": "LATER", "notBefore": later}
-        elif attempts >= MOST_ATTEMPTS:
+        elif done["attempts"] >= MOST_ATTEMPTS:
             changes |= {"state": DeliveryState.FAILED.value, "stateReason": "NOT_REACHED"}
         else:
             changes |= {"state": DeliveryState.QUEUED.value, "stateReason": "NO_ANSWER", "notBefore": now + RETRY}
@@ -162,7 +178,8 @@ class CallOutcomes:
         parameters = {"id": entry["id"], "interaction": new_id("interaction"), "properties": contact}
         await tx.run(cypher.CONTACT, parameters)
         # A slot serves one contact.
-        await tx.run(cypher.CHANGE, {"id": entry["id"], "properties": {**changes, "reservationId": None}})
+        changed = {"id": entry["id"], "properties": {**changes, "reservationId": None}, "now": now}
+        await tx.run(cypher.CHANGE, changed)
 
     async def _block(self, entry_id: str) -> None:
         """Nobody calls a number again that is somebody else's; safe to be repeated."""
@@ -177,6 +194,41 @@ class CallOutcomes:
 _WORD: Mapping[CallOutcome, str] = MappingProxyType(
     {CallOutcome.NO_ANSWER: "NO_ANSWER", CallOutcome.LATER: "LATER", CallOutcome.TOLD: "PRESENTED"}
 )
+
+
+def _reports(entry: Mapping[str, Any]) -> dict[int, str]:
+    """What was told of an entry, by the claim under which the call was made."""
+    told = dict(one.split(" ", 1) for one in entry["reports"] or ())
+    if entry["reported"] is not None:  # as it was kept before each claim had a place of its own
+        told.setdefault(str(entry["reported"]), entry["outcome"])
+    return {int(claim): outcome for claim, outcome in told.items()}
+
+
+def _claim_of(entry: Mapping[str, Any], agent: str) -> int:
+    """The number of the agent's last claim, 1 for the first of the entry."""
+    agents = entry["claimants"] or ()
+    mine = [number for number, one in enumerate(agents, entry["claims"] - len(agents) + 1) if one == agent]
+    return int(mine[-1] if mine else entry["claims"] - (entry["claimedBy"] != agent))
+
+
+def _answered_already(entry: Mapping[str, Any]) -> bool:
+    """Whether the customer's answer to the offer is known: it stands, whoever reports."""
+    return entry["offerId"] is not None and entry["outcome"] in _OF_OFFERS
+
+
+def _beside(
+    entry: Mapping[str, Any], report: CallReport, claim: int, before: Mapping[int, str], now: dt.datetime
+) -> bool:
+    """Whether a late report is only a contact: the claim ran out, and another agent calls now or has told since.
+
+    What the customer said counts all the same: for good, or after which nobody was reached any more.
+    """
+    if claim == entry["claims"] or report.outcome not in (CallOutcome.NO_ANSWER, CallOutcome.LATER):
+        return False
+    if entry["claims"] in before:
+        return report.outcome is CallOutcome.NO_ANSWER or before[entry["claims"]] not in _NOT_REACHED
+    until = entry["claimedUntil"]
+    return entry["state"] == DeliveryState.QUEUED and until is not None and epoch_milliseconds(now) < until
 
 
 def _checked(report: CallReport) -> CallReport:

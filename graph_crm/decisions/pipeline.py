@@ -11,6 +11,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from graph_crm.contacts.approach import Approach
@@ -24,7 +25,7 @@ from graph_crm.decisions.learning.features import features
 from graph_crm.rules.booked import BookedRule, Judgement, Named
 from graph_crm.rules.manager import VETO_HOOKS, RuleBook
 from graph_crm.rules.periods import Period
-from graph_crm.rules.results import Proposal, Veto
+from graph_crm.rules.results import Proposal, Treatment, Veto
 from graph_crm.rules.snapshot import Snapshot
 from graph_crm.rules.verdicts import Reason, Verdict
 
@@ -54,6 +55,10 @@ class Considered:
     rank: int | None = None
     """1 for the best; None: not offered."""
     script: str | None = None
+    scripts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What plugins say on each channel, by channel."""
+    skill: str | None = None
+    """What the agent who calls has to be able to do; None: anybody calls."""
     reserve: bool = False
     """Whether a contact is to be reserved for it."""
     status: str = "PROPOSED"
@@ -424,17 +429,19 @@ def _treat(book: RuleBook, outcomes: Sequence[Outcome]) -> None:
     if not offered:
         return
     proposals = [proposal for _, _, proposal in offered]
-    words: dict[tuple[str, str, str], Named[str]] = {}
+    words: dict[tuple[str, str], dict[str, Named[Treatment]]] = {}
     for named in book.treatments([one.snapshot for one in outcomes if one.offers], proposals):
-        place = (named.value.party, named.value.offer, named.value.channel)
-        words.setdefault(place, Named(named.plugin, named.value.script))
+        words.setdefault((named.value.party, named.value.offer), {}).setdefault(named.value.channel, named)
     taken: set[str] = set()
     for outcome, one, proposal in offered:
         way = one.way
         if way is None:
             continue
-        said = words.get((proposal.party, proposal.offer, way.channel))
-        one.script = said.value if said else " ".join(proposal.reasons)
+        own = words.get((proposal.party, proposal.offer), {})
+        said, call = own.get(way.channel), own.get("PHONE")
+        one.script = said.value.script if said else " ".join(proposal.reasons)
+        one.scripts = {channel: named.value.script for channel, named in own.items()}
+        one.skill = (call.value.skill if call else None) or proposal.skill
         numbers: dict[str, Any] = {"channel": way.channel}
         if said:
             numbers["plugin"] = said.plugin

@@ -177,6 +177,8 @@ def _offer(outcome: Outcome, one: Considered, bank: BankState) -> Mapping[str, A
             "factors": _json(one.priority.as_json()) if one.priority else None,
             "features": _json(dict(outcome.features)),
             "script": one.script,
+            "scripts": _json(dict(one.scripts)) if one.scripts else None,
+            "skill": one.skill,
             "reasons": list(proposal.reasons),
             "translations": _json({name: list(texts) for name, texts in proposal.translations.items()})
             if proposal.translations

@@ -30,7 +30,7 @@ CALL (d, isNew) {
 RETURN d.key AS key, d.id AS id
 """
 
-WHOSE = "MATCH (d:Delivery {id: $id}) RETURN d.partyId AS party, d.channel AS channel, d.state AS state"
+WHOSE = "MATCH (d:Delivery {id: $id}) RETURN d.id AS id, d.partyId AS party, d.state AS state"
 """Whom a message is for; that never changes."""
 
 _LOCKED = """MATCH (d:Delivery {id: $id})
@@ -62,8 +62,8 @@ SENDING = """
 MATCH (d:Delivery {id: $id})
 SET d.state = 'SENDING', d.stateReason = null, d.sendingAt = $now, d.attempts = d.attempts + 1, d.sendingBy = $by,
   d.channel = $channel, d.pointKey = $point, d.language = $language, d.subject = $subject,
-  d.reservationId = $reservationId
-RETURN d.attempts AS attempts
+  d.reservationId = $reservationId, d.triedSince = coalesce(d.triedSince, $now)
+RETURN d.attempts AS attempts, d.triedSince.epochMillis AS since, coalesce(d.unknown, 0) AS unknown
 """
 """From here on the message may have gone."""
 
@@ -78,6 +78,7 @@ LATER = f"""
 {_LOCKED}
 WITH d WHERE d.state IN ['QUEUED', 'SENDING']
 SET d.unsure = CASE WHEN d.state = 'SENDING' AND $unsure THEN true ELSE d.unsure END,
+  d.unknown = coalesce(d.unknown, 0) + CASE WHEN d.state = 'SENDING' AND $unsure THEN 1 ELSE 0 END,
   d.state = 'QUEUED', d.stateReason = $reason, d.diagnostic = $diagnostic, d.notBefore = $at,
   d.channel = CASE WHEN d.unsure THEN d.channel ELSE d.wantedChannel END,
   d.pointKey = CASE WHEN d.unsure THEN d.pointKey ELSE d.wantedPoint END, d.turn = coalesce(d.turn, 0) + 1
@@ -183,16 +184,16 @@ OFFER_PLACED = """
 MATCH (o:Offer {id: $offer})-[:OFFERED_TO]->(p:Party), (r:Reservation {id: $reservation})
 OPTIONAL MATCH (x:Product {code: o.productCode})
 RETURN p.id AS party, p.language AS language, p.displayName AS name, o.status AS status, o.productCode AS product,
-  coalesce(x.name, o.productCode) AS productName, o.channels AS channels, o.script AS script, o.reasons AS reasons,
-  o.translations AS translations, o.factors AS factors, o.actionClass AS actionClass,
-  o.validUntil.epochMillis AS validUntil, r.state AS state, r.channel AS channel, r.pointKey AS point,
-  r.purpose AS purpose, r.at.epochMillis AS at, r.until.epochMillis AS until
+  coalesce(x.name, o.productCode) AS productName, o.channels AS channels, o.script AS script, o.scripts AS scripts,
+  o.skill AS skill, o.reasons AS reasons, o.translations AS translations, o.factors AS factors,
+  o.actionClass AS actionClass, o.validUntil.epochMillis AS validUntil, r.state AS state, r.channel AS channel,
+  r.pointKey AS point, r.purpose AS purpose, r.at.epochMillis AS at, r.until.epochMillis AS until
 """
 
 BY_MESSAGE = """
 MATCH (d:Delivery {providerId: $message})
 WHERE $channel IS NULL OR d.channel = $channel
-RETURN d.id AS id ORDER BY d.createdAt DESC LIMIT 1
+RETURN d.id AS id, d.state AS state ORDER BY d.createdAt DESC LIMIT 1
 """
 
 DELIVERED = f"""

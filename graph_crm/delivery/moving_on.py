@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -28,15 +30,19 @@ from graph_crm.delivery.queueing import Message, queue
 from graph_crm.delivery.verdict import KeptOut, Rules, Way, instant, judged, preferred_ways
 from graph_crm.graph.database import Row, Transaction
 
+_logger = logging.getLogger(__name__)
+
 BOUNCED: Final = "BOUNCED"
 """Why a contact point is blocked to which messages don't come through."""
 NOT_SET_UP: Final = "CHANNEL_NOT_SET_UP"
+LONGEST_KEY: Final = 500
+"""Characters of the key of a message."""
 NO_REPLACEMENT: Final = frozenset({"TEMPLATE", "ATTACHMENT"})
 """Reasons that would hold on every other way as well."""
 MESSAGES: Final = frozenset({Channel.EMAIL, Channel.SMS, Channel.PUSH, Channel.LETTER})
 """Channels on which the bank sends; to the others somebody calls, or a screen asks."""
 _WAITING: Final = (DeliveryState.QUEUED.value, DeliveryState.SENDING.value)
-_GONE_OUT: Final = (*_WAITING, DeliveryState.SENT.value, DeliveryState.DELIVERED.value)
+_GONE_OUT: Final = (*_WAITING, DeliveryState.SENT.value)
 
 
 class MovingOn:
@@ -96,7 +102,10 @@ class MovingOn:
         """The same for a caller that holds the ledgers of the customer."""
         row = (await tx.run(cypher.MESSAGE, {"id": identifier, "now": now}))[0]
         at = instant(row["now"])
-        asked = {"id": identifier, "from": _GONE_OUT if late else _WAITING, "state": state.value, "reason": reason}
+        origins = list(_GONE_OUT if late else _WAITING)
+        if late and state is DeliveryState.BOUNCED:  # what arrived somewhere did not fail, but may have been sent back
+            origins.append(DeliveryState.DELIVERED.value)
+        asked = {"id": identifier, "from": origins, "state": state.value, "reason": reason}
         if not await tx.run(cypher.END, {**asked, "diagnostic": diagnostic, "now": at}):
             return False
         delivery = row["delivery"]
@@ -139,6 +148,9 @@ class MovingOn:
         asked = {**row, "delivery": {**delivery, "to": None, "reservationId": None}}
         found = next((way for way in ways if _open(judged(snapshot, asked, [way], rules, now))), None)
         if found is None:
+            _logger.warning(
+                "message %s (%s) reached nobody: there is no other way", delivery["id"], delivery["template"]
+            )
             return
         new = await queue(tx, _copy(delivery, found))
         await tx.run(cypher.REPLACE, {"new": new, "old": delivery["id"]})
@@ -203,8 +215,11 @@ def _point_of(delivery: Row | dict[str, Any]) -> str | None:
 
 def _copy(delivery: dict[str, Any], way: Way) -> Message:
     """The same message on another way."""
+    key = f"{delivery['key']}>{way.channel}:{way.point or ''}"
+    if len(key) > LONGEST_KEY:  # cut off, two ways would be one
+        key = f"{key[: LONGEST_KEY - 65]}>{hashlib.sha256(key.encode()).hexdigest()}"
     return Message(
-        key=f"{delivery['key']}>{way.channel}:{way.point or ''}"[:500],
+        key=key,
         template=delivery["template"],
         party_id=delivery["partyId"],
         channel=Channel(way.channel),

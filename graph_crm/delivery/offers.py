@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -55,6 +55,8 @@ class ReservedOffer:
     """The higher, the sooner it is made."""
     script: str | None
     reasons: tuple[str, ...]
+    skill: str | None = None
+    """What the agent who calls has to be able to do; None: anybody calls."""
 
 
 Place: TypeAlias = Callable[[Transaction, ReservedOffer], Awaitable[None]]
@@ -100,7 +102,7 @@ class OfferPlacing:
         variables = {
             "product": row["productName"],
             "productCode": offer.product,
-            "script": offer.script,
+            "script": scripts_of(row).get(offer.channel),
             "reasons": _reasons(row),
             "until": None if offer.valid_until is None else offer.valid_until.isoformat(timespec="milliseconds"),
         }
@@ -139,9 +141,16 @@ def _offer(row: Row, offer: str, reservation: str) -> ReservedOffer:
         ends=instant(row["until"]),
         valid_until=None if row["validUntil"] is None else instant(row["validUntil"]),
         priority=_priority(row["factors"]),
-        script=row["script"],
+        script=scripts_of(row).get(channel) or (" ".join(row["reasons"] or ()) if row["scripts"] else row["script"]),
         reasons=tuple(row["reasons"] or ()),
+        skill=row["skill"],
     )
+
+
+def scripts_of(offer: Mapping[str, Any]) -> Mapping[str, str]:
+    """What plugins say of an offer, by channel: words for an agent are not for a screen, nor for a letter."""
+    found: dict[str, str] = orjson.loads(offer["scripts"]) if offer["scripts"] else {}
+    return found
 
 
 def _reasons(row: Row) -> list[str]:

@@ -30,7 +30,7 @@ from graph_crm.decisions.offers.responses import SAME_CONTACT, NewResponse, Resp
 from graph_crm.decisions.offers.states import OPEN
 from graph_crm.delivery import screens_cypher as cypher
 from graph_crm.delivery.kinds import DeliveryState
-from graph_crm.delivery.offers import ReservedOffer
+from graph_crm.delivery.offers import ReservedOffer, scripts_of
 from graph_crm.errors import NotFound
 from graph_crm.graph.database import Database, Row, Transaction
 from graph_crm.parties import checks
@@ -158,7 +158,7 @@ class Screens:
             product_code=offer["productCode"],
             product=row["product"],
             action_class=kind,
-            text=offer["script"] or " ".join(reasons),
+            text=scripts_of(offer).get(screen) or " ".join(reasons),
             reasons=reasons,
             valid_until=valid,
         )

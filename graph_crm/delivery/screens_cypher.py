@@ -23,7 +23,7 @@ WHERE o.status IN $statuses AND (o.validUntil IS NULL OR o.validUntil > now) AND
   AND NOT EXISTS { MATCH (m:RuleMode {rule: o.ruleId}) WHERE m.mode <> 'on' }
   AND NOT EXISTS { MATCH (d:Delivery {key: 'screen:' + o.id + ':' + $channel})
     WHERE NOT d.state IN ['QUEUED', 'PRESENTED'] }
-RETURN o { .id, .productCode, .familyCode, .actionClass, .script, .reasons, .translations, .factors, .rank,
+RETURN o { .id, .productCode, .familyCode, .actionClass, .scripts, .reasons, .translations, .factors, .rank,
     createdAt: o.createdAt.epochMillis, validUntil: o.validUntil.epochMillis } AS offer,
   head(COLLECT { MATCH (o)-[:ABOUT]->(x:Product) RETURN x.name }) AS product,
   head(COLLECT { MATCH (o)-[:ANSWERED_BY]->(s:Response)

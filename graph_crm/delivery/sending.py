@@ -32,7 +32,7 @@ from graph_crm.delivery.queueing import DUE
 from graph_crm.delivery.templates.library import Templates
 from graph_crm.delivery.unsubscribe import Unsubscriber
 from graph_crm.delivery.verdict import KeptOut, Rules, Verdict, Way, instant, judged, preferred_ways, ways_on
-from graph_crm.errors import CrmError, NotFound, TemplateFailed
+from graph_crm.errors import CrmError, InvalidInput, NotFound, TemplateFailed
 from graph_crm.graph import outbox
 from graph_crm.graph.database import Database, Row, Transaction
 from graph_crm.graph.outbox import OutboxEntry
@@ -42,7 +42,10 @@ from graph_crm.rules.snapshot import Snapshot, ticked
 
 FIRST_PAUSE: Final = 15.0
 """Seconds until the second attempt; each further pause is about twice as long."""
-LONGEST_PAUSE: Final = 3_600.0
+LONGEST_PAUSE: Final = 900.0
+"""Seconds of the longest pause: when the far side is back, what waits for it goes out soon."""
+LONGEST_ASKED: Final = 3_600.0
+"""Seconds of the longest pause that a far side may ask for."""
 PATIENCE: Final = 2.0
 """Seconds for which a message waits for its turn on a channel with a pace; a longer wait goes back to the queue."""
 
@@ -52,9 +55,14 @@ _WAITING: Final = (DeliveryState.QUEUED.value, DeliveryState.SENDING.value)
 
 Effect: TypeAlias = Callable[[Transaction], Awaitable[None]]
 ReadAttachments: TypeAlias = Callable[[Sequence[str]], Awaitable[Sequence[Enclosed]]]
-"""Reads what goes with a message; raises CrmError for what may not leave the bank."""
+"""Reads what goes with a message. Raises NotFound or InvalidInput for what may never leave the bank, any other
+CrmError for what may later."""
 
 _logger = logging.getLogger(__name__)
+
+
+class _NeverReadable(Exception):
+    """What goes with a message can't be read, and never will."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,12 @@ class _Begun:
     channel: DeliveryChannel
     wait: float
     """Seconds until its turn on the channel comes."""
+    since: dt.datetime
+    """When its hand-over was begun first."""
+    unknown: int
+    """So often its outcome was not known before."""
+    expires: dt.datetime | None
+    """From here on it is not sent any more."""
     slot: str | None
     """The contact slot that it uses."""
     product: str | None
@@ -79,7 +93,11 @@ class _Wait:
 
 
 class DeliveryService:
-    """Hands messages over. ``clock`` replaces the database's clock in tests."""
+    """Hands messages over. ``clock`` replaces the database's clock in tests.
+
+    A message that surely did not go is tried again for ``patience``: an outage of the far side loses nothing. One of
+    which is not known whether it went is tried ``attempts`` times. Then it goes another way, or fails.
+    """
 
     def __init__(
         self,
@@ -92,6 +110,7 @@ class DeliveryService:
         policy: Callable[[], ContactPolicy] = shipped,
         kept_out: KeptOut | None = None,
         attempts: int = 6,
+        patience: dt.timedelta = dt.timedelta(hours=24),
         hold: dt.timedelta = dt.timedelta(hours=72),
         attachments: ReadAttachments | None = None,
         clock: checks.Clock | None = None,
@@ -104,6 +123,7 @@ class DeliveryService:
         self._desk = desk or ContactDesk(database, policy)
         self._kept_out = kept_out
         self._attempts = attempts
+        self._patience = patience
         self.read_attachments = attachments
         self._clock = clock
         self.moving_on = MovingOn(self._desk, channels, policy, kept_out=kept_out, hold=hold)
@@ -245,9 +265,18 @@ class DeliveryService:
             },
         )
         attachments = tuple(delivery["attachments"] or ()) if channel.capability.attachments else ()
-        attempt = replace(outgoing, attempt=began[0]["attempts"])
-        product = row["offer"]["productCode"] if row["offer"] else None
-        return _Begun(attempt, attachments, channel, turn, reservation, product)
+        expires = delivery["expiresAt"]
+        return _Begun(
+            outgoing=replace(outgoing, attempt=began[0]["attempts"]),
+            attachments=attachments,
+            channel=channel,
+            wait=turn,
+            since=instant(began[0]["since"]),
+            unknown=began[0]["unknown"],
+            expires=None if expires is None else instant(expires),
+            slot=reservation,
+            product=row["offer"]["productCode"] if row["offer"] else None,
+        )
 
     # The hand-over
 
@@ -256,8 +285,8 @@ class DeliveryService:
         channel = begun.channel
         try:
             enclosed = await self._enclosed(begun.attachments)
-        except NotFound as error:
-            return error
+        except (NotFound, InvalidInput) as error:  # it is gone, or a scanner refused it: that stays so
+            return _NeverReadable(error.message)
         except (CrmError, OSError) as error:  # a scanner has not answered, the storage is down: surely nothing went
             return TryLater(f"The attachments can't be read: {error}")
         pace = self.channels.pace(begun.outgoing.channel)
@@ -291,17 +320,17 @@ class DeliveryService:
                 await self._failed(tx, identifier, DeliveryState.BOUNCED, BOUNCED, outcome.diagnostic)
             case Refused():
                 await self._failed(tx, identifier, DeliveryState.FAILED, "REFUSED", outcome.diagnostic)
-            case NotFound():
-                await self._failed(tx, identifier, DeliveryState.FAILED, "ATTACHMENT", outcome.message)
+            case _NeverReadable():
+                await self._failed(tx, identifier, DeliveryState.FAILED, "ATTACHMENT", str(outcome))
             case TryLater():
-                await self._again(tx, identifier, outgoing.attempt, outcome)
+                await self._again(tx, begun, outcome)
             case _:
                 _logger.warning("message %s: %s failed", identifier, begun.channel.name, exc_info=outcome)
                 told = f"{type(outcome).__name__}: {outcome}"[:500]
                 if outgoing.promotional and not begun.channel.capability.idempotent:
                     await self._sent(tx, begun, Sent(), NOT_KNOWN, told)
                 else:
-                    await self._again(tx, identifier, outgoing.attempt, TryLater(told), unsure=True)
+                    await self._again(tx, begun, TryLater(told), unsure=True)
 
     async def _sent(
         self, tx: Transaction, begun: _Begun, sent: Sent, reason: str | None, diagnostic: str | None
@@ -352,19 +381,19 @@ class DeliveryService:
             },
         )
 
-    async def _again(
-        self, tx: Transaction, identifier: str, attempt: int, answer: TryLater, *, unsure: bool = False
-    ) -> None:
-        """Another attempt after a pause, or after the last one another way."""
-        reason = NOT_KNOWN if unsure else "TRY_LATER"
-        if attempt >= self._attempts:
-            await self._failed(tx, identifier, DeliveryState.FAILED, reason, answer.diagnostic)
-            return
+    async def _again(self, tx: Transaction, begun: _Begun, answer: TryLater, *, unsure: bool = False) -> None:
+        """Another attempt after a pause; where nothing more is to be hoped for on this way, another way."""
+        identifier, reason = begun.outgoing.id, NOT_KNOWN if unsure else "TRY_LATER"
         seconds = answer.seconds
         if seconds is None:
             spread = 0.75 + random.random() / 2  # noqa: S311 - jitter, not a secret
-            seconds = FIRST_PAUSE * 2 ** (attempt - 1) * spread
-        await self._later(tx, identifier, min(seconds, LONGEST_PAUSE), reason, answer.diagnostic, unsure=unsure)
+            seconds = min(FIRST_PAUSE * 2 ** min(begun.outgoing.attempt - 1, 20), LONGEST_PAUSE) * spread
+        at = await self._clock_of(tx) + dt.timedelta(seconds=min(seconds, LONGEST_ASKED))
+        over = begun.unknown + 1 >= self._attempts if unsure else at >= begun.since + self._patience
+        if over or (begun.expires is not None and at >= begun.expires):
+            await self._failed(tx, identifier, DeliveryState.FAILED, reason, answer.diagnostic)
+            return
+        await self._put(tx, identifier, at, reason, answer.diagnostic, unsure=unsure)
 
     async def _later(
         self,
@@ -376,8 +405,8 @@ class DeliveryService:
         *,
         unsure: bool = False,
     ) -> None:
-        now = self._told() or instant((await tx.run(cypher.CLOCK))[0]["now"])
-        await self._put(tx, identifier, now + dt.timedelta(seconds=seconds), reason, diagnostic, unsure=unsure)
+        at = await self._clock_of(tx) + dt.timedelta(seconds=seconds)
+        await self._put(tx, identifier, at, reason, diagnostic, unsure=unsure)
 
     async def _put(
         self,
@@ -401,6 +430,9 @@ class DeliveryService:
     ) -> None:
         """It did not go on this way: mark the address that is wrong, and try the next way that is allowed."""
         await self.moving_on.failed(tx, identifier, state, reason, diagnostic, now=self._told())
+
+    async def _clock_of(self, tx: Transaction) -> dt.datetime:
+        return self._told() or instant((await tx.run(cypher.CLOCK))[0]["now"])
 
     def _told(self) -> dt.datetime | None:
         return None if self._clock is None else ticked(self._clock())

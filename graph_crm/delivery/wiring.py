@@ -46,6 +46,7 @@ class DeliveryParts:
         policy: Callable[[], ContactPolicy],
         kept_out: KeptOut | None,
         attempts: int,
+        patience: dt.timedelta = dt.timedelta(hours=24),
         hold: dt.timedelta,
     ) -> DeliveryParts:
         """Put them together; of two channels that carry the same kind of message the first is used."""
@@ -58,6 +59,7 @@ class DeliveryParts:
             policy=policy,
             kept_out=kept_out,
             attempts=attempts,
+            patience=patience,
             hold=hold,
         )
         receipts = DeliveryReceipts(database, sending.moving_on)

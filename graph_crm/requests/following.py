@@ -214,6 +214,9 @@ class RequestFeed:
             except CrmError as error:
                 logs.get(__name__).warning("requests_not_followed", reason=error.message)
                 pause = _OUTAGE_SECONDS
+            except Exception:  # noqa: BLE001 - whatever it was: who follows must not be left without a word for good
+                logs.get(__name__).exception("requests_not_followed")
+                pause = _OUTAGE_SECONDS
             else:
                 looks, last = looks + 1, started
             await asyncio.sleep(pause)

@@ -134,7 +134,9 @@ class Fate(StrEnum):
     """On its way, or nothing is known."""
     DELIVERED = "DELIVERED"
     BOUNCED = "BOUNCED"
-    """The address does not exist, or takes nothing."""
+    """The address does not exist, or takes nothing: it is marked, and the message goes another way."""
+    FAILED = "FAILED"
+    """It did not arrive and will not; nothing is wrong with the address. The message goes another way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -434,6 +434,7 @@ def _proposal(booked: BookedRule, snapshot: Snapshot, verdict: Verdict) -> Propo
         mode=booked.mode,
         version=booked.version,
         action_class=rule.action_class,
+        skill=rule.skill,
     )
 
 

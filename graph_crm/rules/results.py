@@ -68,6 +68,8 @@ class Rule:
     """In scans: when the same circumstances may lead to a second offer; None: once an episode, for ever."""
     translations: Mapping[str, Sequence[str] | str] = field(default_factory=lambda: MappingProxyType({}))
     """The reasons in other languages, by language: {"pl": "..."}."""
+    skill: str | None = None
+    """What the agent who calls has to be able to do, a skill of employees such as MORTGAGES; None: anybody calls."""
     place: Place = field(default=Place(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -91,6 +93,7 @@ class Rule:
         if self.repeat_after is not None and not isinstance(self.repeat_after, Period):
             raise RuleError(f"Rule {self.id}: repeat_after must be a period, for example days(365).")
         object.__setattr__(self, "translations", _translations(f"Rule {self.id}", self.translations))
+        _skill(f"Rule {self.id}", self.skill)
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -102,7 +105,7 @@ class Rule:
         """A digest of what the rule says: it changes just when the rule does."""
         said: tuple[object, ...] = (self.id, self.title, str(self.when), self.offer, self.channels, self.reasons)
         parts = (*said, self.events, self.priority, self.action_class, self.repeat_after)
-        parts = (*parts, sorted(self.translations.items()))
+        parts = (*parts, sorted(self.translations.items()), *([self.skill] if self.skill else []))
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
     def sentences(self, verdict: Verdict) -> tuple[str, ...]:
@@ -132,6 +135,8 @@ class Proposal:
     action_class: str = "PROMOTIONAL"
     translations: Mapping[str, Sequence[str] | str] = field(default_factory=lambda: MappingProxyType({}))
     """The reasons in other languages, by language."""
+    skill: str | None = None
+    """What the agent who calls has to be able to do; None: anybody calls."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.party, str) or not self.party:
@@ -147,6 +152,7 @@ class Proposal:
             raise RuleError(f"Proposal of {self.rule}: version must be a text.")
         one_of(f"Proposal of {self.rule}: action_class", self.action_class, ACTION_CLASSES)
         object.__setattr__(self, "translations", _translations(f"Proposal of {self.rule}", self.translations))
+        _skill(f"Proposal of {self.rule}", self.skill)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +194,8 @@ class Treatment:
     channel: str
     script: str
     """What the agent says, or what the screen shows."""
+    skill: str | None = None
+    """For PHONE: what the agent who calls has to be able to do, instead of what the rule asks for."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.party, str) or not self.party:
@@ -197,6 +205,7 @@ class Treatment:
         if not isinstance(self.script, str) or not self.script.strip():
             raise RuleError("Treatment: script must be a text.")
         _can_be_stored("Treatment: script", self.script, LONGEST_SCRIPT)
+        _skill("Treatment", self.skill)
 
 
 def _caller() -> Place:
@@ -214,6 +223,11 @@ def _caller() -> Place:
 def _wanted(name: str, value: object, pattern: re.Pattern[str], example: str) -> None:
     if not isinstance(value, str) or not pattern.match(value):
         raise RuleError(f"{name} must be {example}; it is {value!r}.")
+
+
+def _skill(owner: str, skill: object) -> None:
+    if skill is not None:
+        _wanted(f"{owner}: skill", skill, CODE, "a skill of employees, for example MORTGAGES")
 
 
 def _channels(owner: str, channels: object) -> tuple[str, ...]:

@@ -10,15 +10,18 @@ from graph_crm.calls.call_list import CallList
 from graph_crm.calls.incoming import SETTLE, IncomingCalls
 from graph_crm.calls.kinds import CallOutcome
 from graph_crm.calls.outcomes import CallOutcomes, CallReport
+from graph_crm.calls.remembering import as_event
 from graph_crm.contacts.desk import ContactDesk
 from graph_crm.contacts.kinds import Channel
 from graph_crm.contacts.slots import Slot
 from graph_crm.decisions.offers.responses import ResponseService
 from graph_crm.delivery.offers import ReservedOffer
+from graph_crm.events.service import EventService
 from graph_crm.graph.database import Database, Row, Transaction
 from graph_crm.graph.outbox import OutboxEntry
 from graph_crm.parties.writes import Written
 from graph_crm.products.catalogue import load_catalogue
+from graph_crm.sessions.service import SessionService
 
 NOON = dt.datetime(2026, 11, 23, 11, 0, tzinfo=dt.UTC)
 """A Monday at noon in Prague."""
@@ -66,12 +69,25 @@ class PhoneBank:
         self.list = CallList(database, clock=self.clock)
         self.outcomes = CallOutcomes(database, ResponseService(database, clock=self.clock), clock=self.clock)
         self.requests: list[Any] = []
-        self.calls = IncomingCalls(database, self.list, open_request=self._open_request, clock=self.clock)
+        self.told: list[tuple[str, str | None]] = []
+        self.sessions = SessionService(database, clock=self.clock)
+        self.events = EventService(database, effects=[self.sessions.join])
+        self.calls = IncomingCalls(
+            database,
+            self.list,
+            open_request=self._open_request,
+            tell_caller=self._tell_caller,
+            remember=as_event(self.events, self.sessions),
+            clock=self.clock,
+        )
 
     async def _open_request(self, asked: Any) -> str:
         if asked not in self.requests:
             self.requests.append(asked)
         return f"R-{self.requests.index(asked):04}"
+
+    async def _tell_caller(self, request: str, asked: Any) -> None:
+        self.told.append((request, asked.number))
 
     async def open(self) -> PhoneBank:
         await load_catalogue(self.database)
@@ -146,12 +162,20 @@ class PhoneBank:
                 priority=priority,
                 script=properties["script"],
                 reasons=tuple(properties["reasons"]),
+                skill=properties.get("skill"),
             )
             if place:
                 await self.list.place(tx, placed)
             return placed
 
         return await self.database.write(work)
+
+    async def agents(self, **skills: list[str]) -> None:
+        """Employees with what they can do."""
+        people = [{"id": name.replace("_", "-"), "skills": able} for name, able in skills.items()]
+        await self.database.execute(
+            "UNWIND $people AS one CREATE (e:Employee {languages: [], active: true}) SET e += one", {"people": people}
+        )
 
     async def party_of(self, entry: str | None) -> str | None:
         if entry is None:

@@ -8,12 +8,12 @@ import datetime as dt
 import pytest
 from phone_bank import DAY, HOUR, MINUTE, NOON, PhoneBank
 
-from graph_crm.calls.call_list import CALLBACK_PRIORITY, callback_class
+from graph_crm.calls.call_list import CALLBACK_PRIORITY, FOR_ANYBODY, callback_class
 from graph_crm.calls.kinds import CallOutcome
 from graph_crm.calls.outcomes import CallReport
 from graph_crm.consent.kinds import ConsentStatus, Purpose
 from graph_crm.consent.service import ConsentService, Statement
-from graph_crm.errors import CallNotClaimed, CallRecorded, InvalidInput, NotFound
+from graph_crm.errors import CallNotClaimed, CallRecorded, Forbidden, InvalidInput, NotFound
 
 pytestmark = pytest.mark.lts
 
@@ -133,14 +133,68 @@ async def test_an_employee_gets_customers_whose_language_is_spoken(phones: Phone
     assert await phones.next("agent-3") == "john"
 
 
-async def test_the_skills_of_an_employee_are_queues(phones: PhoneBank):
+async def test_a_queue_that_is_named_like_a_skill_is_for_those_who_have_it(phones: PhoneBank):
     await call_back(phones, "+420601000001", queue="mortgages")
     await call_back(phones, "+420601000002", queue="cards")
-    await phones.database.execute("CREATE (:Employee {id: 'agent-1', languages: [], skills: ['cards'], active: true})")
+    await phones.agents(agent_1=["CARDS"], agent_3=["MORTGAGES"])
     taken = await phones.list.next("agent-1")
     assert (await phones.one("MATCH (d:CallEntry {id: $id}) RETURN d.queue AS queue", id=taken))["queue"] == "cards"
     assert await phones.list.next("agent-2", queue="savings") is None
-    assert await phones.list.next("agent-2", queue="mortgages") is not None
+    assert await phones.list.next("agent-2", queue="MORTGAGES") is not None
+
+
+async def test_a_queue_that_is_nobodys_skill_is_for_everybody(phones: PhoneBank):
+    await call_back(phones, "+420601000001", queue="switchboard-7")
+    await phones.agents(agent_1=["CARDS"], agent_2=["MORTGAGES"])
+    assert await phones.list.next("agent-1") is not None
+
+
+async def test_who_waits_to_be_called_back_is_not_left_to_an_agent_who_never_comes(phones: PhoneBank):
+    await phones.people("ewa", language="pl")
+    await call_back(phones, phones.number("ewa"), queue="mortgages", partyId="ewa")
+    await phones.agents(agent_1=["CARDS"], agent_3=["MORTGAGES"])
+    await phones.database.execute("MATCH (e:Employee) SET e.languages = ['en']")
+    assert await phones.next("agent-1") is None
+    assert await phones.next("agent-3") is None
+    phones.clock.now += FOR_ANYBODY
+    assert await phones.next("agent-1") == "ewa"
+
+
+async def test_an_offer_that_needs_a_skill_is_for_an_agent_who_has_it(phones: PhoneBank):
+    await phones.people("anna", "ben")
+    await phones.offer("anna", skill="MORTGAGES", priority=2.0)
+    await phones.offer("ben", skill="NOBODY_HAS_IT")
+    await phones.agents(agent_1=["CARDS"], agent_3=["MORTGAGES"])
+    assert await phones.next("agent-1") == "ben", "better somebody than nobody"
+    assert await phones.next("who is no employee") is None
+    assert await phones.next("agent-3") == "anna"
+
+
+async def test_who_does_not_work_here_any_more_gets_no_call(phones: PhoneBank):
+    await phones.people("anna")
+    await phones.offer("anna")
+    await phones.agents(agent_1=[])
+    await phones.database.execute("MATCH (e:Employee) SET e.active = false")
+    with pytest.raises(Forbidden):
+        await phones.next("agent-1")
+    assert await phones.next("agent-2") == "anna"
+
+
+async def test_whoever_comes_later_is_not_met_by_a_claim_until_then(phones: PhoneBank):
+    await phones.people("anna", "ben", "eva")
+    for name in ("anna", "ben", "eva"):
+        await phones.offer(name, priority=3.0 if name == "anna" else 1.0)
+    await phones.list.skip(str(await phones.list.next("agent-1")), "busy", agent="agent-1", minutes=30)
+    before = "MATCH (d:CallEntry) WHERE d.state = 'QUEUED' AND d.rank <= 0.0 RETURN collect(d.partyId) AS who"
+    assert sorted((await phones.one(before))["who"]) == ["ben", "eva"]
+    found = await phones.list.numbers()
+    assert (found.waiting, found.later) == (2, 1)
+    phones.clock.now += 30 * MINUTE
+    assert await phones.next("agent-1") == "anna", "by its priority again"
+    await phones.list.skip(str(await phones.list.next("agent-1")), "busy", agent="agent-1", minutes=30)
+    phones.clock.now += 30 * MINUTE
+    await phones.list.expire()
+    assert len((await phones.one(before))["who"]) == 3, "the timer brings forward what no claim did"
 
 
 async def test_a_refusal_ends_the_offer_and_begins_the_rest(phones: PhoneBank):
@@ -304,6 +358,48 @@ async def test_whose_claim_ran_out_may_still_have_called(phones: PhoneBank):
     assert await phones.next("agent-2") is None
     with pytest.raises(CallRecorded):
         await phones.outcomes.record(CallReport(entry_id=entry, outcome=CallOutcome.ACCEPTED), agent="agent-2")
+
+
+async def test_a_late_report_takes_nobody_from_the_agent_who_calls_now(phones: PhoneBank):
+    await call_back(phones, "+420601000001")
+    entry = await phones.list.next("agent-1", minutes=1)
+    assert entry is not None
+    phones.clock.now += MINUTE
+    assert await phones.list.next("agent-2") == entry
+    late = CallReport(entry_id=entry, outcome=CallOutcome.NO_ANSWER)
+    for _ in range(2):
+        await phones.outcomes.record(late, agent="agent-1")
+    assert await phones.list.next("agent-3") is None
+    assert await phones.list.next("agent-2") == entry
+    await phones.outcomes.record(CallReport(entry_id=entry, outcome=CallOutcome.TOLD), agent="agent-2")
+    assert (await phones.entries())["+420601000001"] == ("SENT", "CALLED")
+    assert (await phones.one("MATCH (d:CallEntry) RETURN d.attempts AS n"))["n"] == 2
+    with pytest.raises(CallRecorded):
+        await phones.outcomes.record(CallReport(entry_id=entry, outcome=CallOutcome.TOLD), agent="agent-1")
+
+
+async def test_a_late_report_of_an_offer_does_not_refuse_the_answer_that_follows(phones: PhoneBank):
+    await phones.people("anna")
+    await phones.offer("anna")
+    entry = await phones.list.next("agent-1", minutes=1)
+    assert entry is not None
+    phones.clock.now += MINUTE
+    assert await phones.list.next("agent-2") == entry
+    await phones.outcomes.record(CallReport(entry_id=entry, outcome=CallOutcome.NO_ANSWER), agent="agent-1")
+    await phones.outcomes.record(CallReport(entry_id=entry, outcome=CallOutcome.REJECTED), agent="agent-2")
+    row = await phones.one("MATCH (d:CallEntry)-[:FOR_OFFER]->(o) RETURN d.outcome AS told, o.status AS status")
+    assert dict(row) == {"told": "REJECTED", "status": "REJECTED"}
+
+
+async def test_what_one_agent_settled_is_not_opened_by_another_who_reached_nobody(phones: PhoneBank):
+    await call_back(phones, "+420601000001")
+    entry = await phones.list.next("agent-1", minutes=1)
+    assert entry is not None
+    phones.clock.now += MINUTE
+    assert await phones.list.next("agent-2") == entry
+    await phones.outcomes.record(CallReport(entry_id=entry, outcome=CallOutcome.TOLD), agent="agent-1")
+    await phones.outcomes.record(CallReport(entry_id=entry, outcome=CallOutcome.NO_ANSWER), agent="agent-2")
+    assert (await phones.entries())["+420601000001"] == ("SENT", "CALLED")
 
 
 async def test_the_list_has_numbers_and_ends_what_nobody_called(phones: PhoneBank):

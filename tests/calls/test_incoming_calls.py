@@ -12,6 +12,7 @@ from phone_bank import HOUR, MINUTE, NOON, PhoneBank
 from graph_crm.calls.incoming import LONGEST_TALK, SETTLE, SILENT_AFTER, IncomingCalls
 from graph_crm.calls.kinds import CallEnd, CallOutcome
 from graph_crm.errors import InvalidInput
+from graph_crm.graph.outbox import OutboxEntry
 
 pytestmark = pytest.mark.lts
 
@@ -275,3 +276,76 @@ async def test_a_call_back_that_reached_the_customer_is_done(phones: PhoneBank):
         " RETURN d.state AS state, i.direction AS way"
     )
     assert dict(row) == {"state": "SENT", "way": "OUTBOUND"}
+
+
+async def test_a_call_is_an_event_and_a_session_of_the_customer(phones: PhoneBank):
+    await phones.people("anna")
+    await phones.calls.arrived("c", number=phones.number("anna"), queue="cards", at=NOON - 100 * SECOND)
+    await phones.calls.answered("c", agent="agent-1", at=NOON - 90 * SECOND)
+    await phones.calls.ended("c", at=NOON)
+    await phones.settle()
+    await phones.calls.ended("c", outcome=CallEnd.CALLBACK, at=NOON + SECOND)  # what rules have heard stays
+    await phones.settle()
+    row = await phones.one(
+        "MATCH (:Party {id: 'anna'})-[:DID]->(e:Event {id: 'call:c'})<-[:INCLUDED]-(s:Session {id: 'call:c'})"
+        " RETURN e.type AS type, e.channel AS channel, e.at AS at, e.payload AS told, s.kind AS kind, s.state AS state,"
+        " s.startedAt AS began, s.endedAt AS ended"
+    )
+    assert dict(row) == {
+        "type": "call",
+        "channel": "PHONE",
+        "at": NOON - 100 * SECOND,
+        "told": '{"agent":"agent-1","purpose":"cards","seconds":90}',
+        "kind": "CALL",
+        "state": "ENDED",
+        "began": NOON - 100 * SECOND,
+        "ended": NOON,
+    }
+    row = await phones.one("MATCH (e:OutboxEntry {topic: 'event.recorded'}) RETURN count(e) AS n")
+    assert row["n"] == 1
+
+
+async def test_who_hung_up_called_and_who_is_not_known_did_nothing(phones: PhoneBank):
+    await phones.people("anna")
+    await phones.calls.arrived("c", number=phones.number("anna"))
+    await phones.calls.abandoned("c")
+    await phones.calls.arrived("stranger", number=NUMBER)
+    await phones.calls.abandoned("stranger")
+    await phones.settle()
+    rows = await phones.database.read("MATCH (e:Event) RETURN e.id AS id, e.payload AS told")
+    assert [dict(row) for row in rows] == [{"id": "call:c", "told": None}]
+
+
+async def test_a_request_whose_worker_died_before_the_call_knew_is_found_again(phones: PhoneBank):
+    await phones.calls.arrived("c", queue="cards")
+    await phones.calls.abandoned("c")
+    await phones.database.execute(
+        "MATCH (c:Call {id: 'c'}) CREATE (:ServiceRequest {id: 'r', number: 'R-OLD', key: 'call:c'})-[:CAUSED_BY]->(c)"
+    )
+    await phones.calls.ended("c", outcome=CallEnd.REQUEST, note="Told in other words.")
+    await phones.settle()
+    assert (await end_of(phones))["requestId"] == "R-OLD"
+    assert phones.requests == []
+
+
+async def test_a_request_that_was_opened_meanwhile_is_not_forgotten(phones: PhoneBank):
+    await phones.calls.arrived("c", number=NUMBER)
+    await phones.calls.abandoned("c")
+    (entry,) = await phones.database.read("MATCH (e:OutboxEntry {topic: $topic}) RETURN e.id AS id", {"topic": SETTLE})
+    effect = await phones.calls.settle(OutboxEntry(entry["id"], SETTLE, "caller:c", {"callId": "c"}, 1, "test"))
+    await phones.database.execute("MATCH (c:Call {id: 'c'}) SET c.requestId = 'R-7'")  # by another worker
+    assert effect is not None
+    await phones.database.write(effect)
+    found = await end_of(phones)
+    assert (found["state"], found["requestId"], found["back"]) == ("REQUEST", "R-7", [])
+
+
+async def test_a_number_that_is_told_after_the_request_was_opened_is_told_to_it(phones: PhoneBank):
+    await phones.calls.abandoned("c")
+    await phones.settle()
+    assert (phones.requests[0].number, phones.told) == (None, [])
+    for _ in range(2):
+        await phones.calls.arrived("c", number=NUMBER)
+        await phones.settle()
+    assert phones.told == [("R-0000", NUMBER)]
+    assert (await end_of(phones))["state"] == "REQUEST"

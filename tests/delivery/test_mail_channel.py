@@ -11,7 +11,9 @@ from email.message import EmailMessage
 import pytest
 from post_office import PostOffice
 
-from graph_crm.delivery.channels.mail import MailChannel, MailServer, message_id, thread_id
+from graph_crm.delivery.channels import mail as mail_module
+from graph_crm.delivery.channels.mail import MailChannel, MailServer
+from graph_crm.delivery.message_ids import delivery_of, message_id, thread_id
 from graph_crm.rules.delivery import Bounced, Enclosed, Outgoing, Refused, TryLater
 
 SERVER = MailServer(host="127.0.0.1", tls="none", sender="Twój bank <service@bank.example>")
@@ -146,6 +148,35 @@ async def test_a_server_that_hangs_up_after_the_mail_leaves_open_whether_it_went
         await channel.send(MAIL)
     assert not isinstance(failed.value, Bounced | Refused | TryLater)
     assert len(office.mails) == 1
+
+
+@pytest.mark.parametrize("given_up", ["by the channel", "by the platform"])
+async def test_a_server_that_says_nothing_is_tried_later_and_its_connection_closed(
+    monkeypatch: pytest.MonkeyPatch, given_up: str
+) -> None:
+    closed = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        closed.set()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        channel = MailChannel(replace(SERVER, port=server.sockets[0].getsockname()[1]))
+        if given_up == "by the channel":
+            monkeypatch.setattr(mail_module, "GREETING_SECONDS", 0.05)
+            with pytest.raises(TryLater):
+                await channel.send(MAIL)
+        else:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(channel.send(MAIL), 0.05)
+        await asyncio.wait_for(closed.wait(), 5)
+
+
+def test_a_message_id_leads_back_to_its_delivery() -> None:
+    assert delivery_of(message_id("delivery:0af1", "bank.example")) == "delivery:0af1"
+    assert delivery_of(thread_id("R-7K2M-9QXC", "bank.example")) is None
+    assert delivery_of("somebody@elsewhere.example") is None
 
 
 async def test_connections_are_kept_and_replaced_when_the_server_closed_them(

@@ -56,7 +56,8 @@ class Bank:
             "statusAt": NOON - MINUTE,
             "createdAt": NOON - MINUTE,
             "validUntil": NOON + 30 * DAY,
-            "script": f"What about {product}?",
+            "script": "Words for an agent.",
+            "scripts": json.dumps({"PHONE": "Words for an agent.", "ATM": f"What about {product}?"}),
             "reasons": ["You looked at your balance."],
             "factors": json.dumps({"priority": priority}),
             **more,
@@ -189,10 +190,10 @@ async def test_an_offer_is_placed_once_and_gone_when_it_is_cancelled(anna: Bank)
     assert await anna.shown() == []
 
 
-async def test_the_words_are_in_the_customers_language(anna: Bank):
+async def test_without_words_for_the_screen_the_reasons_stand_there_in_the_customers_language(anna: Bank):
     translations = json.dumps({"pl": ["Sprawdzono saldo."]})
-    await anna.offer("loan", "SMALL_LOAN", script=None, translations=translations)
-    (shown,) = await anna.screens.next("anna", "ATM")
+    await anna.offer("loan", "SMALL_LOAN", translations=translations)
+    (shown,) = await anna.screens.next("anna", "ONLINE")
     assert (shown.text, shown.reasons) == ("Sprawdzono saldo.", ("Sprawdzono saldo.",))
 
 

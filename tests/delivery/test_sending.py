@@ -7,20 +7,21 @@ import datetime as dt
 from collections.abc import Sequence
 
 import pytest
-from post_office import DAY, MAIL, Bureau, Gateway, PostOffice, open_policy
+from post_office import DAY, HOUR, MAIL, MINUTE, Bureau, Gateway, PostOffice, open_policy
 
 from graph_crm.consent.kinds import ConsentStatus, Purpose
 from graph_crm.consent.protection import ProtectionService
 from graph_crm.consent.service import ConsentService, Statement
 from graph_crm.contacts.kinds import ActionClass, Channel
 from graph_crm.delivery.channels.mail import MailChannel, MailServer
-from graph_crm.errors import Forbidden, NotFound
+from graph_crm.errors import Forbidden, InvalidInput, NotFound
 from graph_crm.graph.database import Database
 from graph_crm.rules.delivery import Bounced, Enclosed, Outgoing, Refused, TryLater
 from graph_crm.rules.limits import ContactLimit
 
 pytestmark = pytest.mark.lts
 
+NOON = dt.datetime(2026, 11, 23, 11, 0, tzinfo=dt.UTC)
 NIGHT = dt.datetime(2026, 11, 23, 22, 30, tzinfo=dt.UTC)  # 23:30 in Prague
 
 
@@ -183,15 +184,18 @@ async def test_promotion_without_a_slot_gets_one_and_limits_hold_however_many_ar
     assert len(sent) == 6
 
 
-async def test_a_channel_that_is_down_is_tried_again_and_then_another_way_is_taken(empty_database: Database) -> None:
+async def test_a_channel_that_is_down_is_tried_for_a_day_and_then_another_way_is_taken(
+    empty_database: Database,
+) -> None:
     mail, text = Gateway("EMAIL"), Gateway("SMS")
     mail.failure = TryLater("the server is down")
-    bureau = await Bureau(empty_database, mail, text, attempts=2).people("anna")
+    bureau = await Bureau(empty_database, mail, text, attempts=2, now=NOON).people("anna")
     identifier = await bureau.tell()
     await bureau.work()
     told = await bureau.one(identifier)
     assert (told["state"], told["stateReason"], told["attempts"]) == ("QUEUED", "TRY_LATER", 1)
     assert text.given == []
+    bureau.time = NOON + DAY
     await bureau.wake()
     await bureau.work()
     first, second = await bureau.all()
@@ -200,6 +204,84 @@ async def test_a_channel_that_is_down_is_tried_again_and_then_another_way_is_tak
     row = await bureau.row("MATCH (a:Delivery)-[:REPLACES]->(b) RETURN a.channel AS new, b.id AS old")
     assert (row["new"], row["old"]) == ("SMS", identifier)
     assert [one.text for one in text.given] == ["Your request R-1 arrived."], "an SMS carries the short part"
+
+
+async def test_a_mail_server_that_is_away_for_a_night_loses_no_message(empty_database: Database) -> None:
+    mail, text = Gateway("EMAIL"), Gateway("SMS")
+    bureau = await Bureau(empty_database, mail, text, attempts=2, now=NOON).people("anna")
+    customer, stranger = await bureau.tell(), await bureau.tell(None, to="stranger@example.com")
+    mail.failure = TryLater("connection refused")
+    for hours in range(8):
+        bureau.time = NOON + hours * HOUR
+        await bureau.wake()
+        await bureau.work()
+    waits = [one["notBefore"] - bureau.time for one in await bureau.all()]
+    assert await empty_database.read("MATCH (d:Delivery {state: 'QUEUED'}) RETURN d.id AS id") != []
+    assert all(one <= 1.25 * 15 * MINUTE for one in waits), "and when it is back, nobody waits long"
+    mail.failure = None
+    await bureau.wake()
+    await bureau.work()
+    assert [(await bureau.one(one))["state"] for one in (customer, stranger)] == ["SENT", "SENT"]
+    assert text.given == []
+
+
+async def test_of_what_nobody_knows_whether_it_went_attempts_are_counted_and_of_nothing_else(
+    empty_database: Database,
+) -> None:
+    mail = Gateway("EMAIL")
+    bureau = await Bureau(empty_database, mail, attempts=2, now=NOON).people("anna")
+    identifier = await bureau.tell()
+    for failure, state in (
+        (TryLater("down"), "QUEUED"),
+        (TryLater("down"), "QUEUED"),
+        (OSError("cut"), "QUEUED"),
+        (OSError("cut"), "FAILED"),
+    ):
+        mail.failure = failure
+        await bureau.wake()
+        await bureau.work()
+        assert (await bureau.one(identifier))["state"] == state
+    assert (await bureau.one(identifier))["stateReason"] == "OUTCOME_UNKNOWN"
+
+
+async def test_an_offer_goes_another_way_before_its_slot_is_over(empty_database: Database) -> None:
+    mail, text = Gateway("EMAIL"), Gateway("SMS", idempotent=True)
+    mail.failure = TryLater("the server is down")
+    bureau = await Bureau(empty_database, mail, text, now=NOON).people("anna")
+    await bureau.offer(channels=("EMAIL", "SMS"))
+    for later in (0 * HOUR, DAY - 5 * MINUTE, DAY - 4 * MINUTE):
+        bureau.time = NOON + later
+        await bureau.wake()
+        await bureau.work()
+    row = await bureau.row("MATCH (o:Offer) RETURN o.status AS status, o.channel AS channel")
+    assert (row["status"], row["channel"]) == ("PRESENTED", "SMS")
+
+
+async def test_a_promotional_mail_whose_answer_was_lost_is_not_sent_again(empty_database: Database) -> None:
+    async with PostOffice().open() as office:
+        office.hangs_up = True
+        channel = mailed(office)
+        bureau = await Bureau(empty_database, channel).people("anna")
+        identifier = await bureau.promote()
+        await bureau.work()
+        await bureau.wake()
+        await bureau.work()
+        await channel.close()
+    told = await bureau.one(identifier)
+    assert (told["state"], told["stateReason"], len(office.mails)) == ("SENT", "OUTCOME_UNKNOWN", 1)
+
+
+async def test_ways_of_a_message_with_a_long_key_are_told_apart(empty_database: Database) -> None:
+    mail, text, letter = Gateway("EMAIL"), Gateway("SMS"), Gateway("LETTER")
+    mail.failure = text.failure = Refused("not this one")
+    bureau = await Bureau(empty_database, mail, text, letter).people("anna")
+    await bureau.tell(key="k" * 495)
+    await bureau.work()
+    assert [(one["channel"], one["state"]) for one in await bureau.all()] == [
+        ("EMAIL", "FAILED"),
+        ("SMS", "FAILED"),
+        ("LETTER", "SENT"),
+    ]
 
 
 async def test_a_bounce_marks_the_address_and_the_message_goes_another_way(empty_database: Database) -> None:
@@ -376,12 +458,15 @@ async def test_what_goes_with_a_message_is_read_when_it_is_sent(empty_database: 
     bureau = await Bureau(empty_database, gateway).people("anna")
     missing, scanned = await bureau.tell(attachments=("gone",)), await bureau.tell(key="b", attachments=("new",))
     ready = await bureau.tell(key="c", attachments=("a", "b"))
+    refused = await bureau.tell(key="d", attachments=("bad",))
 
     async def read(ids: Sequence[str]) -> list[Enclosed]:
         if "gone" in ids:
             raise NotFound("There is no such document.")
         if "new" in ids:
             raise Forbidden("A scanner has not answered yet.")
+        if "bad" in ids:
+            raise InvalidInput("The document was refused: a virus.")
         return [Enclosed(f"{one}.pdf", "application/pdf", one.encode()) for one in ids]
 
     bureau.parts.sending.read_attachments = read
@@ -392,6 +477,9 @@ async def test_what_goes_with_a_message_is_read_when_it_is_sent(empty_database: 
         [("a.pdf", b"a"), ("b.pdf", b"b")],
     )
     assert (await bureau.one(missing))["stateReason"] == "ATTACHMENT"
+    told = await bureau.one(refused)
+    assert (told["state"], told["stateReason"]) == ("FAILED", "ATTACHMENT")
+    assert told["diagnostic"] == "The document was refused: a virus."
     told = await bureau.one(scanned)
     assert (told["state"], told["stateReason"]) == ("QUEUED", "TRY_LATER")
 

@@ -29,7 +29,8 @@ NOW = 1_795_000_000.0
 class Phone:
     """The server and the worker, as far as receipts go."""
 
-    def __init__(self, database: Database, client: httpx.AsyncClient, receipts: SmsReceipts) -> None:
+    def __init__(self, database: Database, client: httpx.AsyncClient, receipts: SmsReceipts, app: Starlette) -> None:
+        self.app = app
         self.database = database
         self.client = client
         self.receipts = receipts
@@ -75,7 +76,7 @@ async def phone(empty_database: Database) -> AsyncIterator[Phone]:
     platform.provide(receipts)
     app = Starlette(routes=routes(platform))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bank.test") as client:
-        yield Phone(empty_database, client, receipts)
+        yield Phone(empty_database, client, receipts, app)
 
 
 async def test_a_receipt_makes_a_message_delivered(phone: Phone):
@@ -96,9 +97,9 @@ async def test_many_receipts_come_at_once(phone: Phone):
     ]
     assert (await phone.tell(told)).json() == {"taken": 3}
     await phone.settle()
-    assert [(one["permanent"], one["diagnostic"]) for one in await phone.bounces()] == [
-        (True, "no such subscriber"),
-        (False, "the gateway gave up"),
+    assert [(one["permanent"], one["failed"], one["diagnostic"]) for one in await phone.bounces()] == [
+        (True, True, "no such subscriber"),
+        (False, True, "the channel gave it up"),
     ]
 
 
@@ -164,6 +165,21 @@ async def test_a_callback_that_can_not_be_read_is_refused_as_a_whole(phone: Phon
     answer = await phone.tell(body)
     assert answer.status_code == 400
     assert re.search(told, answer.json()["errors"][0]["message"])
+    assert await phone.leased() == []
+
+
+async def test_a_gateway_that_hangs_up_in_the_middle_is_no_fault_of_the_platform(phone: Phone):
+    answers: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/callbacks/sms", "headers": [], "query_string": b""}
+    await phone.app(scope, receive, send)
+    assert answers[0]["status"] == 400
     assert await phone.leased() == []
 
 

@@ -334,6 +334,13 @@ def test_a_reason_of_the_authors_own_condition_that_no_trace_can_keep_is_a_failu
     assert found.plugins[0].failures == 1
 
 
+def test_a_skill_is_a_code():
+    with pytest.raises(RuleError, match="skill must be a skill of employees"):
+        a_rule(skill="mortgages, please")
+    with pytest.raises(RuleError, match="Treatment: skill"):
+        Treatment(party="anna", offer="X", channel="PHONE", script="Hello", skill="")
+
+
 def test_a_script_has_an_end():
     said = {"party": "anna", "offer": "X", "channel": "ATM"}
     for script in ("x" * 10_001, "half \udfff"):
@@ -452,6 +459,7 @@ def test_the_version_of_a_rule_changes_just_when_the_rule_does():
     assert a_rule().version == a_rule().version
     assert a_rule().version != a_rule(reasons="another").version
     assert a_rule().version != a_rule(when=holds("CURRENT_ACCOUNT", for_at_least=days(1))).version
+    assert a_rule().version != a_rule(skill="MORTGAGES").version
 
 
 def asked_in(file: Path) -> set[str]:

@@ -21,6 +21,7 @@ from aiosmtplib.errors import (
 )
 from email_validator import EmailNotValidError, validate_email
 
+from graph_crm.delivery.message_ids import message_id, thread_id
 from graph_crm.delivery.status_codes import SENDER_REFUSED, WRONG_ADDRESS
 from graph_crm.rules.delivery import (
     Bounced,
@@ -35,6 +36,10 @@ from graph_crm.rules.delivery import (
 
 CONNECT_SECONDS: Final = 10.0
 COMMAND_SECONDS: Final = 15.0
+RESET_SECONDS: Final = 2.0
+"""A kept connection that answers no sooner is closed."""
+GREETING_SECONDS: Final = 25.0
+"""Until the mail itself is handed over; the channel's limit leaves it as long as a command may take."""
 KEPT_OPEN: Final = 8
 """Connections that are kept for the next mail."""
 _FIVE: Final = 500
@@ -61,8 +66,8 @@ class MailChannel(DeliveryChannel):
 
     name = "smtp"
     channel = "EMAIL"
-    # Mailboxes drop a second mail with the Message-ID of the first.
-    capability = Capability(subject=True, html=True, attachments=True, idempotent=True)
+    # The Message-ID stays the same, but neither SMTP nor most mailboxes drop a second mail for it.
+    capability = Capability(subject=True, html=True, attachments=True)
     limits = ChannelLimits(at_once=KEPT_OPEN, seconds=40.0)
 
     def __init__(self, server: MailServer) -> None:
@@ -76,19 +81,8 @@ class MailChannel(DeliveryChannel):
         to, smtputf8 = mailbox(message.to)
         mail = composed(message, to, self._server, self._domain)
         content = mail.as_bytes(policy=SMTP_POLICY.clone(utf8=True) if smtputf8 else SMTP_POLICY)
-        client = await self._ready(smtputf8=smtputf8)
-        options = ["SMTPUTF8", "BODY=8BITMIME"] if smtputf8 else []
+        client = await self._greeted(to, smtputf8=smtputf8)
         try:
-            try:
-                encoding = "utf-8" if smtputf8 else "ascii"
-                await client.mail(self._sender, options=options, encoding=encoding)
-                await client.rcpt(to, encoding=encoding)
-            except SMTPRecipientRefused as error:
-                _recipient_refused(error)
-            except SMTPResponseException as error:
-                _refused(error)
-            except (SMTPException, OSError, TimeoutError) as error:
-                raise TryLater(f"The mail server is gone: {error}") from error
             try:
                 await client.data(content)
             except SMTPResponseException as error:  # the server said no: it did not take it
@@ -99,14 +93,38 @@ class MailChannel(DeliveryChannel):
         self._keep(client)
         return Sent(provider_id=mail["Message-ID"].strip("<>"))
 
+    async def _greeted(self, to: str, *, smtputf8: bool) -> aiosmtplib.SMTP:
+        """A connection that waits for the mail to ``to``. Until here nothing went: what fails is tried later."""
+        client: aiosmtplib.SMTP | None = None
+        encoding, options = ("utf-8", ["SMTPUTF8", "BODY=8BITMIME"]) if smtputf8 else ("ascii", [])
+        try:
+            async with asyncio.timeout(GREETING_SECONDS):
+                client = await self._ready(smtputf8=smtputf8)
+                await client.mail(self._sender, options=options, encoding=encoding)
+                await client.rcpt(to, encoding=encoding)
+        except BaseException as error:
+            if client is not None:
+                self._drop(client)
+            match error:
+                case SMTPRecipientRefused():
+                    _recipient_refused(error)
+                case SMTPResponseException():
+                    _refused(error)
+                case SMTPException() | OSError():  # TimeoutError is one
+                    raise TryLater(f"The mail server is gone: {error}") from error
+            raise
+        return client
+
     async def _ready(self, *, smtputf8: bool) -> aiosmtplib.SMTP:
         """A connection that answers: one that was kept, or a new one."""
         while self._open:
             client = self._open.pop()
             try:
-                await client.rset()
-            except (SMTPException, OSError, TimeoutError):
+                await client.rset(timeout=RESET_SECONDS)
+            except BaseException as error:
                 self._drop(client)
+                if not isinstance(error, SMTPException | OSError):  # cancelled: nobody else closes it
+                    raise
                 continue
             break
         else:
@@ -131,9 +149,11 @@ class MailChannel(DeliveryChannel):
             await client.ehlo()
             if server.user is not None:
                 await client.login(server.user, server.password or "")
-        except (SMTPException, OSError, TimeoutError) as error:
+        except BaseException as error:
             self._drop(client)
-            raise TryLater(f"The mail server can't be used: {type(error).__name__}: {error}") from error
+            if isinstance(error, SMTPException | OSError):
+                raise TryLater(f"The mail server can't be used: {type(error).__name__}: {error}") from error
+            raise
         return client
 
     def _keep(self, client: aiosmtplib.SMTP) -> None:
@@ -152,16 +172,6 @@ class MailChannel(DeliveryChannel):
             client = self._open.pop()
             with suppress(SMTPException, OSError, TimeoutError, asyncio.CancelledError):
                 await client.quit()
-
-
-def message_id(delivery_id: str, domain: str) -> str:
-    """The Message-ID of a delivery, without brackets: the same at every attempt."""
-    return f"{re.sub(r'[^A-Za-z0-9.-]', '.', delivery_id)}@{domain}"
-
-
-def thread_id(thread: str, domain: str) -> str:
-    """What all mails of a thread refer to, without brackets: an answer to any of them names it."""
-    return f"thread.{re.sub(r'[^A-Za-z0-9.-]', '.', thread)}@{domain}"
 
 
 def composed(message: Outgoing, to: str, server: MailServer, domain: str) -> EmailMessage:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 
 from graph_crm.delivery.channels.webhook import sign
-from graph_crm.delivery.receipts import DeliveryReceipts, tell_bounced
+from graph_crm.delivery.receipts import DeliveryReceipts
 from graph_crm.errors import CallbackRefused, InvalidInput
 from graph_crm.graph import outbox
 from graph_crm.graph.database import Database, Transaction
@@ -39,12 +39,12 @@ FATES: Final[Mapping[str, str]] = MappingProxyType(
         "sent": "SENT",
         "delivered": "DELIVERED",
         "undeliverable": "BOUNCED",
-        "rejected": "BOUNCED",
+        "rejected": "FAILED",
         "failed": "FAILED",
         "expired": "FAILED",
     }
 )
-"""What a gateway says, and what it means: BOUNCED marks the number, FAILED is only noted."""
+"""What a gateway says, and what it means: BOUNCED marks the number; what FAILED goes another way, the number stays."""
 
 _logger = logging.getLogger(__name__)
 
@@ -107,15 +107,6 @@ class SmsReceipts:
         """Tell the delivery what became of its message (an outside handler of topic `TOPIC`); safe to be repeated."""
         message, fate = str(entry.payload["messageId"]), str(entry.payload["fate"])
         diagnostic = entry.payload.get("diagnostic")
-        if fate == "FAILED":
-            told = str(diagnostic or "the gateway gave up")
-            await self._database.write(
-                lambda tx: tell_bounced(
-                    tx, message_id=message, channel="SMS", permanent=False, diagnostic=told, key=entry.id
-                ),
-                idempotent=True,
-            )
-            return
         known = await self._receipts.record("SMS", message, Fate(fate), None if diagnostic is None else str(diagnostic))
         if known or fate == Fate.SENT:
             return
