@@ -18,7 +18,7 @@ from graph_crm.requests.commands import Changed, NewRequest, Opened
 from graph_crm.requests.kinds import RequestKind, RequestOutcome, RequestPriority, RequestStatus
 from graph_crm.requests.service import RequestService
 from graph_crm.requests.types import ServiceRequest
-from graph_crm.security.roles import Caller, Permission
+from graph_crm.security.roles import Caller, Permission, Role
 
 OWN = "own_requests"
 """The permission of asking, following and answering; a customer only the own requests."""
@@ -179,7 +179,12 @@ class RequestMutations:
         service = info.context.service(RequestService)
         await service.allowed(number, info.context.caller)
         changed = await service.customer_wrote(
-            number, text, attachments=attachments or (), key=idempotency_key, by=_by(info)
+            number,
+            text,
+            attachments=attachments or (),
+            key=idempotency_key,
+            by=_by(info),
+            paced=info.context.caller.role is Role.CUSTOMER,
         )
         return await _shown(info, changed)
 

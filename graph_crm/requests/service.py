@@ -16,6 +16,7 @@ from graph_crm.requests.closing import close_draft
 from graph_crm.requests.commands import Changed, Effect, NewRequest, Opened, Sorter
 from graph_crm.requests.desk import Desk
 from graph_crm.requests.draft import Draft, category_data
+from graph_crm.requests.flooding import check_pace, news_to_owner
 from graph_crm.requests.intake import LONGEST_TEXT, Intake
 from graph_crm.requests.kinds import EntryKind, RequestOutcome, RequestPriority, RequestStatus, SortedBy
 from graph_crm.requests.links import RequestLinks
@@ -80,15 +81,25 @@ class RequestService:
         return await self._intake.open(request, key=key, by=by)
 
     async def customer_wrote(
-        self, number: str, text: str, *, attachments: Sequence[str] = (), key: str | None = None, by: str | None = None
+        self,
+        number: str,
+        text: str,
+        *,
+        attachments: Sequence[str] = (),
+        key: str | None = None,
+        by: str | None = None,
+        paced: bool = False,
     ) -> Changed:
         """Add what the customer wrote: clocks that stood still run again, a closed request is opened again.
 
-        Raises RequestClosed where it was closed too long ago: open a new one then.
+        ``paced``: the customer sends it without anybody in between. Raises RequestClosed where it was closed too long
+        ago: open a new one then; TooOften for more than an hour may bring, where ``paced``.
         """
         words = checks.text("text", text, LONGEST_TEXT, lines=True)
 
         async def work(draft: Draft) -> None:
+            if paced:
+                check_pace(draft.standing.log, draft.now)
             entry = draft.log(EntryKind.CUSTOMER_WROTE, by=by, text=words, visible=True, attachments=tuple(attachments))
             if draft.status is RequestStatus.CLOSED:
                 self._in_time(draft)
@@ -97,7 +108,8 @@ class RequestService:
             else:
                 draft.resume(by=by)
             await self._owned(draft, by=by)
-            if draft.owner is not None and draft.owner.id == draft.standing.request["ownerId"]:
+            stays = draft.owner is not None and draft.owner.id == draft.standing.request["ownerId"]
+            if draft.owner is not None and stays and news_to_owner(draft.standing.log, draft.now):
                 draft.tell(self.messages.customer_wrote(f"{entry}:owner", draft.standing.about(), draft.owner))
             draft.happened(EntryKind.CUSTOMER_WROTE, entry, by=by, text=words)
 

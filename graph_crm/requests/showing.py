@@ -31,7 +31,8 @@ RETURN r {.id, .number, .subject, .status, .kind, .category, .priority, .languag
     OPTIONAL MATCH (w:Employee {id: e.by})
     WITH e, w ORDER BY e.seq DESC LIMIT 200
     RETURN [e.seq, e.kind, e.at.epochMillis, coalesce(w.displayName, ''), e.text, e.visible,
-      COLLECT { MATCH (e)-[:CARRIES]->(a:Attachment) RETURN [a.id, a.name, a.bytes, a.state] ORDER BY a.name, a.id }]
+      COLLECT { MATCH (e)-[:CARRIES]->(a:Attachment)
+        RETURN [a.id, a.name, a.bytes, a.state, coalesce(a.fromOutside, true)] ORDER BY a.name, a.id }]
   } AS entries
 """
 EMPLOYEE: Final = """
@@ -49,6 +50,13 @@ class ShownDocument:
     name: str
     bytes: int
     state: str
+    from_outside: bool
+    """Whether a customer or a stranger sent it."""
+
+    @property
+    def for_customer(self) -> bool:
+        """Whether the customer may open it: what an employee sent is not held back for want of a scanner."""
+        return self.state == "CLEAN" or (self.state == "UNSCANNED" and not self.from_outside)
 
 
 @dataclass(frozen=True, slots=True)

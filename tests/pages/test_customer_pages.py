@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from html import unescape
 
 import pytest
 from page_visits import SECRET, Pages, hidden
@@ -10,9 +12,12 @@ from page_visits import SECRET, Pages, hidden
 from graph_crm.consent.kinds import ConsentStatus, Purpose
 from graph_crm.consent.service import ConsentService, Statement
 from graph_crm.delivery.unsubscribe import Unsubscriber
+from graph_crm.requests.attachments.service import AttachmentService, Upload
 from graph_crm.requests.complaints.survey import Asked, SurveyLinks
+from graph_crm.requests.flooding import MOST_AN_HOUR
 from graph_crm.requests.kinds import RequestKind
 from graph_crm.security.page_keys import PageKeys
+from graph_crm.security.roles import Caller, Role
 from graph_crm.security.tokens import Verifier
 
 pytestmark = pytest.mark.lts
@@ -45,6 +50,73 @@ async def test_what_the_customer_writes_there_joins_the_request_once(pages: Page
     assert rows == [{"by": "anna", "text": "One more thing."}]
     empty = await pages.browser.post(url, data={**hidden(after), "text": " "})
     assert empty.status_code == 400
+
+
+PDF = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
+
+
+async def uploaded(pages: Pages, name: str, caller: Caller) -> str:
+    service = pages.platform.service(AttachmentService)
+    return (await service.upload(Upload(name, PDF + name.encode()), caller)).id
+
+
+@pytest.mark.parametrize("party", ["anna", None])
+async def test_the_documents_of_an_answer_are_there_and_those_of_nobody_else(pages: Pages, party: str | None):
+    """Also for who got the answer by SMS, and for who is no customer."""
+    stranger = {"party_id": None, "contact": "stranger@mail.example"} if party is None else {}
+    number, other = await pages.ask(**stranger), await pages.ask()
+    eva = Caller("eva", Role.AGENT)
+    answer, foreign, scanning, refused = [
+        await uploaded(pages, name, eva) for name in ("answer.pdf", "foreign.pdf", "late.pdf", "bad.pdf")
+    ]
+    await pages.requests.answer(number, "See there.", by="eva", attachments=[answer, scanning, refused])
+    await pages.requests.answer(other, "See there.", by="eva", attachments=[foreign])
+    for one, state in ((scanning, "SCANNING"), (refused, "REFUSED")):
+        await pages.platform.database.execute(
+            "MATCH (a:Attachment {id: $id}) SET a.state = $state, a.stateReason = 'EICAR'", {"id": one, "state": state}
+        )
+    shown = await pages.browser.get(pages.customer(number, party))
+    links = dict(reversed(one) for one in re.findall(r'<a href="([^"]+)">([^<]+)</a>', shown.text))
+    assert list(links) == ["answer.pdf"]
+    assert "late.pdf" in shown.text
+    found = await pages.browser.get(unescape(links["answer.pdf"]))
+    assert (found.status_code, found.content) == (200, PDF + b"answer.pdf")
+    assert found.headers["content-disposition"].startswith("attachment")
+    assert "sandbox" in found.headers["content-security-policy"]
+    key = {"k": pages.keys.customer(number, party)}
+    for one, status in ((foreign, 404), ("attachment:none", 404), (scanning, 403), (refused, 403)):
+        told = await pages.browser.get(f"/r/{number}/documents/{one}", params=key)
+        assert told.status_code == status, one
+        assert "EICAR" not in told.text
+    assert (await pages.browser.get(f"/r/{number}/documents/{answer}")).status_code == 403
+
+
+async def test_what_a_customer_sent_and_nobody_scanned_is_not_given_back(pages: Pages):
+    own = await uploaded(pages, "own.pdf", Caller("anna", Role.CUSTOMER, "anna"))
+    number = await pages.ask(attachments=[own])
+    shown = await pages.browser.get(pages.customer(number))
+    assert "own.pdf" in shown.text
+    assert "/documents/" not in shown.text
+    key = {"k": pages.keys.customer(number, "anna")}
+    assert (await pages.browser.get(f"/r/{number}/documents/{own}", params=key)).status_code == 403
+
+
+async def test_a_customer_writes_so_often_an_hour_and_the_bank_may_write_on(pages: Pages):
+    number = await pages.ask()
+    for count in range(MOST_AN_HOUR):
+        await pages.requests.customer_wrote(number, f"Message {count}", paced=True)
+    url = pages.customer(number)
+    typed = {**hidden(await pages.browser.get(url)), "text": "One too many."}
+    refused = await pages.browser.post(url, data=typed)
+    assert refused.status_code == 429
+    assert "One too many." in refused.text, "what was typed is still there"
+    await pages.requests.customer_wrote(number, "By mail, which has a limit of its own.")
+    told = await pages.rows("MATCH (d:Delivery {template: 'request_customer_wrote'}) RETURN count(d) AS n")
+    assert told == [{"n": 1}], "one mail to the owner until something is done"
+    await pages.requests.note(number, "Called back.", by="eva")
+    await pages.requests.customer_wrote(number, "Thanks.")
+    told = await pages.rows("MATCH (d:Delivery {template: 'request_customer_wrote'}) RETURN count(d) AS n")
+    assert told == [{"n": 2}]
 
 
 async def test_only_the_key_of_this_request_shows_it(pages: Pages):

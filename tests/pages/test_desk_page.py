@@ -72,6 +72,43 @@ async def test_a_form_that_is_sent_twice_is_one_answer(pages: Pages):
     assert await pages.rows("MATCH (a:Attachment) RETURN a.name AS name") == [{"name": "letter.pdf"}]
 
 
+async def test_the_document_that_was_chosen_last_goes_out_and_no_other(pages: Pages):
+    """The first one was taken back: another customer's, perhaps."""
+    number = await pages.ask()
+    url = pages.desk(number)
+    form = {**hidden(await pages.browser.get(url)), "text": "See the letter."}
+    await pages.requests.customer_wrote(number, "Something new.")
+    wrong, right = ("letter.pdf", PDF + b"of somebody else"), ("letter.pdf", PDF)
+    refused = await pages.browser.post(url, data=form, files={"file": wrong})
+    assert refused.status_code == 409
+    form = {**hidden(refused), "text": "See the letter."}
+    sent = await pages.browser.post(url, data=form, files=[("file", right), ("file", ("second.pdf", PDF))])
+    assert sent.status_code == 303, sent.text
+    rows = await pages.rows("MATCH (:RequestEntry {kind: 'ANSWERED'})-[:CARRIES]->(a) RETURN a.name AS n, a.bytes AS b")
+    assert sorted((row["n"], row["b"]) for row in rows) == [("letter.pdf", len(PDF)), ("second.pdf", len(PDF))]
+
+
+async def test_what_looks_like_a_number_and_is_none_is_no_fault_of_the_server(pages: Pages):
+    number = await pages.ask()
+    url = pages.desk(number)
+    form = {**hidden(await pages.browser.get(url)), "text": "Done.", "version": "²"}
+    assert (await pages.browser.post(url, data=form)).status_code == 303
+    assert (await pages.browser.post("/survey?k=x", data={"score": "²"})).status_code == 400
+
+
+async def test_what_went_wrong_is_said_in_the_language_of_the_page(pages: Pages):
+    number = await pages.ask()
+    url = pages.desk(number)
+    form = hidden(await pages.browser.get(url))
+    await pages.requests.customer_wrote(number, "Something new.")
+    refused = await pages.browser.post(url, data={**form, "text": "Done."})
+    assert "Od otwarcia tej strony" in refused.text
+    missing = await pages.browser.get("/r/R-0000-0000?k=x", headers={"accept-language": "pl"})
+    assert "Link jest niepełny" in missing.text
+    english = await pages.browser.get("/r/R-0000-0000?k=x", headers={"accept-language": "fr"})
+    assert "The link is not complete" in english.text
+
+
 async def test_what_the_customer_wrote_meanwhile_is_shown_before_an_answer_goes_out(pages: Pages):
     number = await pages.ask()
     url = pages.desk(number)

@@ -7,10 +7,28 @@ import re
 import pytest
 
 from graph_crm import texts
-from graph_crm.api.pages.web import HERE
+from graph_crm.api.pages.web import HERE, problem
+from graph_crm.errors import (
+    AlreadyDecided,
+    AlreadyExists,
+    DatabaseBusy,
+    DatabaseTimeout,
+    DatabaseUnavailable,
+    Forbidden,
+    IdempotencyKeyReused,
+    InvalidInput,
+    NotFound,
+    RequestClosed,
+    RuleError,
+    Unauthenticated,
+    VersionConflict,
+)
 from graph_crm.requests.attachments.kinds import AttachmentState
+from graph_crm.requests.attachments.service import AttachmentRefused, AttachmentTooLarge
+from graph_crm.requests.attachments.store import StorageUnavailable
 from graph_crm.requests.complaints.kinds import RootCause
 from graph_crm.requests.complaints.survey import BEST, WORST
+from graph_crm.requests.flooding import TooOften
 from graph_crm.requests.kinds import EntryKind, RequestKind, RequestOutcome, RequestStatus
 
 TEMPLATES = sorted((HERE / "templates").glob("*.html"))
@@ -38,6 +56,34 @@ def test_each_language_says_all_of_it(language: str):
     assert len(named) > 40
     for name in sorted(named | MADE_UP | {f"state-{one.value.lower()}" for one in AttachmentState}):
         assert texts.current().message(name, VALUES, language), name
+
+
+ERRORS = {
+    AlreadyDecided: (), AlreadyExists: (), AttachmentRefused: (), AttachmentTooLarge: (), DatabaseBusy: (),
+    DatabaseTimeout: (), DatabaseUnavailable: (), IdempotencyKeyReused: (), NotFound: (), RequestClosed: (),
+    StorageUnavailable: (), TooOften: (), Unauthenticated: (), VersionConflict: (),
+    Forbidden: ("scanning", "refused"),
+    InvalidInput: ("category", "email", "file", "language", "outcome", "rootCause", "score", "subject", "text",
+                   "token", "website"),
+}  # fmt: skip
+"""What pages may have to tell, and what of it they tell apart."""
+
+
+@pytest.mark.parametrize("language", ["en", "pl"])
+def test_each_language_says_what_went_wrong(language: str):
+    raw = "What the error says in English."
+    for kind, places in ERRORS.items():
+        general = problem(kind(raw, name="x"), language)
+        assert raw not in general, kind
+        told = {problem(kind(raw, field=one), language) for one in places}
+        assert len(told | {general}) == len(places) + 1, kind
+    assert (
+        problem(RuleError(raw, hint="Try."), language)
+        == {
+            "en": f"{raw} Try.",
+            "pl": texts.current().say("page-error", {}, "pl"),
+        }[language]
+    )
 
 
 def test_no_template_says_words_of_its_own():

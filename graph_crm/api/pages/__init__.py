@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from graph_crm.api.execution import Executor
-from graph_crm.api.pages import customer, desk, survey, unsubscribe, web
+from graph_crm.api.pages import customer, desk, form, survey, unsubscribe, web
 from graph_crm.api.platform import Platform
 
 __all__ = ["routes"]
@@ -18,5 +18,6 @@ def routes(platform: Platform, executor: Executor) -> list[Route]:
         *customer.routes(platform),
         *unsubscribe.routes(platform),
         *survey.routes(platform),
+        *form.routes(platform),
         Route(web.STYLE_PATH, web.style, methods=["GET"]),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote, urlencode
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from starlette.routing import Route
 from graph_crm.api.pages import web
 from graph_crm.api.platform import Platform
 from graph_crm.errors import CrmError, NotFound
+from graph_crm.requests.attachments.service import AttachmentService
 from graph_crm.requests.service import RequestService
 from graph_crm.requests.showing import RequestShowing, ShownRequest
 from graph_crm.security.page_keys import PageKeys
@@ -28,6 +30,12 @@ class _Visit:
     party_id: str | None
     request: ShownRequest
     language: str
+    key: str
+
+    def document_link(self, identifier: str) -> str:
+        """The address of a document of the request, for who has this page."""
+        number, document = quote(self.request.number), quote(identifier, safe="")
+        return f"/r/{number}/documents/{document}?{urlencode({'k': self.key})}"
 
 
 class CustomerPages:
@@ -51,10 +59,17 @@ class CustomerPages:
                 web.field(sent, "text"),
                 key=f"page:{visit.request.id}:{nonce}" if nonce else None,
                 by=visit.party_id,
+                paced=True,
             )
         except CrmError as error:
             return self._page(visit, typed=sent, error=error)
         return web.again(request, sent="1")
+
+    async def document(self, request: Request) -> Response:
+        """GET: a document of this request that customer and bank sent each other."""
+        visit = await self._visit(request)
+        service = self._platform.service(AttachmentService)
+        return web.document(await service.open_of_request(request.path_params["id"], visit.request.id))
 
     async def _visit(self, request: Request) -> _Visit:
         number = request.path_params["number"]
@@ -62,7 +77,8 @@ class CustomerPages:
         found = await self._platform.service(RequestShowing).request(number)
         if (found.customer.id if found.customer else None) != party_id:
             raise NotFound("number: there is no such request of yours")  # it went to somebody else since
-        return _Visit(party_id, found, web.language([found.language, *web.accepted(request)]))
+        tongue = web.language([found.language, *web.accepted(request)])
+        return _Visit(party_id, found, tongue, request.query_params.get("k", ""))
 
     @staticmethod
     def _page(
@@ -72,13 +88,14 @@ class CustomerPages:
         return web.page(
             "customer.html",
             visit.language,
-            status=200 if error is None else 400,
+            status=web.status_of(error),
             zone=found.customer.time_zone if found.customer else None,
             request=found,
             sent=sent,
             error=error,
             text=web.field(typed or {}, "text"),
             nonce=web.field(typed or {}, "nonce", 64) or secrets.token_urlsafe(16),
+            document_link=visit.document_link,
         )
 
 
@@ -88,4 +105,5 @@ def routes(platform: Platform) -> list[Route]:
     return [
         Route(PATH, web.told(pages.show), methods=["GET"]),
         Route(PATH, web.told(pages.write), methods=["POST"]),
+        Route(f"{PATH}/documents/{{id}}", web.told(pages.document), methods=["GET"]),
     ]

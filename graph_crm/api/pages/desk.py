@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -18,10 +17,9 @@ from graph_crm.api import execution
 from graph_crm.api.execution import Executor
 from graph_crm.api.pages import web
 from graph_crm.api.platform import Platform
-from graph_crm.errors import AlreadyExists, CrmError, NotFound, Unauthenticated, VersionConflict
+from graph_crm.errors import CrmError, NotFound, Unauthenticated, VersionConflict
 from graph_crm.graph.database import Database
 from graph_crm.requests.attachments.kinds import AttachmentState
-from graph_crm.requests.attachments.naming import disposition
 from graph_crm.requests.attachments.service import AttachmentRefused, AttachmentService, Upload
 from graph_crm.requests.complaints.kinds import RootCause
 from graph_crm.requests.kinds import RequestOutcome, RequestStatus
@@ -97,13 +95,7 @@ class DeskPages:
         if not any(wanted == one.id for entry in visit.request.log for one in entry.documents):
             raise NotFound("There is no such document.", hint="Open the page again.")
         found = await self._platform.service(AttachmentService).open(wanted, visit.caller)
-        headers = {
-            **web.HEADERS,
-            "content-security-policy": "default-src 'none'; sandbox",
-            "content-disposition": disposition(found.name),
-            "content-type": found.media_type,
-        }
-        return Response(found.content, headers=headers)
+        return web.document(found)
 
     async def _visit(self, request: Request) -> _Visit:
         """Who is there, by the key in the address. Raises Unauthenticated, NotFound."""
@@ -121,7 +113,6 @@ class DeskPages:
         """The same as the mutation ``answerRequest``; a form that is sent twice is one answer."""
         nonce = web.field(sent, "nonce", 64)
         outcome = web.field(sent, "outcome", 40)
-        version = web.field(sent, "version", 12)
         uploads = [
             Upload(one.filename, await one.read())
             for one in sent.getlist("file")
@@ -137,14 +128,14 @@ class DeskPages:
             close=web.field(sent, "close", 8) == "1",
             outcome=RequestOutcome(outcome) if outcome in set(_OUTCOMES) else None,
             root_cause=web.field(sent, "cause", 64) or None,
-            version=int(version) if version.isdigit() else None,
+            version=web.whole(web.field(sent, "version", 12)),
             key=f"page:{visit.request.id}:{nonce}" if nonce else None,
         )
 
     async def _taken(
         self, visit: _Visit, attachments: AttachmentService, uploads: list[Upload], nonce: str
     ) -> list[str]:
-        """Store the documents; those of a form that is sent again are the same ones."""
+        """Store the documents; those of a form that is sent again are the same ones, others are others."""
         if not uploads:
             return []
         seed = f"page:{visit.request.id}:{nonce}" if nonce else secrets.token_hex(16)
@@ -152,11 +143,13 @@ class DeskPages:
         for one in prepared:
             if one.taken.state is AttachmentState.REFUSED:
                 raise AttachmentRefused(
-                    f"{one.taken.name}: {one.taken.reason}.", hint="Leave it out, or send another one.", field="file"
+                    f"{one.taken.name}: {one.taken.reason}.",
+                    hint="Leave it out, or send another one.",
+                    field="file",
+                    name=one.taken.name,
                 )
         by = visit.employee.id
-        with suppress(AlreadyExists):  # the form was sent before
-            await self._database.write(lambda tx: attachments.create(tx, prepared, by=by, party_id=None, outside=False))
+        await self._database.write(lambda tx: attachments.create(tx, prepared, by=by, party_id=None, outside=False))
         return [one.taken.id for one in prepared]
 
     async def _page(
@@ -164,7 +157,7 @@ class DeskPages:
     ) -> Response:
         found = visit.request
         typed: Mapping[str, Any] = sent_form or {}
-        status = 200 if error is None else 409 if isinstance(error, VersionConflict) else 400
+        status = 409 if isinstance(error, VersionConflict) else web.status_of(error)
         zone = found.customer.time_zone if found.customer else None
         return web.page(
             "desk.html",

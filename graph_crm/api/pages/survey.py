@@ -32,10 +32,10 @@ class SurveyPages:
     async def answer(self, request: Request) -> Response:
         """POST: the answer."""
         sent = await web.form(request, largest=web.SMALL_FORM)
-        score = web.field(sent, "score", 2)
+        score = web.whole(web.field(sent, "score", 2))
         try:
             await self._platform.service(SurveyService).answer(
-                request.query_params.get("k", ""), int(score) if score.isdigit() else 0, web.field(sent, "text") or None
+                request.query_params.get("k", ""), score or 0, web.field(sent, "text") or None
             )
         except CrmError as error:
             return self._page(request, typed=sent, error=error)
@@ -49,7 +49,7 @@ class SurveyPages:
         return web.page(
             "survey.html",
             tongue,
-            status=200 if error is None else 400,
+            status=web.status_of(error),
             done=done,
             error=error,
             text=web.field(typed or {}, "text"),

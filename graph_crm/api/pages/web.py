@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from graph_crm import logs, texts
 from graph_crm.errors import CrmError, Forbidden, InvalidInput, NotFound, Unauthenticated
+from graph_crm.requests.attachments.naming import disposition
+from graph_crm.requests.attachments.service import Opened
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 HERE: Final = Path(__file__).parent
@@ -34,6 +37,8 @@ HEADERS: Final = {
 SMALL_FORM: Final = 100_000
 """Bytes of a form without documents."""
 MOST_FIELDS: Final = 60
+LONGEST_NUMBER: Final = 18
+"""Digits of a whole number that a form or a header may hold."""
 _STATUS: Final = ((Unauthenticated, 403), (Forbidden, 403), (NotFound, 404))
 _STYLE: Final = (HERE / "style.css").read_text("utf-8")
 _VERSION: Final = hashlib.sha256(_STYLE.encode()).hexdigest()[:12]
@@ -74,7 +79,9 @@ def said(tongue: str, zone: str | None = None) -> Callable[..., str]:
 
 
 def page(template: str, tongue: str, *, status: int = 200, zone: str | None = None, **values: Any) -> HTMLResponse:
-    """A page from its template; what it shows is escaped."""
+    """A page from its template; what it shows is escaped. An ``error`` is said in the language of the page."""
+    if isinstance(error := values.get("error"), CrmError):
+        values["error"] = problem(error, tongue)
     text = _templates.get_template(template).render(
         say=said(tongue, zone),
         language=tongue,
@@ -83,6 +90,50 @@ def page(template: str, tongue: str, *, status: int = 200, zone: str | None = No
         **values,
     )
     return HTMLResponse(text, status_code=status, headers=HEADERS)
+
+
+def problem(error: CrmError, tongue: str) -> str:
+    """What went wrong, as people read it: by the error's code and by what it names, in the language of the page.
+
+    Where there is no such text an English page says what the error says, any other that it did not work.
+    """
+    plain = f"page-error-{_slug(error.code)}"
+    named = [str(error.details[one]) for one in ("field", "state") if error.details.get(one)]
+    known = texts.current()
+    for name in (*(f"{plain}-{_slug(one)}" for one in named), plain):
+        found = known.message(name, error.details, tongue)
+        if found is not None:
+            return found
+    if tongue == texts.ENGLISH:
+        return f"{error.message} {error.hint}" if error.hint else error.message
+    return known.say("page-error", {}, tongue)
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower())
+
+
+def status_of(error: CrmError | None) -> int:
+    """The status of a page that shows its form again because of ``error``; None: all is well."""
+    if error is None:
+        return 200
+    return error.http_status if error.http_status != 200 else 400  # noqa: PLR2004 - HTTP's own number
+
+
+def http_status(error: CrmError) -> int:
+    """The status of an answer that is nothing but ``error``."""
+    return next((code for kind, code in _STATUS if isinstance(error, kind)), status_of(error))
+
+
+def document(found: Opened) -> Response:
+    """A document that the browser saves and never shows."""
+    headers = {
+        **HEADERS,
+        "content-security-policy": "default-src 'none'; sandbox",
+        "content-disposition": disposition(found.name),
+        "content-type": found.media_type,
+    }
+    return Response(found.content, headers=headers)
 
 
 def told(endpoint: Endpoint) -> Endpoint:
@@ -94,11 +145,8 @@ def told(endpoint: Endpoint) -> Endpoint:
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
         except CrmError as error:
-            status = next((code for kind, code in _STATUS if isinstance(error, kind)), None)
-            if status is None:
-                status = error.http_status if error.http_status != 200 else 400  # noqa: PLR2004 - HTTP's own number
             tongue = language(accepted(request))
-            return page("problem.html", tongue, status=status, kind=_kind(error), message=error.message)
+            return page("problem.html", tongue, status=http_status(error), kind=_kind(error), error=error)
 
     return answer
 
@@ -117,10 +165,10 @@ def again(request: Request, **query: str) -> RedirectResponse:
 
 async def form(request: Request, *, largest: int, files: int = 0) -> FormData:
     """The form that was sent. Raises InvalidInput for one that is none, too large, or has too many parts."""
-    length = request.headers.get("content-length", "")
-    if not length.isdigit():
+    length = whole(request.headers.get("content-length", ""))
+    if length is None:
         raise InvalidInput("The form came without its length.", hint="Use a browser.")
-    if int(length) > largest:
+    if length > largest:
         raise InvalidInput(f"The form is larger than {largest} bytes.", hint="Send less at once.", field="file")
     try:
         return await request.form(max_files=files, max_fields=MOST_FIELDS, max_part_size=SMALL_FORM)
@@ -132,6 +180,11 @@ def field(sent: FormData | Mapping[str, Any], name: str, limit: int = SMALL_FORM
     """A text of the form, without carriage returns; empty where it was not sent."""
     value = sent.get(name)
     return value[:limit].replace("\r\n", "\n") if isinstance(value, str) else ""
+
+
+def whole(text: str) -> int | None:
+    """The whole number that the text is, written in the digits of ASCII (others look like numbers and are none)."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER else None
 
 
 async def style(_request: Request) -> Response:
