@@ -119,7 +119,7 @@ class Verifier:
         self._names = names or ClaimNames()
         self._issuer = issuer
         self._audiences = [audience, *audiences]
-        self._skew = skew
+        self._skew = math.ceil(skew)
         self._types = _TYPES if access_type else _ANY_TYPE
         self._clock = clock
         self._ticks = ticks
@@ -131,6 +131,11 @@ class Verifier:
     async def authenticate(self, authorization: str | None) -> Caller:
         """The caller that an ``Authorization: Bearer ...`` header names. Raises Unauthenticated, KeysUnavailable."""
         return (await self.admit(_bearer(authorization))).caller
+
+    def remembered(self, authorization: str) -> Caller | None:
+        """The caller of a header whose token was checked before, and is still sure; None: it has to be checked."""
+        known = self._remembered(authorization[len(_BEARER) :].strip())
+        return known.caller if known is not None and authorization[: len(_BEARER)].lower() == _BEARER else None
 
     async def admit(self, token: str) -> Admitted:
         """The caller that ``token`` names. Raises Unauthenticated, which says what is wrong but never the token.
@@ -147,6 +152,10 @@ class Verifier:
     def verify_header(self, authorization: str | None) -> Caller:
         """The same for a header. Raises Unauthenticated."""
         return self.verify(_bearer(authorization))
+
+    def seconds_left(self, admitted: Admitted) -> float:
+        """The seconds until the token ends that named this caller; negative: it has ended."""
+        return admitted.expires - self._clock()
 
     def forget(self) -> None:
         """Check every token anew: keys or accounts have changed."""
@@ -224,7 +233,7 @@ class Verifier:
                 raise _unusable("A time in the token is none.")
         registry = jwt.JWTClaimsRegistry(
             now=lambda: int(self._clock()),
-            leeway=math.ceil(self._skew),
+            leeway=self._skew,
             iss={"essential": True, "value": issuer or self._issuer},
             aud={"essential": True, "values": self._audiences},
             sub={"essential": True, "allow_blank": False},

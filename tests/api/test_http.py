@@ -48,7 +48,10 @@ async def client(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def bearer(role: Role = Role.ANALYST, party: str | None = None) -> dict[str, str]:
-    return {"authorization": f"Bearer {issue(SECRET, role, party_id=party)}"}
+    return {
+        "authorization": f"Bearer {issue(SECRET, role, party_id=party)}",
+        "content-type": "application/json",
+    }
 
 
 async def post(client: httpx.AsyncClient, query: str, *, role: Role = Role.ANALYST, **more: Any) -> dict[str, Any]:
@@ -187,7 +190,7 @@ async def ask_in_parts(platform: Platform, messages: list[dict[str, Any]]) -> tu
     async def send(message: Any) -> None:
         sent.append(message)
 
-    headers = [(b"authorization", bearer(Role.SERVICE)["authorization"].encode())]
+    headers = [(name.encode(), value.encode()) for name, value in bearer(Role.SERVICE).items()]
     scope = {"type": "http", "method": "POST", "path": "/graphql", "headers": headers}
     await create_app(platform)(scope, receive, send)
     return sent[0]["status"], dict(sent[0]["headers"]), json.loads(sent[1]["body"])

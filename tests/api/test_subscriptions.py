@@ -417,7 +417,7 @@ async def test_a_server_takes_so_many_connections(empty_database: Database, tmp_
     async with Server(empty_database, tmp_path, websocket_connections=1).running() as server:
         async with server.client(), server.open() as socket:
             assert await Client(socket).closed() == 1013
-        await until(lambda: not server.app._subscriptions._open)
+        await until(lambda: not server.app._subscriptions.taken)
         async with server.client():
             pass
 

@@ -1,0 +1,1 @@
+"""What stands before every request: how connections are kept, who asks from where, how often, with which headers."""

@@ -1,0 +1,101 @@
+"""The body of a request to GraphQL: JSON, of a bounded size, in a bounded time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+from starlette.types import Receive
+
+from graph_crm.api.execution import Request, RequestTimeout
+from graph_crm.errors import InvalidInput
+from graph_crm.security.roles import Caller
+
+LARGEST_BODY = 1_000_000
+"""Bytes of a request's body at most."""
+
+
+class BodyTooLarge(InvalidInput):
+    """The request is larger than the server reads."""
+
+    code = "BODY_TOO_LARGE"
+    http_status = 413
+
+
+class BodyTooSlow(RequestTimeout):
+    """The request did not arrive in the time that a request may take."""
+
+    http_status = 408
+
+
+class UnsupportedMediaType(InvalidInput):
+    """The body says of itself that it is no JSON."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    http_status = 415
+
+
+def check_json(headers: dict[bytes, bytes]) -> None:
+    """Raise UnsupportedMediaType unless the body says that it is JSON.
+
+    A form on a page of somebody else can't say that: a browser asks first, and is told no.
+    """
+    kind, _, parameters = headers.get(b"content-type", b"").partition(b";")
+    charset = parameters.strip().lower()
+    if kind.strip().lower() != b"application/json" or charset not in {b"", b"charset=utf-8", b'charset="utf-8"'}:
+        raise UnsupportedMediaType(
+            "The body is not sent as JSON.", hint="Send the header Content-Type: application/json, in UTF-8."
+        )
+
+
+async def read_body(receive: Receive, seconds: float) -> bytes:
+    """The whole body. Raises BodyTooLarge, BodyTooSlow, and InvalidInput where it was cut off."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await _body(receive)
+    except TimeoutError:
+        raise BodyTooSlow(
+            f"The request did not arrive within {seconds:g} seconds.", hint="Send the whole body at once."
+        ) from None
+
+
+async def _body(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            # What came so far may well be a whole JSON text; the caller gave up before it was sent.
+            raise InvalidInput("The request was cut off.", hint="Send the whole body.")
+        part: bytes = message.get("body", b"")
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise BodyTooLarge(
+                "The request is too large.", hint=f"Send at most {LARGEST_BODY} bytes.", limit=LARGEST_BODY
+            )
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def request_of(body: bytes, caller: Caller) -> Request:
+    """The request that a body holds. Raises InvalidInput."""
+    try:
+        sent: Any = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput("The body is not JSON.", hint='Send {"query": "..."} as JSON in UTF-8.') from error
+    if isinstance(sent, list):
+        raise InvalidInput("Batches are not answered.", hint="Send one operation a request.")
+    query = sent.get("query") if isinstance(sent, dict) else None
+    if not isinstance(query, str) or not query:
+        raise InvalidInput("The body has no query.", hint='Send {"query": "...", "variables": {...}}.')
+    variables = sent.get("variables") or {}
+    name = sent.get("operationName")
+    extensions = sent.get("extensions") or {}
+    if not isinstance(variables, dict) or not isinstance(extensions, dict) or not isinstance(name, str | None):
+        raise InvalidInput(
+            "variables and extensions are objects, operationName is a text.", hint="Leave out what you do not use."
+        )
+    return Request(query, caller, variables, name, explain=extensions.get("explain") is True)
