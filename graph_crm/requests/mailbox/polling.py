@@ -117,11 +117,14 @@ class MailPoller:
         while not stopping.is_set():
             try:
                 taken = await self.poll()
-            except CrmError as error:
+            except Exception as error:  # whatever it is, the receiver in the same process must go on
                 if isinstance(error, ConfigurationError) and not good:
                     raise
                 failures += 1
-                log.warning("mailbox_not_read", code=error.code, problem=error.message)
+                known = isinstance(error, CrmError)
+                log.warning(
+                    "mailbox_not_read", code=getattr(error, "code", None), problem=str(error), exc_info=not known
+                )
                 await wait(min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LAST_PAUSE))
                 continue
             failures, good = 0, True

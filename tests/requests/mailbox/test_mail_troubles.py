@@ -11,7 +11,7 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginEr
 from letters import letter
 from mail_office import PostOffice
 
-from graph_crm.errors import ConfigurationError, CrmError, DatabaseTimeout, StatementFailed
+from graph_crm.errors import ConfigurationError, DatabaseTimeout, StatementFailed
 from graph_crm.requests.attachments.store import StorageUnavailable
 from graph_crm.requests.mailbox import polling
 from graph_crm.requests.mailbox.intake import MOST_TRIES, MailIntake, Receipt
@@ -266,14 +266,14 @@ async def test_a_login_that_is_refused_for_a_while_is_no_wrong_password(monkeypa
 
 
 async def test_after_a_good_look_nothing_ends_the_poller() -> None:
-    outcomes: list[int | CrmError] = [1, ConfigurationError("refused"), StatementFailed("a fault"), 1]
+    outcomes: list[int | Exception] = [1, ConfigurationError("refused"), StatementFailed("a fault"), ValueError("?"), 1]
 
     class Scripted(MailPoller):
         async def poll(self) -> int:
             outcome = outcomes.pop(0)
             if not outcomes:
                 stopping.set()
-            if isinstance(outcome, CrmError):
+            if isinstance(outcome, Exception):
                 raise outcome
             return outcome
 
@@ -283,7 +283,7 @@ async def test_after_a_good_look_nothing_ends_the_poller() -> None:
     stopping, pauses = asyncio.Event(), list[float]()
     poller = Scripted(_Mails(), Mailbox(host="x", user="bank", password="secret"))
     await poller.keep(stopping, every=7.0, pause=pause)
-    assert pauses == [7.0, 2.0, 4.0, 7.0]
+    assert pauses == [7.0, 2.0, 4.0, 8.0, 7.0]
     outcomes.append(ConfigurationError("wrong from the beginning"))
     stopping.clear()
     with pytest.raises(ConfigurationError):
