@@ -41,7 +41,14 @@ class GraphQLEndpoint:
         schema = platform_schema(settings.page_limit, settings.page_default)
         self._seconds = settings.request_timeout
         self._audit = platform.service(Audit)
-        self.executor = Executor(schema, platform.database, platform.service, seconds=self._seconds, audit=self._audit)
+        self.executor = Executor(
+            schema,
+            platform.database,
+            platform.service,
+            seconds=self._seconds,
+            audit=self._audit,
+            sights=platform.sights,
+        )
         self._edge = edge
         self._always = completed([_JSON], edge.always)
 
@@ -113,8 +120,9 @@ class Application:
                 *callbacks.routes(platform),
                 *pages.routes(platform, endpoint.executor),
             ],
-            middleware=[Middleware(health.Observed), Middleware(Front, edge=edge)],
+            middleware=[Middleware(health.Observed)],
         )
+        self._rest = Front(self.starlette, edge=edge)
         self._graphql = health.Observed(endpoint)
         self._subscriptions = SubscriptionEndpoint(endpoint.executor, platform.verifier, edge, platform.settings)
 
@@ -125,7 +133,7 @@ class Application:
         elif scope["type"] == "websocket" and scope["path"] == PATH:
             await self._subscriptions(scope, receive, send)
         else:
-            await self.starlette(scope, receive, send)
+            await self._rest(scope, receive, send)
 
 
 def create_app(platform: Platform) -> Application:

@@ -1,22 +1,26 @@
 """What an operator's machines ask: is the process alive, may it get traffic, what does it measure.
 
-``/healthz`` answers as long as the process runs, ``/readyz`` when the database answers and is migrated, ``/metrics``
-in Prometheus's text format. None of them shows personal data.
+``/healthz`` (and ``/livez``) answers as long as the process runs, ``/readyz`` when the database answers and is
+migrated, ``/metrics`` in Prometheus's text format. None of them shows personal data. Metrics are for this machine, and
+for who shows the token of the setting ``metrics_token``; the others are for everybody.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 import time
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph_crm import __version__, logs
+from graph_crm.api.edge.callers import is_loopback
 from graph_crm.api.metrics import LATENCY, REQUESTS, PlatformCollector, text
 from graph_crm.api.platform import Platform
 from graph_crm.errors import CrmError
@@ -30,6 +34,18 @@ SLOW_REQUEST_SECONDS: Final = 1.0
 COUNTED: Final = 250_000
 """Of a longer backlog than this it is enough to know how old it is: counting must not be what takes the time."""
 _SERVER_ERROR: Final = 500
+
+_NO_METRICS: Final = {
+    "errors": [
+        {
+            "message": "Metrics are shown to this machine, and to who has the token for them.",
+            "extensions": {
+                "code": "UNAUTHENTICATED",
+                "hint": "Set GRAPH_CRM_METRICS_TOKEN and send it as Bearer token.",
+            },
+        }
+    ]
+}
 
 log = logs.get(__name__)
 
@@ -73,7 +89,7 @@ class Observed:
 
 
 def routes(platform: Platform) -> list[Route]:
-    """The three routes, for the application to mount beside ``/graphql``."""
+    """The routes, for the application to mount beside ``/graphql``."""
     migrator = Migrator(platform.database, folder("schema") / "migrations")
 
     async def healthz(_request: Request) -> Response:
@@ -98,7 +114,9 @@ def routes(platform: Platform) -> list[Route]:
             answer["plugins"] = out_of_force
         return JSONResponse(answer)
 
-    async def metrics(_request: Request) -> Response:
+    async def metrics(request: Request) -> Response:
+        if not _may_measure(request, platform.settings.metrics_token):
+            return JSONResponse(_NO_METRICS, status_code=401, headers={"www-authenticate": "Bearer"})
         outbox: list[Backlog]
         try:
             async with asyncio.timeout(READY_SECONDS):
@@ -111,9 +129,18 @@ def routes(platform: Platform) -> list[Route]:
 
     return [
         Route("/healthz", healthz, methods=["GET"]),
+        Route("/livez", healthz, methods=["GET"]),
         Route("/readyz", readyz, methods=["GET"]),
         Route("/metrics", metrics, methods=["GET"]),
     ]
+
+
+def _may_measure(request: Request, token: SecretStr | None) -> bool:
+    """Whether the request comes from this machine itself, or shows the token."""
+    if is_loopback(request.scope):
+        return True
+    shown = request.headers.get("authorization", "").encode()
+    return token is not None and hmac.compare_digest(shown, f"Bearer {token.get_secret_value()}".encode())
 
 
 def _not_ready(reason: str) -> Response:

@@ -29,17 +29,15 @@ def serve(
     """Serve GraphQL over HTTP until it is stopped; needs an identity provider whose tokens it takes."""
     import asyncio
 
-    import uvicorn
-
     from graph_crm import logs
     from graph_crm.api.app import create_app
-    from graph_crm.api.subscriptions import LARGEST_MESSAGE
+    from graph_crm.api.edge.serving import server_of
     from graph_crm.bootstrap import running, verifier
     from graph_crm.cli.listening import listen, refusal
     from graph_crm.decisions.authoring.activity import ActivityLog
     from graph_crm.decisions.service import DecisionService
     from graph_crm.requests.sorting.service import SortingService
-    from graph_crm.security.issuers import require_issuer
+    from graph_crm.security.issuers import require_issuer, takes_hs256
     from graph_crm.settings import load
 
     settings = load(host=host, port=port)
@@ -52,26 +50,17 @@ def serve(
 
     async def work() -> None:
         async with running(settings) as platform:
-            server = uvicorn.Server(
-                uvicorn.Config(
-                    create_app(platform),
-                    log_config=None,
-                    access_log=False,
-                    server_header=False,
-                    timeout_graceful_shutdown=round(settings.shutdown_timeout),
-                    http="httptools",
-                    ws="websockets-sansio",
-                    ws_max_size=LARGEST_MESSAGE,
-                    ws_per_message_deflate=False,
-                    lifespan="off",
-                )
-            )
+            server = server_of(create_app(platform), settings)
             with suppress(CrmError):  # without a database the server starts, and says so in /readyz
                 await platform.service(DecisionService).warm_up()
             # Schema and rules live as long as the process: a collection that walks through them halts everybody.
             gc.collect()
             gc.freeze()
             port = sockets[0].getsockname()[1]
+            if takes_hs256(settings):
+                logs.get(__name__).warning(
+                    "shared_secret_makes_tokens", meaning="for the demo and for development only"
+                )
             logs.get(__name__).info("server_starts", address=f"http://{settings.host}:{port}", stop="Ctrl-C")
             beside = [
                 asyncio.create_task(ActivityLog(platform.database, platform.rules).keep()),
