@@ -2,6 +2,7 @@
 
 ``POST /attachments?name=NAME`` takes one document as its body and answers with its id, which a mutation then names.
 ``GET /attachments/{id}`` and ``GET /mails/{id}`` give the bytes to who may read them, to be saved and never shown.
+``GET /files/exports/{id}?key=KEY`` gives the copy of everything that is held on a party to who has a link to it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from starlette.routing import Route
 
 from graph_crm.api.platform import Platform
 from graph_crm.errors import CrmError, Forbidden, InvalidInput, NotFound, Unauthenticated
+from graph_crm.privacy.export import ExportService
+from graph_crm.privacy.links import PATH as EXPORT_PATH
 from graph_crm.requests.attachments.naming import disposition
 from graph_crm.requests.attachments.service import AttachmentService, AttachmentTooLarge, Upload
 from graph_crm.requests.mailbox.reading import MailArchive
@@ -49,7 +52,13 @@ def routes(platform: Platform) -> list[Route]:
         content = await platform.service(MailArchive).original(request.path_params["id"], caller)
         return _file("mail.eml", "message/rfc822", content)
 
+    async def export(request: Request) -> Response:
+        key = request.query_params.get("key")
+        content = await platform.service(ExportService).fetch(request.path_params["id"], key)
+        return _file("bank-data.zip", "application/zip", content)
+
     return [
+        Route(EXPORT_PATH, _told(export), methods=["GET"]),
         Route("/attachments", _told(upload), methods=["POST"]),
         Route("/attachments/{id}", _told(download), methods=["GET"]),
         Route("/mails/{id:path}", _told(mail), methods=["GET"]),

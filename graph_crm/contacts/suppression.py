@@ -48,6 +48,8 @@ def _party(snapshot: Snapshot) -> Iterator[Finding]:
         yield _no("PARTY_ENDED", "the bank no longer deals with the customer", party.id)
     if party.blocked:
         yield _no("PARTY_BLOCKED", "the customer is blocked", party.id)
+    if party.restricted:
+        yield _no("PARTY_RESTRICTED", "the customer's data are only kept: nothing may be done with them", party.id)
 
 
 def _point(snapshot: Snapshot, approach: Approach) -> Iterator[Finding]:

@@ -151,6 +151,8 @@ def eligibility(question: Question) -> GateVerdict:
         return _drop("eligibility", "PARTY_ENDED", "the bank no longer deals with the customer", evidence=(party.id,))
     if party.blocked:
         return _drop("eligibility", "PARTY_BLOCKED", "the customer is blocked", evidence=(party.id,))
+    if party.restricted:
+        return _drop("eligibility", "PARTY_RESTRICTED", "the customer's data are only kept", evidence=(party.id,))
     sold = question.sold
     if sold is not None and sold.family in CREDIT_FAMILIES and party.kind == "PERSON":
         of_age = age_between(ADULT).check(question.snapshot)

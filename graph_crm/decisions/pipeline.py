@@ -172,6 +172,8 @@ def decide(
     chance (exploration) is settled by it, so that the same question has the same answer.
     """
     considered: dict[str, list[Considered]] = defaultdict(list)
+    # Of whom the data are only kept no rule hears.
+    everybody, snapshots = snapshots, [one for one in snapshots if not one.party.restricted]
     fitting = book.fitting([one for one in rules if one.rule.id in asked.only_yes], snapshots)
     for booked in rules:
         for judgement in book.judge(booked, fitting.get(booked.rule.id, snapshots)):
@@ -179,7 +181,7 @@ def decide(
     if asked.hooks:
         for named in book.propose(snapshots):
             considered[named.value.party].append(_of_hook(named.plugin, named.value))
-    outcomes = [Outcome(one, considered.get(one.id, []), keys[one.id], _features(one, bank)) for one in snapshots]
+    outcomes = [Outcome(one, considered.get(one.id, []), keys[one.id], _features(one, bank)) for one in everybody]
     _settle(book, outcomes, bank, asked)
     return outcomes
 

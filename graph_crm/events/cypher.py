@@ -4,11 +4,12 @@ from __future__ import annotations
 
 # The rows come in the order of their ids, so that batches that share some wait for each other and never in a circle.
 # MERGE on the unique id waits for a rival with the same id; what it finds then is complete. A clock that runs ahead
-# must not put off what a complaint forbids: nothing is later than the database's own now.
+# must not put off what a complaint forbids: nothing is later than the database's own now. Nothing is recorded of a party
+# that was erased: to whoever tells of it there is no such party.
 RECORD = """
 WITH datetime({epochMillis: datetime.realtime().epochMillis}) AS now
 UNWIND $events AS told
-MATCH (p:Party {id: told.partyId})
+MATCH (p:Party {id: told.partyId}) WHERE p.erasedAt IS NULL
 OPTIONAL MATCH (a:Agreement {id: told.agreementId})
 WITH now, told, p, a WHERE told.agreementId IS NULL OR a IS NOT NULL
 MERGE (e:Event {id: told.id})
@@ -26,5 +27,5 @@ RETURN told.id AS id, isNew, e.digest AS digest, e.at.epochMillis AS at, coalesc
 
 PARTIES_KNOWN = """
 UNWIND $parties AS id
-RETURN id, EXISTS { MATCH (p:Party {id: id}) } AS known
+RETURN id, EXISTS { MATCH (p:Party {id: id}) WHERE p.erasedAt IS NULL } AS known
 """

@@ -57,7 +57,7 @@ def _party(label: str) -> str:
 UNWIND $rows AS row
 MERGE (n:Party {{id: row.id}})
 ON CREATE SET n:{label}, n.version = 0, n.createdAt = $now, n.status = 'ACTIVE'
-WITH n, row WHERE n:{label}
+WITH n, row WHERE n:{label} AND n.erasedAt IS NULL
 {_VERSIONED}
 RETURN count(*) AS loaded
 """
@@ -141,7 +141,7 @@ CONTACT_POINT = Kind(
     2,
     """
 UNWIND $rows AS row
-MATCH (p:Party {id: row.partyId}) USING INDEX p:Party(id)
+MATCH (p:Party {id: row.partyId}) USING INDEX p:Party(id) WHERE p.erasedAt IS NULL
 MERGE (c:ContactPoint {valueKey: row.valueKey})
 ON CREATE SET c.id = row.valueKey, c.kind = row.kind, c.value = row.value, c.createdAt = $now
 MERGE (p)-[r:REACHABLE_AT {id: row.id}]->(c) SET r += row.props

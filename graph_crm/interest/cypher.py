@@ -4,10 +4,10 @@ from __future__ import annotations
 
 # One row an interest, with its days: no node is written by two rows, so nothing is read that another row changes. The
 # first SET locks the interest; its days are only touched under that lock. Scores are moved to the later of both
-# instants, which gives the same sum in whatever order looks arrive.
+# instants, which gives the same sum in whatever order looks arrive. Nobody whose data are only kept is scored.
 NOTE = """
 UNWIND $rows AS row
-MATCH (p:Party {id: row.partyId})
+MATCH (p:Party {id: row.partyId}) WHERE p.restrictedAt IS NULL
 OPTIONAL MATCH (x:Product {code: row.productCode})
 MERGE (i:Interest {key: row.key})
 SET i.turn = coalesce(i.turn, 0) + 1

@@ -74,7 +74,11 @@ class PartyMutations:
     async def update_person(self, info: Request, input: UpdatePersonInput) -> Person:  # noqa: A002 - the schema's word
         """Change a person and answer with it."""
         written = await info.context.service(PartyService).update_person(
-            input.id, person_details(input), version=input.version, idempotency_key=input.idempotency_key
+            input.id,
+            person_details(input),
+            reason=input.reason,
+            version=input.version,
+            idempotency_key=input.idempotency_key,
         )
         return cast(Person, await info.context.fetch("Person", written.id, info))
 
@@ -101,7 +105,11 @@ class PartyMutations:
     ) -> Organization:
         """Change an organisation and answer with it."""
         written = await info.context.service(PartyService).update_organization(
-            input.id, organization_details(input), version=input.version, idempotency_key=input.idempotency_key
+            input.id,
+            organization_details(input),
+            reason=input.reason,
+            version=input.version,
+            idempotency_key=input.idempotency_key,
         )
         return cast(Organization, await info.context.fetch("Organization", written.id, info))
 

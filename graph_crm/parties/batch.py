@@ -21,7 +21,7 @@ from graph_crm.parties.commands import (
     merged,
 )
 from graph_crm.parties.kinds import PartyKind
-from graph_crm.parties.service import CONTACT_POINTS_LIMIT, attach_contact_points, state_of
+from graph_crm.parties.service import CONTACT_POINTS_LIMIT, attach_contact_points, require_kept, state_of
 from graph_crm.parties.writes import BATCH_LIMIT, BatchResult, RefusedRow, tell_closed
 
 
@@ -124,6 +124,7 @@ class PartyBatch:
 
     def _change(self, ask: _Asked, state: PartyState) -> _Change:
         new = state.version == 0
+        require_kept(state, "id")
         if not new and state.kind is not ask.kind:
             raise checks.refuse("id", f"is of a party that is no {ask.kind.label.lower()}", "Send another id.")
         wanted = merged(ask.kind, state.properties, ask.properties)

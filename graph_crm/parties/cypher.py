@@ -37,7 +37,11 @@ RETURN p.version AS version
 CHANGE_PARTY = """
 MATCH (p:Party {id: $id})
 SET p += $properties, p.version = $version, p.updatedAt = $now
+FOREACH (one IN $changes |
+  CREATE (p)-[:WAS_CHANGED]->(:PartyChange {id: one.id, at: $now, fields: one.fields, reason: one.reason, by: one.by,
+    version: $version}))
 """
+"""Who changed what, when and why is kept; what it was before is not."""
 
 LOCK_OR_CREATE_PARTIES = f"""
 UNWIND $ids AS id

@@ -24,6 +24,7 @@ VERSION = "The version that you read; refused with VERSION_CONFLICT when the rec
 SINCE = "First day; today when left out."
 UNTIL = "First day without it; today when left out."
 SOURCE = "The system that says so."
+WHY = "Why it is changed, for example that the customer asked for it; kept with who changed what."
 
 
 @strawberry.input
@@ -140,6 +141,7 @@ class UpdatePersonInput(PersonFields):
     """Changes of a person."""
 
     id: strawberry.ID = strawberry.field(description="The person.")
+    reason: str | None = strawberry.field(default=None, description=WHY)
     version: int | None = strawberry.field(default=None, description=VERSION)
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
 
@@ -149,6 +151,7 @@ class UpdateOrganizationInput(OrganizationFields):
     """Changes of an organisation."""
 
     id: strawberry.ID = strawberry.field(description="The organisation.")
+    reason: str | None = strawberry.field(default=None, description=WHY)
     version: int | None = strawberry.field(default=None, description=VERSION)
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from graph_crm.errors import AlreadyExists, NotFound
+from graph_crm.audit.acting import SYSTEM, current
+from graph_crm.errors import AlreadyExists, CrmError, NotFound
 from graph_crm.graph.database import Database, Row, Transaction
 from graph_crm.parties import checks, cypher
 from graph_crm.parties.commands import (
@@ -34,6 +35,16 @@ from graph_crm.parties.writes import Written, expect_version, tell_closed, write
 
 CONTACT_POINTS_LIMIT = 50
 """Contact points in use of one party: more is a mistake, and would make its record slow."""
+
+
+MADE_OF_OTHERS = frozenset({"nameKey", "searchText"})
+"""Properties that follow from others: that they change says nothing."""
+
+
+class PartyErased(CrmError):
+    """The party was erased: nothing is known of it any more, and nothing is to be known again."""
+
+    code = "PARTY_ERASED"
 
 
 def new_id(prefix: str) -> str:
@@ -66,8 +77,19 @@ async def lock_parties(tx: Transaction, fields: Mapping[str, str]) -> dict[str, 
     return states
 
 
+def require_kept(state: PartyState, field: str) -> None:
+    """Refuse to write down again who somebody was that was erased."""
+    if state.properties.get("erasedAt") is not None:
+        raise PartyErased(
+            f"{field}: names a party that was erased",
+            hint="Who comes back is a new party, under a new id.",
+            field=field,
+        )
+
+
 def require_active(state: PartyState, field: str) -> None:
     """Refuse new business with a party that has ended."""
+    require_kept(state, field)
     if state.properties.get("status") == PartyStatus.ENDED:
         raise checks.refuse(field, "names a party that has ended", "Name a party whose status is ACTIVE.")
 
@@ -159,25 +181,36 @@ class PartyService:
         id: str,  # noqa: A002 - the name of the property
         details: PersonDetails,
         *,
+        reason: str | None = None,
         version: int | None = None,
         idempotency_key: str | None = None,
     ) -> Written:
-        """Change what the details give; the rest stays. Raises `VersionConflict` when ``version`` is not current."""
-        return await self._update(id, details, version, idempotency_key)
+        """Change what the details give; the rest stays. Who changed what, and why (``reason``), is kept.
+
+        Raises `VersionConflict` when ``version`` is not current.
+        """
+        return await self._update(id, details, reason, version, idempotency_key)
 
     async def update_organization(
         self,
         id: str,  # noqa: A002 - the name of the property
         details: OrganizationDetails,
         *,
+        reason: str | None = None,
         version: int | None = None,
         idempotency_key: str | None = None,
     ) -> Written:
-        """Change what the details give; the rest stays. Raises `VersionConflict` when ``version`` is not current."""
-        return await self._update(id, details, version, idempotency_key)
+        """Change what the details give; the rest stays. Who changed what, and why (``reason``), is kept.
 
-    async def _update(self, party_id: str, details: PartyDetails, version: int | None, key: str | None) -> Written:
+        Raises `VersionConflict` when ``version`` is not current.
+        """
+        return await self._update(id, details, reason, version, idempotency_key)
+
+    async def _update(
+        self, party_id: str, details: PartyDetails, reason: str | None, version: int | None, key: str | None
+    ) -> Written:
         checks.version(version)
+        why = None if reason is None else checks.text("reason", reason)
         kind = kind_of(details)
         asked = changes(details, self._today())
 
@@ -186,7 +219,8 @@ class PartyService:
             expect_version(state.version, version, "party")
             if state.kind is not kind:
                 raise checks.refuse("id", f"is not of a {kind.label.lower()}", "Use the mutation of the other kind.")
-            return await self._change(tx, state, merged(kind, state.properties, asked))
+            require_kept(state, "id")
+            return await self._change(tx, state, merged(kind, state.properties, asked), reason=why)
 
         command = {"id": party_id, "version": version, "details": details}
         return await write_once(self._database, "updateParty", key, command, work)
@@ -197,17 +231,31 @@ class PartyService:
         state: PartyState,
         properties: Mapping[str, Any],
         points: Sequence[Mapping[str, Any]] | None = None,
+        *,
+        reason: str | None = None,
     ) -> Written:
         """Write properties under the lock, with the search text that follows from them and the contact points.
+
+        Which of them changed is kept with who did it and why.
 
         Where the party or a contact point of it is closed by that, the work that follows is left in the outbox.
         """
         stored = {**state.properties, **properties}
         text = index_text(state.id, stored, state.contact_points if points is None else points)
         version = state.version + 1
+        changed = [name for name, value in sorted(properties.items()) if state.properties.get(name) != value]
+        fields = [name for name in changed if name not in MADE_OF_OTHERS] + ["contactPoints"] * (points is not None)
+        who = (acting.actor if (acting := current()) is not None else SYSTEM).subject
+        change = {"id": new_id("change"), "fields": fields, "reason": reason, "by": who}
         await tx.run(
             cypher.CHANGE_PARTY,
-            {"id": state.id, "properties": {**properties, "searchText": text}, "version": version, "now": self._now()},
+            {
+                "id": state.id,
+                "properties": {**properties, "searchText": text},
+                "version": version,
+                "now": self._now(),
+                "changes": [change] if fields else [],
+            },
         )
         if closes(state.properties, stored) or (points is not None and len(points) < len(state.contact_points)):
             await tell_closed(tx, state.id, version)
@@ -231,6 +279,7 @@ class PartyService:
         async def work(tx: Transaction) -> Written:
             state = (await lock_parties(tx, {id: "id"}))[id]
             expect_version(state.version, version, "party")
+            require_kept(state, "id")
             if state.properties.get("status") == PartyStatus.ENDED:
                 raise checks.refuse("id", "names a party that has ended already", "There is nothing left to do.")
             await tx.run(cypher.END_OPEN_TIES, {"id": id, "until": day})

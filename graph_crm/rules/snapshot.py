@@ -210,6 +210,8 @@ class PartyFacts:
     """IANA name; None: not known."""
     vulnerable: bool = False
     """Whether the bank must treat the customer with special care: no promotion."""
+    restricted: bool = False
+    """Whether the customer's data are only kept: no contact that the law does not demand, no decision."""
     household: str | None = None
     """Identifier of the household on the snapshot's day."""
     control_units: tuple[str, ...] = ()

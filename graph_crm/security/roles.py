@@ -59,8 +59,12 @@ class Permission(StrEnum):
     """Change what the service desk is made of: employees, absences, articles."""
     INSIGHT = "insight"
     """Read counts over many customers: what they look at, what they ask for."""
+    PRIVACY = "privacy"
+    """Show everything that is held on a party, restrict what is done with it, erase it."""
     OPERATE = "operate"
     """See work that failed and have it done again."""
+    READ_AUDIT = "read_audit"
+    """Read the audit: who saw, changed and was refused what."""
     EXPLAIN = "explain"
     """See the statement that a query was compiled to."""
     INTROSPECT = "introspect"
@@ -87,7 +91,7 @@ _PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.RULE_AUTHOR: _STAFF | {Permission.EXPLAIN},
     Role.ANALYST: _STAFF | {Permission.EXPLAIN, Permission.INSIGHT},
     Role.SERVICE: _STAFF | _SERVING,
-    Role.AUDITOR: _STAFF | {Permission.INSIGHT},
+    Role.AUDITOR: _STAFF | {Permission.INSIGHT, Permission.READ_AUDIT},
     Role.ADMINISTRATOR: frozenset(Permission),
 }
 

@@ -25,6 +25,9 @@ class BankSettings(BaseModel):
     event_retention: Path | None = Field(
         default=None, description="Your own event retention, a TOML file; unset: the shipped one is in force."
     )
+    privacy_rules: Path | None = Field(
+        default=None, description="Your own rules of privacy, a TOML file; unset: the shipped ones are in force."
+    )
     session_minutes: dict[Literal["ONLINE", "ATM", "BRANCH", "CALL"], Annotated[int, Field(ge=1, le=1440)]] = Field(
         default_factory=dict,
         description='Minutes of silence that end a session, as JSON: {"ONLINE": 15} (ATM 5, BRANCH 120, CALL 60).',

@@ -15,7 +15,7 @@ _HOLDINGS = """COLLECT {{
 _PARTY = """[{party}.id, {party}:Organization, {party}.status,
     toString({party}.birthDate), toString({party}.deceasedOn),
     {party}.segment, {party}.country, {party}.region, {party}.language, {party}.blocked, toString({party}.endedOn),
-    {party}.timeZone, {party}.vulnerable, {party}.controlUnit]"""
+    {party}.timeZone, {party}.vulnerable, {party}.controlUnit, {party}.restrictedAt IS NOT NULL]"""
 
 _TIED = """COLLECT {{
   MATCH (p)-[r:{ties}]-(q:Party)

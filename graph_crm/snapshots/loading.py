@@ -286,6 +286,7 @@ def _party(found: Sequence[Any], day: dt.date) -> PartyFacts:
         blocked=bool(blocked),
         time_zone=found[11],
         vulnerable=bool(found[12]),
+        restricted=bool(found[14]),
     )
 
 

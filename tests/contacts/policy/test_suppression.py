@@ -32,6 +32,7 @@ SITUATIONS: dict[str, dict[str, Any]] = {
     "DECEASED": {"party": {"died": dt.date(2026, 1, 5)}},
     "PARTY_ENDED": {"party": {"status": "ENDED"}},
     "PARTY_BLOCKED": {"party": {"blocked": True}},
+    "PARTY_RESTRICTED": {"party": {"restricted": True}},
     "POINT_BLOCKED": {"points": (PointFact(MOBILE, "PHONE", blocked=True),)},
     "POINT_UNKNOWN": {"points": (PointFact(OFFICE, "PHONE"),)},
     "VULNERABLE": {"party": {"vulnerable": True}},
@@ -39,7 +40,7 @@ SITUATIONS: dict[str, dict[str, Any]] = {
     "COMPLAINT_OPEN": {"events": (event("complaint", ago(400)),)},
     "COLLECTIONS": {"events": (event("collections_contact", ago(10)),)},
 }
-FOR_EVERYBODY = ("DECEASED", "PARTY_ENDED", "PARTY_BLOCKED", "POINT_BLOCKED", "POINT_UNKNOWN")
+FOR_EVERYBODY = ("DECEASED", "PARTY_ENDED", "PARTY_BLOCKED", "PARTY_RESTRICTED", "POINT_BLOCKED", "POINT_UNKNOWN")
 
 
 @pytest.mark.parametrize("code", SITUATIONS)

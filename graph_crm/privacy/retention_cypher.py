@@ -1,0 +1,60 @@
+"""The statements of the retention, most of them made from the inventory."""
+
+from __future__ import annotations
+
+from graph_crm.privacy.cypher import LET_FILES_GO, cleared, names_somebody
+from graph_crm.privacy.inventory import Node
+
+
+def _old(node: Node, label: str) -> str:
+    still = f" AND NOT coalesce({node.held}, false)" if node.held else ""
+    there = "true" if node.erase == "delete" else names_somebody(node)
+    return f"""MATCH (n:{label})
+WITH n, {node.age} AS since
+WHERE since < datetime({{epochMillis: $until}}){still} AND ({there})"""
+
+
+def old(node: Node, label: str) -> str:
+    """How many records of a label still tell whose they are though their time was over before ``$until``."""
+    return f"{_old(node, label)}\nRETURN count(n) AS records, $instead AS instead"
+
+
+def let_go(node: Node, label: str) -> str:
+    """Take from these records what tells whose they are, or remove them; to be run in auto-commit."""
+    act = f"SET {cleared(node)}"
+    if node.erase == "delete":
+        act = f"{LET_FILES_GO}\n  WITH DISTINCT n\n  DETACH DELETE n"
+    return f"""{_old(node, label)}
+CALL (n) {{
+  {act}
+}} IN TRANSACTIONS OF 500 ROWS
+RETURN count(n) AS records, $instead AS instead"""
+
+
+_OLD_POINTS = """MATCH (c:ContactPoint)
+WHERE NOT EXISTS { (c)<-[:REACHABLE_AT]-() } AND c.createdAt < datetime.realtime() - duration({days: 1})"""
+
+OLD_POINTS = f"{_OLD_POINTS}\nRETURN count(c) AS records"
+
+FORGET_POINTS = f"""{_OLD_POINTS}
+CALL (c) {{
+  OPTIONAL MATCH (l:ContactLedger {{key: 'point:' + c.valueKey}})
+  DETACH DELETE c, l
+}} IN TRANSACTIONS OF 500 ROWS
+RETURN count(*) AS records"""
+"""Phones and addresses that were a mistake, and taken away on the day they were added: nobody uses them."""
+
+FORMER = """
+MATCH (p:Party) WHERE p.status = 'ENDED' AND p.endedOn < $before AND p.erasedAt IS NULL AND p.id > $after
+RETURN p.id AS id ORDER BY p.id LIMIT $most
+"""
+
+REPORT = """
+CREATE (r:RetentionReport {id: $id, at: datetime.realtime(), counts: $counts})
+RETURN r.id AS id
+"""
+
+REPORTS = """
+MATCH (r:RetentionReport)
+RETURN r.id AS id, r.at.epochMillis AS at, r.counts AS counts ORDER BY r.at DESC LIMIT $most
+"""
