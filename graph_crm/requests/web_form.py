@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from graph_crm.contacts.kinds import Channel
@@ -29,8 +28,6 @@ LONGEST_TEXT: Final = 10_000
 LONGEST_NAME: Final = 100
 ALL: Final = "form:*"
 """Where the forms of all senders are counted."""
-_NETWORK: Final = 64
-"""Bits of an IPv6 address that one household or company has for itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +81,8 @@ class WebForm:
         """Whether the bank takes forms at all."""
         return self._policy.allowed
 
-    async def take(self, form: FilledForm, *, address: str | None) -> Opened:
-        """Open a request. ``address``: the network address that it came from.
+    async def take(self, form: FilledForm, *, address: str) -> Opened:
+        """Open a request. ``address``: what the network that it came from is counted by.
 
         Without a nonce the same words sent again on the same day are the same request. Beyond the limit of
         acknowledgements the request is opened and its sender is told nothing.
@@ -95,9 +92,8 @@ class WebForm:
         if form.trap:
             raise InvalidInput("The form was filled in by a program.", hint="Leave that field empty.", field="website")
         request = self._checked(form)
-        acknowledge = await self._database.write(
-            lambda tx: self._counted(tx, [_of_network(address), f"form:{digest(request.contact)[:32]}"])
-        )
+        senders = [_counted_as("network", address), _counted_as("mail", str(request.contact))]
+        acknowledge = await self._database.write(lambda tx: self._counted(tx, senders))
         said = [form.nonce or self._today().date().isoformat(), request]
         return await self._requests.open(replace(request, acknowledge=acknowledge), key=f"form:{digest(said)}")
 
@@ -129,12 +125,6 @@ class WebForm:
         return answered <= policy.most_strangers
 
 
-def _of_network(address: str | None) -> str:
-    """Under what name a network address is counted; it is kept as a digest, for two hours."""
-    try:
-        found = ip_address((address or "").split("%")[0])
-    except ValueError:
-        return "form:nowhere"
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
-        return f"form:{digest(str(ip_network((found, _NETWORK), strict=False)))[:32]}"
-    return f"form:{digest(str(getattr(found, 'ipv4_mapped', None) or found))[:32]}"
+def _counted_as(kind: str, sender: str) -> str:
+    """Under what name a sender is counted: a digest, which is kept for two hours."""
+    return f"form:{digest([kind, sender])[:32]}"

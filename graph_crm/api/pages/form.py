@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from graph_crm.api.edge.callers import address_of
 from graph_crm.api.pages import web
 from graph_crm.api.platform import Platform
 from graph_crm.errors import CrmError, NotFound
@@ -54,7 +55,7 @@ class FormPages:
             nonce=web.field(sent, "nonce", 100),
             trap=web.field(sent, TRAP),
         )
-        opened = await service.take(filled, address=request.client.host if request.client else None)
+        opened = await service.take(filled, address=address_of(request.scope))
         if _wants_json(request):
             body = {"number": opened.number, "due": opened.due.isoformat()}
             return JSONResponse(body, status_code=201, headers=web.HEADERS)
