@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from graph_crm import logs, texts
 from graph_crm.api.platform import Platform
-from graph_crm.audit.wiring import audit_of, audited, keys_of
+from graph_crm.audit.wiring import anchoring, audit_of, audited, keys_of
 from graph_crm.calls.becoming_requests import caller_of, service_desk
 from graph_crm.calls.call_list import CallList
 from graph_crm.calls.incoming import SETTLE, IncomingCalls
@@ -68,6 +68,7 @@ from graph_crm.importing.demo_desk import seed_demo
 from graph_crm.interest.birthdays import BirthdayService
 from graph_crm.interest.service import InterestKeeper
 from graph_crm.parties.writes import CLOSED
+from graph_crm.privacy.wiring import PrivacyParts
 from graph_crm.requests.alarms import RequestAlarms
 from graph_crm.requests.analytics.service import RequestAnalytics
 from graph_crm.requests.attachments.enclosing import enclosing
@@ -87,6 +88,7 @@ from graph_crm.rules.manager import RuleBook
 from graph_crm.rules.snapshot import PartyFacts
 from graph_crm.security import issuers
 from graph_crm.security.page_keys import PageKeys
+from graph_crm.security.sight import Sights
 from graph_crm.security.tokens import Verifier, signing_secret
 from graph_crm.sessions.kinds import SessionKind
 from graph_crm.sessions.service import SessionService
@@ -324,7 +326,8 @@ def contact_desk(database: Database, agreed: Terms) -> ContactDesk:
 
 def wired(settings: Settings, database: Database, check: Verifier, book: RuleBook) -> Platform:
     """The platform, with the services that need more than the database."""
-    platform = Platform(settings=settings, database=database, verifier=check, rules=book)
+    sights = Sights(link_secret(settings), notes=True)
+    platform = Platform(settings=settings, database=database, verifier=check, rules=book, sights=sights)
     platform.provide(audit_of(settings, database))
     agreed = terms(settings, book)
     desk = contact_desk(database, agreed)
@@ -343,6 +346,7 @@ def wired(settings: Settings, database: Database, check: Verifier, book: RuleBoo
         SmsReceipts(database, settings.sms_callback_key, delivery.receipts),
         delivery.unsubscriber,
         *request_services(settings, database, book, events),
+        *PrivacyParts(settings, database, link_secret(settings)).services(),
         events,
         sessions,
         EventRetention(database, keeping),
@@ -427,7 +431,8 @@ def worker(platform: Platform, *, concurrency: int | None = None) -> Worker:
         **platform.service(SurveyService).topics(),
     }
     intake = platform.service(IntakeParts)
-    outside = {**delivery.outside(), **intake.outside(), SETTLE: platform.service(IncomingCalls).settle}
+    outside = {**delivery.outside(), **intake.outside(), **platform.service(PrivacyParts).outside()}
+    outside[SETTLE] = platform.service(IncomingCalls).settle
     outside[sms_receipts.TOPIC] = platform.service(SmsReceipts).settle
     return Worker(
         platform.database,
@@ -453,6 +458,7 @@ def timers(platform: Platform) -> Timers:
             "rules.scan": (platform.settings.scan_hours * 3600, scan.run),
             "reservations.expire": (EXPIRE_SECONDS, expiring.expire),
             "reservations.look_again": (LOOK_AGAIN_SECONDS, protection.look_again),
+            **anchoring(platform.settings, platform.database),
             **platform.service(OfferKeeper).timers(),
             **platform.service(DeliveryParts).timers(),
             **platform.service(SessionService).timers(),
@@ -461,6 +467,7 @@ def timers(platform: Platform) -> Timers:
             **platform.service(IncomingCalls).timers(),
             **platform.service(RequestAlarms).timers(),
             **platform.service(IntakeParts).timers(),
+            **platform.service(PrivacyParts).timers(),
         },
     )
 

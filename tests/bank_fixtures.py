@@ -48,10 +48,10 @@ def executor(database: Database, schema: MappedSchema) -> Executor:
 
 @pytest.fixture(scope="module")
 def ask(executor: Executor) -> Ask:
-    """Ask as an analyst, for a whole response."""
+    """Ask as an administrator, who sees everything, for a whole response."""
 
     async def ask(query: str, /, *, explain: bool = False, **variables: Any) -> dict[str, Any]:
-        return await executor.execute(Request(query, Caller("test", Role.ANALYST), variables, explain=explain))
+        return await executor.execute(Request(query, Caller("test", Role.ADMINISTRATOR), variables, explain=explain))
 
     return ask
 

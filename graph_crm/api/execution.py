@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from inspect import isawaitable
@@ -15,16 +15,14 @@ from graphql import (
     GraphQLError,
     GraphQLObjectType,
     OperationType,
-    SelectionSetNode,
     execute,
-    get_named_type,
     subscribe,
 )
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from graph_crm import logs
-from graph_crm.api import auditing
+from graph_crm.api import auditing, rights
 from graph_crm.api.documents import Documents, Operation, Planned, Problem, shown
 from graph_crm.api.schema import MappedSchema
 from graph_crm.audit.acting import SEEN, Actor
@@ -35,9 +33,10 @@ from graph_crm.graph.compiler.arguments import Value
 from graph_crm.graph.compiler.selection import Fields, Selections
 from graph_crm.graph.context import Fetch, RequestContext
 from graph_crm.graph.database import Database
+from graph_crm.graph.mapping import NodeMapping
 from graph_crm.graph.mutation import PERMISSION
-from graph_crm.security import fields
 from graph_crm.security.roles import Caller, Permission
+from graph_crm.security.sight import Sights, check_key
 
 log = logs.get(__name__)
 
@@ -92,7 +91,9 @@ class Executor:
         *,
         seconds: float = 30.0,
         audit: Audit | None = None,
+        sights: Sights | None = None,
     ) -> None:
+        self._sights = sights or Sights(notes=audit is not None)
         self._audit = audit
         self._schema = schema
         self._seconds = seconds
@@ -163,7 +164,7 @@ class Executor:
         return response
 
     def _plan(self, operation: Operation, variables: dict[str, Any], caller: Caller) -> list[Planned]:
-        shape = (fields.scope(caller), operation.shape_of(variables))
+        shape = (self._sights.of(caller).key, operation.shape_of(variables))
         plan = operation.plans.get(shape)
         if plan is None:
             plan = self._compile(operation, variables, caller)
@@ -202,7 +203,7 @@ class Executor:
     def _statement(
         self, name: str, nodes: list[FieldNode], operation: Operation, variables: dict[str, Any], caller: Caller
     ) -> Statement:
-        fields.check_root(caller, name)
+        self._sights.of(caller).check("Query", name)
         compiler = self._compiler(operation, variables, caller)
         return compiler.root(self._schema.registry.roots[name], nodes)
 
@@ -218,7 +219,7 @@ class Executor:
             operation.fragments,
             variables,
             limits=self._schema.limits,
-            may_see=fields.visibility(caller),
+            sight=self._sights.of(caller),
         )
 
     async def _answer(
@@ -236,18 +237,23 @@ class Executor:
             return planned.constant, None
         try:
             if planned.asked:
-                fields.check_key(caller, planned.name, planned.asked.fetch(variables))
-            return await self._fetched(statement, planned.key, variables, explained), None
+                check_key(caller, planned.name, planned.asked.fetch(variables))
+            return await self._fetched(statement, planned.key, variables, explained, caller), None
         except CrmError as error:
             return None, {**_error(error), "path": [planned.key]}
         except Exception as error:  # noqa: BLE001 - the other root fields still get their answers
             return None, {**incident(error), "path": [planned.key]}
 
     async def _fetched(
-        self, statement: Statement, key: str, variables: dict[str, Any], explained: list[dict[str, Any]] | None
+        self,
+        statement: Statement,
+        key: str,
+        variables: dict[str, Any],
+        explained: list[dict[str, Any]] | None,
+        caller: Caller,
     ) -> Any:
         """What a statement answers, shaped for the response key."""
-        bound = statement.parameters.bind(variables)
+        bound = self._sights.of(caller).bound(caller, statement.parameters.bind(variables))
         if explained is not None:
             explained.append({"field": key, "statement": statement.text, "parameters": bound})
         rows = await self._database.read(statement.text, bound)
@@ -279,48 +285,38 @@ class Executor:
                 caller.require(Permission(needed))
 
     def _check_answers(
-        self,
-        operation: Operation,
-        variables: dict[str, Any],
-        caller: Caller,
-        sets: Iterable[SelectionSetNode | None],
-        kind: Any,
+        self, operation: Operation, variables: dict[str, Any], caller: Caller, root: GraphQLObjectType | None
     ) -> None:
-        """Refuse a mutation whose answer can't be read, before it changes anything.
+        """Refuse what answers with something that can't be read, before it changes anything."""
 
-        ``sets`` is what is asked of the type ``kind``: the mutations, or the answer of one that has nodes in it.
-        """
-        if not isinstance(kind, GraphQLObjectType):
-            return
-        selected = Selections(operation.fragments, variables).fields(sets, frozenset({kind.name}))
-        for nodes in selected.values():
-            field = kind.fields.get(nodes[0].name.value)
-            below = get_named_type(field.type) if field else None
-            mapping = self._schema.registry.nodes.get(below.name) if below else None
-            if mapping:
-                self._compiler(operation, variables, caller).node(mapping, "", nodes).parameters.bind(variables)
-            else:
-                self._check_answers(operation, variables, caller, [node.selection_set for node in nodes], below)
+        def trial(mapping: NodeMapping, nodes: list[FieldNode]) -> None:
+            self._compiler(operation, variables, caller).node(mapping, "", nodes).parameters.bind(variables)
+
+        selections = Selections(operation.fragments, variables)
+        sight = self._sights.of(caller)
+        check = rights.AnswerCheck(self._schema.registry, selections, sight, trial)
+        check.root([operation.node.selection_set], root)
 
     async def _run(self, operation: Operation, variables: dict[str, Any], request: Request) -> dict[str, Any]:
         caller = request.caller
         if operation.kind is OperationType.MUTATION:
             mutations = self._schema.core.mutation_type
             self._require(operation, variables, caller, mutations)
-            self._check_answers(operation, variables, caller, [operation.node.selection_set], mutations)
+            self._check_answers(operation, variables, caller, mutations)
         elif operation.kind is OperationType.SUBSCRIPTION:
             raise InvalidInput(
                 "Subscriptions are not answered over POST.", hint="Open a WebSocket (graphql-transport-ws) at /graphql."
             )
         else:
             self._require(operation, variables, caller, self._schema.core.query_type)
+            self._check_answers(operation, variables, caller, self._schema.core.query_type)
         explained: list[dict[str, Any]] | None = [] if request.explain else None
 
         async def fetch(type_name: str, key: str, info: Any) -> Shaped:
             resolving = getattr(info, "_raw_info", info)  # Strawberry wraps graphql-core's own, which has the nodes
             compiler = self._compiler(operation, variables, caller)
             statement = compiler.node(self._schema.registry.nodes[type_name], key, resolving.field_nodes)
-            found = await self._fetched(statement, resolving.path.key, variables, explained)
+            found = await self._fetched(statement, resolving.path.key, variables, explained, caller)
             if found is None:
                 raise NotFound(f"There is no {type_name} with the identifier {key[:80]!r}.", id=key[:80])
             return Shaped(found)
@@ -328,8 +324,8 @@ class Executor:
         async def root(info: Any) -> Shaped | None:
             statement = self._statement(info.field_name, info.field_nodes, operation, variables, caller)
             if asked := self._asked(info.field_name, info.field_nodes, operation, variables):
-                fields.check_key(caller, info.field_name, asked.raw)
-            found = await self._fetched(statement, info.path.key, variables, explained)
+                check_key(caller, info.field_name, asked.raw)
+            found = await self._fetched(statement, info.path.key, variables, explained, caller)
             return None if found is None else Shaped(found)
 
         context = RequestContext(
@@ -371,6 +367,7 @@ class Executor:
             yield {"errors": variables.errors}
             return
         self._require(operation, variables, request.caller, self._schema.core.subscription_type)
+        self._check_answers(operation, variables, request.caller, self._schema.core.subscription_type)
         auditing.act_for(self._audit, request.actor or auditing.actor_of(request.caller, None, None))
         auditing.tell_operation(self._schema.core, operation)
 

@@ -11,7 +11,8 @@ import strawberry
 
 from graph_crm.graph.compiler.filters import filter_name, narrowing, operators
 from graph_crm.graph.compiler.pages import orderings
-from graph_crm.graph.compiler.statement import AS_OF, Limits, connection_name
+from graph_crm.graph.compiler.place import Limits
+from graph_crm.graph.compiler.statement import AS_OF, connection_name
 from graph_crm.graph.mapping import (
     EdgeMapping,
     NodeMapping,

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from graph_crm.graph.database import Database
 from graph_crm.rules.manager import RuleBook
+from graph_crm.security.sight import Sights
 from graph_crm.security.tokens import Verifier
 from graph_crm.settings import Settings
 
@@ -28,6 +29,8 @@ class Platform:
     database: Database
     verifier: Verifier
     rules: RuleBook
+    sights: Sights | None = None
+    """What each role sees; None: cursors are sealed for this process only."""
     _services: dict[type[Any], Any] = field(default_factory=dict, repr=False)
 
     def provide(self, service: object) -> None:

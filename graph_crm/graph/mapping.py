@@ -179,6 +179,8 @@ class Root:
     edge: type | None = None
     order: str = ""
     arguments: Mapping[str, Argument] = field(default_factory=dict)
+    check: Callable[[Mapping[str, Any]], None] | None = None
+    """Looks at the arguments of a call together, as the caller sent them, by name; raises `InvalidInput`."""
 
 
 class _Declared:

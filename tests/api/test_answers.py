@@ -23,7 +23,7 @@ from graph_crm.security.roles import Caller, Role
 sys.path.insert(0, str(Path(__file__).parents[1] / "graph" / "compiler"))
 from shapes import SHAPES
 
-ANALYST = Caller("test", Role.ANALYST)
+EVERYTHING = Caller("test", Role.ADMINISTRATOR)
 
 
 async def test_both_ways_of_execution_answer_the_same(bank: Bank, ask):
@@ -135,7 +135,7 @@ async def test_one_document_with_any_variables_answers_for_these_and_no_others(
     variables = {name: value for name, value in given_.items() if name not in left_out}
     if variables.get("cities", ...) is None:
         variables.pop("cities")  # null is no list to compare with: refused, see below
-    response = await executor.execute(Request(QUERY, ANALYST, variables))
+    response = await executor.execute(Request(QUERY, EVERYTHING, variables))
     assert "errors" not in response, (response, variables)
     assert json.dumps(response["data"]) == json.dumps(reference.answer(QUERY, coercible(variables))), variables
 
@@ -143,7 +143,7 @@ async def test_one_document_with_any_variables_answers_for_these_and_no_others(
 async def test_many_at_once_do_not_mix(bank: Bank, reference: Reference, executor: Executor):
     query = "query($id: ID!, $n: Int) { party(id: $id) { id agreements(first: $n) { nodes { id } } } }"
     asked = [{"id": node.props["id"], "n": n} for node in bank.labelled("Party") for n in range(5)] * 4
-    answers = await asyncio.gather(*[executor.execute(Request(query, ANALYST, variables)) for variables in asked])
+    answers = await asyncio.gather(*[executor.execute(Request(query, EVERYTHING, variables)) for variables in asked])
     for variables, answer in zip(asked, answers, strict=True):
         assert answer == {"data": reference.answer(query, variables)}
 

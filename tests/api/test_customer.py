@@ -12,8 +12,8 @@ from graph_crm.api.schema import MappedSchema
 from graph_crm.errors import Forbidden
 from graph_crm.graph.database import Database
 from graph_crm.graph.mapping import Relation
-from graph_crm.security import fields
 from graph_crm.security.roles import Caller, Role
+from graph_crm.security.sight import RoleSight, Sights
 
 ANNA = Caller("anna", Role.CUSTOMER, "p1")
 JAN = Caller("jan", Role.CUSTOMER, "p2")
@@ -167,7 +167,7 @@ async def test_hidden_fields_are_closed_in_selections_filters_and_orderings(ask_
 
 def test_no_way_leads_from_what_a_customer_may_read_to_another_party(schema: MappedSchema):
     """Over the whole mapping, also for types that are added later."""
-    visible = fields.visibility(ANNA)
+    visible = Sights().of(ANNA).check
     reached, waiting = set(), ["Party", "Product", "ProductFamily"]
     ways = []
     while waiting:
@@ -194,11 +194,11 @@ async def test_an_ordering_by_a_hidden_field_is_closed(
     """No type that a customer sees has one today; the check is there for the day when one has."""
     hidden = {("Agreement", "amount"), ("Holding", "since"), ("Holding", "role")}
 
-    def may_see(type_name: str, field: str) -> None:
+    def check(_sight: RoleSight, type_name: str, field: str) -> None:
         if (type_name, field) in hidden:
             raise Forbidden("hidden")
 
-    monkeypatch.setattr(fields, "visibility", lambda _caller: may_see)
+    monkeypatch.setattr(RoleSight, "check_compared", check)
     executor = Executor(schema, database)
     for arguments in [
         "orderBy: AMOUNT_DESC",

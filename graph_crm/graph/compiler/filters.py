@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,11 +16,17 @@ import strawberry
 from graph_crm.errors import InvalidInput
 from graph_crm.graph.compiler import scalars
 from graph_crm.graph.compiler.arguments import Parameters, Value
+from graph_crm.graph.compiler.guards import dim_of, dimmed, guarded
+from graph_crm.graph.compiler.place import Place, both
+from graph_crm.graph.compiler.sight import Dim, Sight
 from graph_crm.graph.mapping import EdgeMapping, NodeMapping, Registry, Relation, Scalar, fill
 
 DEEPEST = 20
 """Levels of and, or, not and relations in one filter."""
 RANGES = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+_OF_TEXTS = frozenset({"contains", "startsWith"})
+_NEGATIVE = frozenset({"ne", "notIn"})
+"""Operators that match what is unknown."""
 _RANGED = (int, float, Decimal, dt.date, dt.datetime)
 
 
@@ -82,13 +88,13 @@ class Filters:
         registry: Registry,
         parameters: Parameters,
         names: Names,
-        may_see: Callable[[str, str], None],
+        sight: Sight,
         most: int,
     ) -> None:
         self._registry = registry
         self._parameters = parameters
         self._names = names
-        self._may_see = may_see
+        self._sight = sight
         self._most = most
         self._counted = self._depth = 0
 
@@ -102,10 +108,11 @@ class Filters:
                 limit=self._most,
             )
 
-    def predicate(
-        self, where: Value, node: NodeMapping, var: str, edge: EdgeMapping | None = None, edge_var: str = ""
-    ) -> str:
-        """The predicate of a filter over the node ``var`` (and the relationship ``edge_var``); ``true`` when empty."""
+    def predicate(self, where: Value, place: Place) -> str:
+        """The predicate of a filter over the node at ``place`` and its relationship; ``true`` when empty.
+
+        What the caller does not see of a node counts as null, so that a filter tells no more than a selection.
+        """
         terms: list[str] = []
         self._depth += 1
         if self._depth > DEEPEST:
@@ -115,86 +122,92 @@ class Filters:
         for name, value in where.entries():
             if value.raw is None:
                 raise _null(name)
-            terms.append(self._term(name, value, node, var, edge, edge_var))
+            terms.append(self._term(name, value, place))
         self._depth -= 1
         return " AND ".join(terms) or "true"
 
-    def _term(
-        self, name: str, value: Value, node: NodeMapping, var: str, edge: EdgeMapping | None, edge_var: str
-    ) -> str:
+    def _term(self, name: str, value: Value, place: Place) -> str:
         if name in {"and", "or", "not"}:
-            return self._combined(name, value, node, var, edge, edge_var)
-        if name == "edge" and edge:
-            return self._edge(value, edge, edge_var)
-        narrowed = narrowing(node).get(name)
+            return self._combined(name, value, place)
+        if name == "edge" and place.edge:
+            return self._edge(value, place.edge, place)
+        narrowed = narrowing(place.node).get(name)
         if narrowed:
-            return f"({var}:{narrowed.label} AND {self.predicate(value, narrowed, var)})"
-        self._may_see(node.name, name)
-        spec = node.fields[name]
-        return self._property(value, spec, var) if isinstance(spec, Scalar) else self._relation(value, spec, var)
+            inner = self.predicate(value, replace(place, node=narrowed, edge=None, edge_var=""))
+            return f"({place.var}:{narrowed.label} AND {inner})"
+        spec = place.node.fields[name]
+        if isinstance(spec, Scalar):
+            self._sight.check_compared(place.node.name, name)
+            return self._property(value, spec, place, place.var)
+        self._sight.check(place.node.name, name)
+        return self._relation(value, spec, place)
 
-    def _combined(
-        self, name: str, value: Value, node: NodeMapping, var: str, edge: EdgeMapping | None, edge_var: str
-    ) -> str:
+    def _combined(self, name: str, value: Value, place: Place) -> str:
         if name == "not":
             self._count()
-            return f"NOT coalesce({self.predicate(value, node, var, edge, edge_var)}, false)"
+            return f"NOT coalesce({self.predicate(value, place)}, false)"
         parts = []
         for each in value.elements():
             self._count()
-            parts.append(f"({self.predicate(each, node, var, edge, edge_var)})")
+            parts.append(f"({self.predicate(each, place)})")
         if not parts:
             return "true" if name == "and" else "false"
         return f"({f' {name.upper()} '.join(parts)})"
 
-    def _edge(self, where: Value, edge: EdgeMapping, var: str) -> str:
+    def _edge(self, where: Value, edge: EdgeMapping, place: Place) -> str:
         terms = []
         for name, value in where.entries():
-            self._may_see(edge.name, name)
+            self._sight.check_compared(edge.name, name)
             if value.raw is None:
                 raise _null(f"edge.{name}")
-            terms.append(self._property(value, edge.fields[name], var))
+            terms.append(self._property(value, edge.fields[name], place, place.edge_var))
         return " AND ".join(terms) or "true"
 
-    def _relation(self, where: Value, relation: Relation, var: str) -> str:
-        target = self._registry.of(relation.target)
-        edge = self._registry.edges[relation.edge] if relation.edge else None
+    def _relation(self, where: Value, relation: Relation, place: Place) -> str:
+        """A filter along a relation; of a node that is not clear, a page that is hidden is empty."""
+        hidden = place.clear if self._sight.dim(place.node.name, relation.name) is not Dim.SHOWN else ""
         if not relation.page:
-            return f"EXISTS {{ {self._matched(where, relation, target, edge, var, negated=False)} }}"
+            return guarded(
+                f"EXISTS {{ {self._matched(where, relation, place, negated=False)} }}", hidden, positive=True
+            )
         terms = []
         for quantifier, value in where.entries():
             self._count()
             if value.raw is None:
                 raise _null(f"{relation.name}.{quantifier}")
-            matched = self._matched(value, relation, target, edge, var, negated=quantifier == "every")
-            terms.append(f"{'EXISTS' if quantifier == 'some' else 'NOT EXISTS'} {{ {matched} }}")
+            matched = self._matched(value, relation, place, negated=quantifier == "every")
+            some = quantifier == "some"
+            terms.append(guarded(f"{'EXISTS' if some else 'NOT EXISTS'} {{ {matched} }}", hidden, positive=some))
         return " AND ".join(terms) or "true"
 
-    def _matched(
-        self,
-        where: Value,
-        relation: Relation,
-        target: NodeMapping,
-        edge: EdgeMapping | None,
-        var: str,
-        *,
-        negated: bool,
-    ) -> str:
+    def _matched(self, where: Value, relation: Relation, place: Place, *, negated: bool) -> str:
+        target = self._registry.of(relation.target)
+        edge = self._registry.edges[relation.edge] if relation.edge else None
         other, tie = self._names.pair()
-        predicate = self.predicate(where, target, other, edge, tie)
+        view = self._sight.related(place.node, place.clear, relation, target, other)
+        there = Place(target, other, edge, tie, place.var, clear=view.clear, tie_clear=both(place.clear, view.clear))
+        predicate = self.predicate(where, there)
         if negated:
             predicate = f"NOT coalesce({predicate}, false)"
-        pattern = traversal(relation, var, tie, other, target.label)
-        return f"MATCH {pattern}" if predicate == "true" else f"MATCH {pattern} WHERE {predicate}"
+        pattern = traversal(relation, place.var, tie, other, target.label)
+        terms = [each for each in (view.where, predicate) if each and each != "true"]
+        return f"MATCH {pattern} WHERE {' AND '.join(terms)}" if terms else f"MATCH {pattern}"
 
-    def _property(self, value: Value, spec: Scalar, var: str) -> str:
+    def _property(self, value: Value, spec: Scalar, place: Place, var: str) -> str:
         stored = f"{var}.{spec.stored}" if spec.stored else fill(spec.cypher, n=var, e=var)
+        how, clear = dim_of(self._sight, spec, place, place.node.name)
+        replaced = how in {Dim.ALIAS, Dim.ZERO}
         terms = []
         for operator, operand in value.entries():
             if operand.raw is None:
                 raise _null(f"{spec.name}.{operator}")
             self._count()
-            terms.append(self._comparison(operator, operand, spec, stored, var))
+            if replaced and operator not in _OF_TEXTS:
+                shown = dimmed(how, clear, stored, place, spec.type)
+                terms.append(self._comparison(operator, operand, spec, shown, var))
+                continue
+            positive = operator not in _NEGATIVE and not (operator == "isNull" and operand.raw is True)
+            terms.append(guarded(self._comparison(operator, operand, spec, stored, var), clear, positive=positive))
         return " AND ".join(terms) or "true"
 
     def _comparison(self, operator: str, operand: Value, spec: Scalar, stored: str, var: str) -> str:  # noqa: PLR0911 - one return an operator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from graphql import FieldNode
@@ -14,8 +14,13 @@ Asked = Mapping[str, tuple[str, Any]]
 """Response key -> (name, what is asked below; or an empty name and a constant)."""
 
 
-def selected(selections: Selections, nodes: Iterable[FieldNode], item: type | None) -> Asked:
-    """What the selections below ``nodes`` ask of an object of the class ``item``."""
+def selected(
+    selections: Selections, nodes: Iterable[FieldNode], item: type | None, check: Callable[[str, str], None]
+) -> Asked:
+    """What the selections below ``nodes`` ask of an object of the class ``item``.
+
+    ``check(type, field)`` raises `Forbidden` for what the caller may not see.
+    """
     definition = getattr(item, "__strawberry_definition__", None)
     type_name = definition.name if definition else ""
     asked: dict[str, tuple[str, Any]] = {}
@@ -24,7 +29,9 @@ def selected(selections: Selections, nodes: Iterable[FieldNode], item: type | No
         if name == "__typename":
             asked[key] = ("", type_name)
             continue
-        below = selected(selections, inner, _class_of(definition, name)) if inner[0].selection_set else None
+        check(type_name, name)
+        kind = _class_of(definition, name)
+        below = selected(selections, inner, kind, check) if inner[0].selection_set else None
         asked[key] = (name, below)
     return asked
 

@@ -9,7 +9,7 @@ import enum
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,8 +18,10 @@ import strawberry
 from strawberry.utils.str_converters import to_snake_case
 
 from graph_crm.errors import InvalidInput
-from graph_crm.graph.compiler import scalars
+from graph_crm.graph.compiler import guards, scalars
 from graph_crm.graph.compiler.arguments import Parameters, Value
+from graph_crm.graph.compiler.place import Place
+from graph_crm.graph.compiler.sight import Dim, Sight
 from graph_crm.graph.mapping import EdgeMapping, NodeMapping, Scalar
 
 _DIGITS = re.compile(r"\d")
@@ -43,15 +45,18 @@ class Key:
     kind: Any
     nullable: bool
     descending: bool = False
+    named: str = ""
+    """What the expression is of, where it is dimmed."""
 
     def reversed(self) -> Key:
         """The same key the other way round, for pages that are read backwards."""
-        return Key(self.expression, self.kind, self.nullable, not self.descending)
+        return replace(self, descending=not self.descending)
 
     @property
     def mark(self) -> str:
         """What tells the key from others whatever the names of the variables."""
-        return _DIGITS.sub("", self.expression.partition(".")[0]) + self.expression.partition(".")[2]
+        named = self.named or self.expression
+        return _DIGITS.sub("", named.partition(".")[0]) + named.partition(".")[2]
 
     @property
     def order(self) -> str:
@@ -77,22 +82,21 @@ def orderings(node: NodeMapping, edge: EdgeMapping | None) -> dict[str, tuple[Sc
 class Ordering:
     """The keys of a page, complete with those that make every row's place unique."""
 
-    def __init__(
-        self, names: list[str], node: NodeMapping, var: str, edge: EdgeMapping | None, edge_var: str, *, backwards: bool
-    ) -> None:
+    def __init__(self, names: list[str], place: Place, sight: Sight, *, backwards: bool) -> None:
         if len(names) > MOST_KEYS:
             raise InvalidInput(f"orderBy takes at most {MOST_KEYS} orderings.", hint="Name fewer.", limit=MOST_KEYS)
+        node, edge, edge_var = place.node, place.edge, place.edge_var
+        self._seal = sight.seal
         known = orderings(node, edge)
         keys: list[Key] = []
         for name in names:
-            spec, of_edge, descending = known[name]
-            owner = edge_var if of_edge else var
-            keys.append(Key(f"{owner}.{spec.stored}", spec.type, spec.nullable, descending))
+            spec, _, descending = known[name]
+            keys.append(_key(spec, place, sight, descending=descending))
         last_descending = keys[-1].descending if keys else False
-        key = Key(f"{var}.{node.key}", strawberry.ID, nullable=False, descending=last_descending)
-        if key.expression not in {each.expression for each in keys}:
+        key = replace(_key(node.scalar(node.key), place, sight, descending=last_descending), nullable=False)
+        if (key.named or key.expression) not in {each.named or each.expression for each in keys}:
             keys.append(key)
-        if edge and "id" in edge.fields and edge.fields["id"].stored:
+        if edge and "id" in edge.fields and edge.fields["id"].stored and not place.tie_clear:
             keys.append(Key(f"{edge_var}.id", strawberry.ID, nullable=True, descending=last_descending))
         elif edge and any(each.stored for each in edge.fields.values()):
             # Parallel relationships that nothing of ours tells apart.
@@ -120,7 +124,10 @@ class Ordering:
 
     def encode(self, values: list[Any]) -> str:
         """The cursor of a row from its values of `cursor_columns`."""
-        return base64.urlsafe_b64encode(orjson.dumps([self._mark, *values])).rstrip(b"=").decode()
+        content = orjson.dumps([self._mark, *values])
+        if self._seal:
+            return self._seal.seal(content)
+        return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
     def _part(self, index: int) -> Callable[[Any], Any]:
         def part(cursor: Any) -> Any:
@@ -131,8 +138,7 @@ class Ordering:
     def decode(self, cursor: Any) -> list[Any]:
         """The values in a cursor; `InvalidInput` when it is not one of this ordering."""
         try:
-            padded = str(cursor) + "=" * (-len(str(cursor)) % 4)
-            mark, *values = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+            mark, *values = orjson.loads(self._content(str(cursor)))
         except (binascii.Error, ValueError, TypeError) as error:
             raise self._refused() from error
         if mark != self._mark or len(values) != len(self.keys):
@@ -144,6 +150,12 @@ class Ordering:
             if type(value) not in _ACCEPTED.get(key.kind, (str,)) or not _readable(key.kind, value):
                 raise self._refused()
         return list(values)
+
+    def _content(self, cursor: str) -> bytes:
+        if self._seal:
+            return self._seal.open(cursor)
+        padded = cursor + "=" * (-len(cursor) % 4)
+        return base64.b64decode(padded, altchars=b"-_", validate=True)
 
     @staticmethod
     def _refused() -> InvalidInput:
@@ -179,6 +191,22 @@ class Ordering:
                 f" ELSE coalesce({k} {after} {value} OR ({same}), false) OR {rest} END"
             )
         return predicate
+
+
+def _key(spec: Scalar, place: Place, sight: Sight, *, descending: bool) -> Key:
+    """The key of a leaf, as the caller sees it: what is dimmed takes its place as what it is dimmed to."""
+    of_edge = guards.of_edge(spec, place)
+    stored = f"{place.edge_var if of_edge else place.var}.{spec.stored}"
+    name = place.edge.name if of_edge and place.edge else place.node.name
+    how, clear = guards.dim_of(sight, spec, place, place.node.name)
+    if sight.masked(name, spec.name) or (clear and how is Dim.MASKED):
+        # Their order would tell of what is masked.
+        return Key(f"elementId({place.edge_var if of_edge else place.var})", str, nullable=False, descending=descending)
+    if not clear:
+        return Key(stored, spec.type, spec.nullable, descending)
+    expression = guards.dimmed(how, clear, stored, place, spec.type)
+    kept = how in {Dim.ALIAS, Dim.ZERO} and not spec.nullable
+    return Key(expression, spec.type, not kept, descending, stored)
 
 
 def _readable(kind: Any, value: Any) -> bool:

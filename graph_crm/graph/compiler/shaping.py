@@ -8,6 +8,7 @@ from typing import Any
 
 from graph_crm.errors import CrmError
 from graph_crm.graph.compiler.pages import Ordering
+from graph_crm.graph.compiler.sight import SEEN
 
 Row = list[Any]
 Bound = dict[str, Any]
@@ -108,6 +109,19 @@ class ObjectShape:
             return made
 
         return shape
+
+
+def noting(index: int, shape: Shape) -> Shape:
+    """The same shape, which notes the key (or the keys) at ``index`` where the caller's bound values ask for it."""
+
+    def noted(row: Row, bound: Bound) -> Any:
+        seen = bound.get(SEEN)
+        if seen is not None:
+            keys = row[index]
+            seen.update(keys if isinstance(keys, list) else (keys,))
+        return shape(row, bound)
+
+    return noted
 
 
 def _shown(index: int, show: Callable[[Any], Any]) -> Shape:

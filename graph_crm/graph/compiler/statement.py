@@ -10,12 +10,14 @@ from typing import Any
 from graphql import FieldNode, FragmentDefinitionNode
 
 from graph_crm.errors import InvalidInput
-from graph_crm.graph.compiler import items, scalars
+from graph_crm.graph.compiler import guards, items, scalars
 from graph_crm.graph.compiler.arguments import Parameters, Value, Variables
 from graph_crm.graph.compiler.filters import Filters, Names, traversal
 from graph_crm.graph.compiler.pages import Ordering, orderings
+from graph_crm.graph.compiler.place import Limits, Place, both
 from graph_crm.graph.compiler.selection import Fields, Selections, sub_selections
-from graph_crm.graph.compiler.shaping import Bound, Columns, IncompleteData, ObjectShape, Page, Row, Shape
+from graph_crm.graph.compiler.shaping import Bound, Columns, IncompleteData, ObjectShape, Page, Row, Shape, noting
+from graph_crm.graph.compiler.sight import EVERYTHING, Dim, Sight, View
 from graph_crm.graph.mapping import (
     EdgeMapping,
     FieldSpec,
@@ -29,25 +31,8 @@ from graph_crm.graph.mapping import (
 )
 
 AS_OF = "asOf"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds of what one query may ask."""
-
-    default_page: int = 20
-    """Rows of a page when ``first`` is left out."""
-    largest_page: int = 100
-    deepest: int = 12
-    """Levels of nested relations."""
-    most_fields: int = 3_000
-    """Fields of one root field with all that is below it, fragments spread."""
-    most_relations: int = 60
-    """Relations (pages or single nodes) of one root field with all that is below it; Neo4j plans each of them."""
-    most_conditions: int = 150
-    """Conditions in all filters of one root field."""
-    most_roots: int = 30
-    """Root fields of one query: each is a statement."""
+OWN_ROWS = "CALL ("
+"""How a match begins that finds the rows of the caller (`Sight.start`)."""
 
 
 @dataclass(frozen=True)
@@ -59,28 +44,8 @@ class Statement:
     shape: Callable[[Sequence[Sequence[Any]], Bound], Any]
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a selection stands: the node, the relationship that led there, the node it led from, the day in force."""
-
-    node: NodeMapping
-    var: str
-    edge: EdgeMapping | None = None
-    edge_var: str = ""
-    origin: str = ""
-    as_of: Value | None = None
-    depth: int = 0
-
-
-def _everything(_type_name: str, _field_name: str) -> None:
-    """The permission check that allows all."""
-
-
 class Compiler:
-    """Compiles the root fields of one operation, with the variables of one call.
-
-    ``may_see(type, field)`` raises `Forbidden` for a field that the caller may not see.
-    """
+    """Compiles the root fields of one operation, with the variables of one call, for what ``sight`` sees."""
 
     def __init__(
         self,
@@ -89,16 +54,16 @@ class Compiler:
         variables: Variables,
         *,
         limits: Limits | None = None,
-        may_see: Callable[[str, str], None] = _everything,
+        sight: Sight = EVERYTHING,
     ) -> None:
         self._registry = registry
         self._limits = limits or Limits()
-        self._may_see = may_see
+        self._sight = sight
         self._parameters = Parameters()
         self._names = Names()
         self._related: dict[tuple[str, str, tuple[int, ...]], Shape] = {}
         self._selections = Selections(fragments, variables)
-        self._filters = Filters(registry, self._parameters, self._names, may_see, self._limits.most_conditions)
+        self._filters = Filters(registry, self._parameters, self._names, sight, self._limits.most_conditions)
         self._asked_fields = self._asked_relations = 0
 
     def root(self, root: Root, nodes: list[FieldNode]) -> Statement:
@@ -106,26 +71,33 @@ class Compiler:
         return self._page_root(root, nodes) if root.page else self._one_root(root, nodes)
 
     def node(self, mapping: NodeMapping, key: str, nodes: list[FieldNode]) -> Statement:
-        """The statement that reads one node by its key for the selection below ``nodes``."""
-        return self._one(mapping, self._parameters.add(Value(key)), nodes, None)
+        """The statement that reads one node by its key for the selection below ``nodes``.
+
+        For what a service answers with, who has asked whether the caller may touch it: the node itself is there.
+        """
+        return self._one(mapping, self._parameters.add(Value(key)), nodes, None, given=True)
 
     def _one_root(self, root: Root, nodes: list[FieldNode]) -> Statement:
         arguments = self._selections.arguments(nodes[0])
         key = self._parameters.add(arguments[root.by], str)
         return self._one(self._registry.of(root.node), key, nodes, arguments.get(AS_OF))
 
-    def _one(self, mapping: NodeMapping, key: str, nodes: list[FieldNode], as_of: Value | None) -> Statement:
+    def _one(
+        self, mapping: NodeMapping, key: str, nodes: list[FieldNode], as_of: Value | None, *, given: bool = False
+    ) -> Statement:
         var, _ = self._names.pair()
         columns = Columns()
-        place = Place(mapping, var, as_of=as_of)
+        view = self._sight.given(mapping, var) if given else self._sight.root(mapping, var)
+        place = Place(mapping, var, as_of=as_of, clear=view.clear)
         pattern = f"({var}:{_labels(mapping)} {{{mapping.key}: {key}}})"
-        where = f" WHERE {self._held(mapping, var, as_of)}" if as_of and mapping.as_of else ""
-        shape = self._object(place, nodes, columns)
+        held = self._held(mapping, var, as_of) if as_of and mapping.as_of else ""
+        shape = self._object(place, nodes, columns, root=True)
 
         def shaped(rows: Sequence[Sequence[Any]], bound: Bound) -> Any:
             return shape(rows[0][0], bound) if rows else None
 
-        return Statement(f"MATCH {pattern}{where} RETURN {columns}", self._parameters, shaped)
+        where = _where([each for each in (view.where, held) if each])
+        return Statement(f"{self._sight.head}MATCH {pattern}{where} RETURN {columns}", self._parameters, shaped)
 
     def _page_root(self, root: Root, nodes: list[FieldNode]) -> Statement:
         mapping = self._registry.of(root.node)
@@ -138,22 +110,56 @@ class Compiler:
             for name, argument in root.arguments.items():
                 if name in arguments:
                     given[name] = self._parameters.add(arguments[name], argument.convert)
-            # WITH: no WHERE may follow a CALL directly.
-            match = fill(root.start, n=var, e=tie, limit=str(self._limits.largest_page), **given) + " WITH *"
+            if root.check is not None:  # bound as one value more, which no statement reads: looked at in every call
+                parts: dict[str | int, Value] = {name: arguments[name] for name in root.arguments if name in arguments}
+                self._parameters.add(Value({name: one.raw for name, one in parts.items()}, (), parts), root.check)
             rank = fill(root.rank, n=var, e=tie)
+            match, view = self._started(root, mapping, var, tie, given, rank)
         else:
-            match = f"MATCH ({var}:{_labels(mapping)})"
-            rank = ""
-        place = Place(mapping, var, edge, tie if edge else "", as_of=arguments.get(AS_OF))
-        held = [self._held(mapping, var, place.as_of)] if place.as_of and mapping.as_of else []
+            found = self._sight.start(mapping, var)
+            view = View() if found else self._sight.root(mapping, var, root)
+            match, rank = found or f"MATCH ({var}:{_labels(mapping)})", ""
+        place = Place(
+            mapping, var, edge, tie if edge else "", as_of=arguments.get(AS_OF), clear=view.clear, tie_clear=view.clear
+        )
+        terms = [view.where] if view.where else []
+        if place.as_of and mapping.as_of:
+            terms.append(self._held(mapping, var, place.as_of))
+        # What the caller's own rows were found by is no index of their order.
+        scan = not rank and not match.startswith(OWN_ROWS)
         shape = self._page(
-            place, nodes, arguments, columns, match=match, order=root.order, rank=rank, scan=not rank, terms=held
+            place,
+            nodes,
+            arguments,
+            columns,
+            match=match,
+            order=root.order,
+            rank=rank,
+            scan=scan,
+            terms=terms,
+            root=True,
         )
 
         def shaped(rows: Sequence[Sequence[Any]], bound: Bound) -> Any:
             return shape(rows[0][0], bound)
 
-        return Statement(f"RETURN {columns}", self._parameters, shaped)
+        return Statement(f"{self._sight.head}RETURN {columns}", self._parameters, shaped)
+
+    def _started(
+        self, root: Root, mapping: NodeMapping, var: str, tie: str, given: Mapping[str, str], rank: str
+    ) -> tuple[str, View]:
+        """What finds the rows of a root that has a start of its own, and which of them the caller sees."""
+        view = self._sight.root(mapping, var, root)
+        most = str(self._limits.largest_page)
+        surplus = self._sight.surplus(mapping) if "{limit}" in root.start and rank else ""
+        looked = f"{most} + {surplus}" if surplus else most
+        # WITH: no WHERE may follow a CALL directly.
+        match = fill(root.start, n=var, e=tie, limit=looked, **given) + " WITH *"
+        if surplus and view.where:
+            # As many as if those that are not shown were not there.
+            match += f" WHERE {view.where} WITH * ORDER BY {rank}, {var}.{mapping.key} LIMIT {most} WITH *"
+            return match, View("", view.clear)
+        return match, view
 
     def _held(self, mapping: NodeMapping, var: str, as_of: Value) -> str:
         return fill(mapping.as_of, n=var, asOf=self._day(as_of))
@@ -161,8 +167,13 @@ class Compiler:
     def _day(self, as_of: Value) -> str:
         return scalars.placeholder(dt.date, self._parameters.add(as_of, scalars.day_to_send))
 
-    def _object(self, place: Place, nodes: list[FieldNode], columns: Columns) -> Shape:
+    def _object(self, place: Place, nodes: list[FieldNode], columns: Columns, *, root: bool = False) -> Shape:
         """The shape of the node at ``place`` for the selections below ``nodes``; adds what it needs to the row."""
+        shape = self._unnoted(place, nodes, columns)
+        keys = self._sight.noted(place.node, place.var, root=root)
+        return noting(columns.add(keys), shape) if keys else shape
+
+    def _unnoted(self, place: Place, nodes: list[FieldNode], columns: Columns) -> Shape:
         if place.depth > self._limits.deepest:
             raise InvalidInput(
                 f"The query nests deeper than {self._limits.deepest} levels.",
@@ -202,8 +213,8 @@ class Compiler:
             if name == "__typename":
                 made.constant(key, kind.name)
                 continue
-            self._may_see(kind.name, name)
-            self._field(made, key, kind.fields[name], nodes, place, columns)
+            self._sight.check(kind.name, name)
+            self._field(made, key, kind.fields[name], nodes, place, columns, kind.name)
         return made.build()
 
     def _count(self, spec: FieldSpec) -> None:
@@ -220,26 +231,37 @@ class Compiler:
                 )
 
     def _field(
-        self, made: ObjectShape, key: str, spec: FieldSpec, nodes: list[FieldNode], place: Place, columns: Columns
+        self,
+        made: ObjectShape,
+        key: str,
+        spec: FieldSpec,
+        nodes: list[FieldNode],
+        place: Place,
+        columns: Columns,
+        type_name: str,
     ) -> None:
         self._count(spec)
         arguments = self._selections.arguments(nodes[0])
         if isinstance(spec, Scalar):
-            index = columns.add(self._leaf(spec, place, arguments))
+            expression = guards.seen(self._sight, spec, place, type_name, self._leaf(spec, place, arguments))
+            index = columns.add(expression)
             if spec.shape:
-                made.part(key, self._shaped(spec, spec.shape, index, nodes, arguments))
+                shaped = self._shaped(spec, spec.shape, index, nodes, arguments)
+                _, clear = guards.dim_of(self._sight, spec, place, type_name)
+                made.part(key, _where_clear(columns.add(clear), shaped) if clear else shaped)
                 return
             show = self._items(spec, nodes) if spec.item else scalars.shower(spec)
             made.leaf(key, index, show, required=not spec.nullable)
             return
         # Several types of an interface may ask the same relation with the same nodes: it is read once.
         known = (spec.name, place.var, tuple(map(id, nodes)))
+        hidden = bool(place.clear) and self._sight.dim(type_name, spec.name) is not Dim.SHOWN
         shape = self._related.get(known)
         if shape is None:
             shape = (
-                self._related_page(spec, nodes, place, arguments, columns)
+                self._related_page(spec, nodes, place, arguments, columns, hidden=hidden)
                 if spec.page
-                else self._related_one(spec, nodes, place, columns)
+                else self._related_one(spec, nodes, place, columns, hidden=hidden)
             )
             self._related[known] = shape
         made.part(key, shape)
@@ -266,7 +288,7 @@ class Compiler:
 
     def _items(self, spec: Scalar, nodes: list[FieldNode]) -> Callable[[Any], Any]:
         """Shows objects that are stored as JSON text, with the selected fields only."""
-        asked = items.selected(self._selections, nodes, spec.item)
+        asked = items.selected(self._selections, nodes, spec.item, self._sight.check_plain)
         parse = scalars.shower(spec)
 
         def show(text: Any) -> Any:
@@ -283,7 +305,7 @@ class Compiler:
             for name, argument in spec.arguments.items()
             if name in arguments
         }
-        asked = items.selected(self._selections, nodes, spec.item) if spec.item else None
+        asked = items.selected(self._selections, nodes, spec.item, self._sight.check_plain) if spec.item else None
         parse = scalars.shower(spec) if spec.stored else None
 
         def part(row: Row, bound: Bound) -> Any:
@@ -295,15 +317,20 @@ class Compiler:
 
         return part
 
-    def _related_one(self, spec: Relation, nodes: list[FieldNode], place: Place, columns: Columns) -> Shape:
+    def _related_one(
+        self, spec: Relation, nodes: list[FieldNode], place: Place, columns: Columns, *, hidden: bool
+    ) -> Shape:
         target = self._registry.of(spec.target)
         other, tie = self._names.pair()
         inner = Columns()
-        there = Place(target, other, None, tie, place.var, place.as_of, place.depth + 1)
+        view = self._sight.related(place.node, place.clear, spec, target, other)
+        ends = both(place.clear, view.clear)
+        there = Place(target, other, None, tie, place.var, place.as_of, place.depth + 1, view.clear, ends)
         shape = self._object(there, nodes, inner)
         pattern = traversal(spec, place.var, tie, other, target.label)
+        where = _where([each for each in (place.clear if hidden else "", view.where) if each])
         index = columns.add(
-            f"COLLECT {{ MATCH {pattern} WITH {other} ORDER BY {other}.{target.key} LIMIT 1 RETURN {inner} }}[0]"
+            f"COLLECT {{ MATCH {pattern}{where} WITH {other} ORDER BY {other}.{target.key} LIMIT 1 RETURN {inner} }}[0]"
         )
 
         def part(row: Row, bound: Bound) -> Any:
@@ -313,14 +340,23 @@ class Compiler:
         return part
 
     def _related_page(
-        self, spec: Relation, nodes: list[FieldNode], place: Place, arguments: Mapping[str, Value], columns: Columns
+        self,
+        spec: Relation,
+        nodes: list[FieldNode],
+        place: Place,
+        arguments: Mapping[str, Value],
+        columns: Columns,
+        *,
+        hidden: bool,
     ) -> Shape:
         target = self._registry.of(spec.target)
         edge = self._registry.edges[spec.edge] if spec.edge else None
         other, tie = self._names.pair()
         as_of = arguments.get(AS_OF) or place.as_of
-        there = Place(target, other, edge, tie, place.var, as_of, place.depth + 1)
-        terms = []
+        view = self._sight.related(place.node, place.clear, spec, target, other)
+        ends = both(place.clear, view.clear)
+        there = Place(target, other, edge, tie, place.var, as_of, place.depth + 1, view.clear, ends)
+        terms = [each for each in (place.clear if hidden else "", view.where) if each]
         if as_of and spec.as_of:
             day = self._day(as_of)
             terms.append(f"({tie}.since IS NULL OR {tie}.since <= {day})")
@@ -342,6 +378,7 @@ class Compiler:
         rank: str = "",
         scan: bool = False,
         terms: list[str] | None = None,
+        root: bool = False,
     ) -> Shape:
         """The shape of a connection: its rows as one list, its count beside it, both limited in the database."""
         asked = self._selections.fields(
@@ -353,10 +390,10 @@ class Compiler:
         ordering = self._ordering(place, arguments, order, backwards=backwards)
         where = list(terms or [])
         if "where" in arguments:
-            where.append(self._filters.predicate(arguments["where"], place.node, place.var, place.edge, place.edge_var))
+            where.append(self._filters.predicate(arguments["where"], place))
         page = Page(connection_name(place.node, place.edge), ordering, limit.removeprefix("$"), backwards=backwards)
         for key, inner in asked.items():
-            self._page_field(page, key, inner, place)
+            self._page_field(page, key, inner, place, root=root)
         rows = total = None
         if wanted & {"edges", "nodes", "pageInfo"}:
             cursor = arguments.get("before" if backwards else "after")
@@ -377,13 +414,13 @@ class Compiler:
             total = columns.add(f"COUNT {{ {match}{_where(where)}{after} }}", key=("count", place.var))
         return page.shape(rows, total)
 
-    def _page_field(self, page: Page, key: str, nodes: list[FieldNode], place: Place) -> None:
+    def _page_field(self, page: Page, key: str, nodes: list[FieldNode], place: Place, *, root: bool) -> None:
         """Add one field of a connection."""
         name = nodes[0].name.value
         if name == "nodes":
-            page.rows(key, self._object(place, nodes, page.columns))
+            page.rows(key, self._object(place, nodes, page.columns, root=root))
         elif name == "edges":
-            page.rows(key, self._edge(page, nodes, place))
+            page.rows(key, self._edge(page, nodes, place, root=root))
         elif name == "pageInfo":
             selected = self._selections.fields(sub_selections(nodes), frozenset({"PageInfo"}))
             page.info(key, {inner: found[0].name.value for inner, found in selected.items()})
@@ -392,19 +429,19 @@ class Compiler:
         else:
             page.constant(key, f"{page.name}Connection")
 
-    def _edge(self, page: Page, nodes: list[FieldNode], place: Place) -> Shape:
+    def _edge(self, page: Page, nodes: list[FieldNode], place: Place, *, root: bool) -> Shape:
         made = ObjectShape(f"{page.name}Edge")
         for key, inner in self._selections.fields(sub_selections(nodes), frozenset({f"{page.name}Edge"})).items():
             name = inner[0].name.value
             if name == "cursor":
                 made.part(key, page.cursor())
             elif name == "node":
-                made.part(key, self._object(place, inner, page.columns))
+                made.part(key, self._object(place, inner, page.columns, root=root))
             elif name == "__typename":
                 made.constant(key, f"{page.name}Edge")
             elif place.edge:
-                self._may_see(place.edge.name, name)
-                self._field(made, key, place.edge.fields[name], inner, place, page.columns)
+                self._sight.check(place.edge.name, name)
+                self._field(made, key, place.edge.fields[name], inner, place, page.columns, place.node.name)
         return made.build()
 
     def _ordering(self, place: Place, arguments: Mapping[str, Value], order: str, *, backwards: bool) -> Ordering:
@@ -412,15 +449,8 @@ class Compiler:
         known = orderings(place.node, place.edge)
         for name in names:
             spec, of_edge, _ = known[name]
-            self._may_see(place.edge.name if of_edge and place.edge else place.node.name, spec.name)
-        return Ordering(
-            names or ([order] if order else []),
-            place.node,
-            place.var,
-            place.edge,
-            place.edge_var,
-            backwards=backwards,
-        )
+            self._sight.check_compared(place.edge.name if of_edge and place.edge else place.node.name, spec.name)
+        return Ordering(names or ([order] if order else []), place, self._sight, backwards=backwards)
 
     def _limit(self, arguments: Mapping[str, Value], *, backwards: bool) -> str:
         if backwards and ("first" in arguments or "after" in arguments):
@@ -446,6 +476,15 @@ class Compiler:
 def connection_name(node: NodeMapping, edge: EdgeMapping | None) -> str:
     """What the GraphQL types of a page are called: the relationship's name, if it has properties, and the node's."""
     return f"{edge.name if edge else ''}{node.name}"
+
+
+def _where_clear(clear: int, shape: Shape) -> Shape:
+    """Null where the node is not clear, whatever Python would make of nothing."""
+
+    def part(row: Row, bound: Bound) -> Any:
+        return shape(row, bound) if row[clear] else None
+
+    return part
 
 
 def _where(terms: list[str]) -> str:
