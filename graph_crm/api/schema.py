@@ -14,6 +14,7 @@ from strawberry.tools import merge_types
 from graph_crm.api import auditing
 from graph_crm.api.generated import GeneratedTypes
 from graph_crm.api.scalars import SCALARS
+from graph_crm.audit.api import AuditQueries
 from graph_crm.calls import types as calls
 from graph_crm.calls.api import CallMutations, CallQueries
 from graph_crm.consent import types as consent
@@ -37,6 +38,8 @@ from graph_crm.graph.mapping import Registry, graph
 from graph_crm.interest import types as interest
 from graph_crm.interest.api import InterestQueries
 from graph_crm.parties.api import PartyMutations
+from graph_crm.privacy import types as privacy
+from graph_crm.privacy.api import PrivacyMutations, PrivacyQueries
 from graph_crm.products.api import ProductMutations
 from graph_crm.requests import types as requests
 from graph_crm.requests.analytics.api import RequestAnalyticsQueries
@@ -72,6 +75,7 @@ MUTATIONS = (
     StaffMutations,
     MailMutations,
     WorkMutations,
+    PrivacyMutations,
 )
 QUERIES = (
     ContactQueries,
@@ -87,6 +91,8 @@ QUERIES = (
     RequestAnalyticsQueries,
     SortingQueries,
     WorkQueries,
+    PrivacyQueries,
+    AuditQueries,
 )
 """Query fields that no mapping answers, but a service."""
 SUBSCRIPTIONS = (RequestSubscriptions,)
@@ -105,6 +111,7 @@ MAPPED = (
     complaints,
     deliveries,
     mails,
+    privacy,
 )
 """Imported for what they declare, and with them the slices that they build on."""
 

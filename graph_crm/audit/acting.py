@@ -56,8 +56,8 @@ class Acting:
     """The mutation, command or form that is running; empty: nothing that may write is."""
     ids: list[str] = field(default_factory=list)
     """Ids that it is about."""
-    shows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By response key, the fields of persons that the answer shows; what shows none is not there."""
+    shows: Mapping[str, Any] = field(default_factory=dict)
+    """By response key, what the answer shows of persons (`entries.Shown`); what shows nothing is not there."""
     roots: Mapping[str, str] = field(default_factory=dict)
     """By response key, the root field."""
 

@@ -21,6 +21,8 @@ RETURN e.seq AS seq
 
 HEADS = "MATCH (h:AuditHead) RETURN h.shard AS shard, h.seq AS seq, h.hash AS hash ORDER BY shard"
 
+HEAD_OF = "MATCH (h:AuditHead {shard: $shard}) RETURN h.seq AS seq, h.hash AS hash"
+
 SHARDS = "MATCH (e:AuditEntry) RETURN DISTINCT e.shard AS shard ORDER BY shard"
 
 # More than one entry may claim a place where somebody took the constraint away: all of them are read.
@@ -41,17 +43,21 @@ MATCH (e:AuditEntry) WHERE e.shard IS NULL OR e.seq IS NULL OR NOT e.seq IS :: I
 RETURN count(e) AS entries
 """
 
-NEWEST = """
-MATCH (e:AuditEntry) WHERE e.last >= $since AND e.last <= $until
-WITH e ORDER BY e.last DESC, e.shard DESC, e.seq DESC
-WHERE e.first <= $to
-RETURN e.body AS body, e.last AS last LIMIT $most
+# Entries of one instant follow each other by their place, so that a page ends somewhere.
+_BEFORE = """e.last >= $since AND e.last <= $until AND e.first <= $to
+  AND (e.last < $until OR e.shard < $shard OR (e.shard = $shard AND e.seq <= $seq))"""
+_ORDERED = "RETURN e.body AS body, e.last AS last ORDER BY e.last DESC, e.shard DESC, e.seq DESC LIMIT $most"
+
+NEWEST = f"""
+MATCH (e:AuditEntry) WHERE {_BEFORE}
+{_ORDERED}
 """
 
-FOUND = """
+FOUND = f"""
 CALL db.index.fulltext.queryNodes('audit_about', $words) YIELD node AS e
-WITH e WHERE e.last >= $since AND e.last <= $until AND e.first <= $to
-RETURN e.body AS body, e.last AS last ORDER BY e.last DESC, e.shard DESC, e.seq DESC LIMIT $most
+WITH e WHERE {_BEFORE}
+{_ORDERED}
 """
 
+# Words are indexed a moment after the entry is there.
 REFRESHED = "CALL db.index.fulltext.awaitEventuallyConsistentIndexRefresh()"

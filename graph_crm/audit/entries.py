@@ -40,8 +40,6 @@ class Entry:
     actor: Actor | None = None
     operation: str = ""
     document: str = ""
-    fields: Sequence[str] = ()
-    """What was shown: ``Party(displayName,birthDate)``."""
     details: Mapping[str, Any] = field(default_factory=dict)
     at: float | None = None
     """Seconds since 1970; None: now."""
@@ -57,12 +55,24 @@ class Entry:
             actor,
             operation=self.operation or (acting.operation if acting else ""),
             document=self.document or (acting.document if acting else ""),
-            fields=self.fields,
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an answer shows of persons."""
+
+    fields: tuple[str, ...] = ()
+    """By type: ``Party(displayName,birthDate)``."""
+    classes: tuple[str, ...] = ()
+    """The classes of data that the fields belong to (`graph_crm/security/matrix.toml`)."""
+
+
+NOTHING: Final = Shown()
+
+
 def context(
-    kind: Kind, what: str, actor: Actor, *, operation: str = "", document: str = "", fields: Sequence[str] = ()
+    kind: Kind, what: str, actor: Actor, *, operation: str = "", document: str = "", shown: Shown = NOTHING
 ) -> dict[str, Any]:
     """The part of a record that many records share; nothing stands in it that is empty."""
     made: dict[str, Any] = {"kind": kind.value, "what": _plain(what), "who": actor.subject, "role": actor.role}
@@ -70,7 +80,8 @@ def context(
         ("party", actor.party_id),
         ("operation", _plain(operation)),
         ("document", document),
-        ("fields", list(fields)),
+        ("fields", list(shown.fields)),
+        ("classes", list(shown.classes)),
         ("why", actor.reason),
         ("from", actor.address),
         ("with", actor.agent),
@@ -148,6 +159,7 @@ class Record:
     operation: str | None
     document: str | None
     fields: tuple[str, ...]
+    classes: tuple[str, ...]
     why: str | None
     address: str | None
     agent: str | None
@@ -179,6 +191,7 @@ def records_of(told: Mapping[str, Any]) -> Iterable[Record]:
             operation=own.get("operation"),
             document=own.get("document"),
             fields=tuple(own.get("fields", ())),
+            classes=tuple(own.get("classes", ())),
             why=own.get("why"),
             address=own.get("from"),
             agent=own.get("with"),
@@ -192,6 +205,7 @@ __all__ = [
     "Entry",
     "Hidden",
     "Record",
+    "Shown",
     "body",
     "context",
     "derived",

@@ -5,7 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+import strawberry
 
+
+@strawberry.enum(name="AuditKind", description="What a record of the audit is about.")
 class Kind(StrEnum):
     """What an entry is about."""
 

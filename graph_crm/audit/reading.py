@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from graph_crm.audit import acting
 from graph_crm.audit.acting import Actor
-from graph_crm.audit.entries import context
+from graph_crm.audit.entries import NOTHING, Shown, context
 from graph_crm.audit.journal import Batch, Journal
 from graph_crm.audit.kinds import Kind
 from graph_crm.errors import CrmError
@@ -26,6 +26,8 @@ WINDOW_SECONDS: Final = 0.5
 """So long reads are kept before they are written: with the time that this takes it stays below one second."""
 ENTRY_RECORDS: Final = 500
 """Records of one entry at most; so many that wait are written at once."""
+ENTRY_SECONDS: Final = 60.0
+"""Between the first and the last record of one entry at most, also after an outage."""
 ROOM: Final = 5_000
 """Records that may wait: beyond, readers wait for them to be written."""
 ROOM_SECONDS: Final = 10.0
@@ -35,7 +37,7 @@ AGAIN_SECONDS: Final = 1.0
 MANY: Final = Actor("many", "unknown")
 """To whom refusals are put down when there are too many to tell them apart."""
 
-_Key = tuple[Kind, str, Actor, str, str, tuple[str, ...]]
+_Key = tuple[Kind, str, Actor, str, str, Shown]
 _Line = tuple[float, _Key, Sequence[str], int]
 _logger = logging.getLogger(__name__)
 
@@ -88,7 +90,7 @@ class Readings:
         self,
         what: str,
         ids: Sequence[str],
-        fields: tuple[str, ...] = (),
+        fields: Shown = NOTHING,
         *,
         made: acting.Acting | None = None,
         kind: Kind = Kind.READ,
@@ -113,12 +115,12 @@ class Readings:
         second = int(self._clock())
         if second // 60 != self._minute:
             self._minute, self._told = second // 60, 0
-        key: tuple[int, _Key] = (second, (Kind.DENIAL, f"{code} {what}".strip(), actor, operation, document, ()))
+        key: tuple[int, _Key] = (second, (Kind.DENIAL, f"{code} {what}".strip(), actor, operation, document, NOTHING))
         if key not in self._denials:
             if self._told < DENIALS_A_MINUTE:
                 self._told += 1
             else:
-                key = (second, (Kind.DENIAL, code, MANY, "", "", ()))
+                key = (second, (Kind.DENIAL, code, MANY, "", "", NOTHING))
         first, times = self._denials.get(key, (self._clock(), 0))
         self._denials[key] = (first, times + 1)
         if self._writing is None:
@@ -178,8 +180,9 @@ class Readings:
 
     async def _flush(self) -> None:
         while self.waiting:
-            lines = self._lines[:ENTRY_RECORDS]
-            if len(lines) < ENTRY_RECORDS:
+            latest = self._lines[0][0] + ENTRY_SECONDS if self._lines else 0.0
+            lines = [line for line in self._lines[:ENTRY_RECORDS] if line[0] <= latest]
+            if len(lines) == len(self._lines):
                 denials, self._denials = self._denials, {}
                 lines += [(at, key, (), times) for (_, key), (at, times) in denials.items()]
             else:
@@ -191,7 +194,7 @@ class Readings:
                     first, more = self._denials.get(key, (at, 0))
                     self._denials[key] = (min(first, at), more + times)
                 raise
-            del self._lines[: min(len(lines) - len(denials), ENTRY_RECORDS)]
+            del self._lines[: len(lines) - len(denials)]
             self.written += len(lines)
             if len(self._lines) < self._room:
                 self._roomy.set()
@@ -205,8 +208,8 @@ class Readings:
             place = places.get(key)
             if place is None:
                 place = places[key] = len(contexts)
-                kind, what, actor, operation, document, fields = key
-                contexts.append(context(kind, what, actor, operation=operation, document=document, fields=fields))
+                kind, what, actor, operation, document, shown = key
+                contexts.append(context(kind, what, actor, operation=operation, document=document, shown=shown))
             records.append([round(at * 1000), place, hidden.ids(ids), times, None])
 
         async def work(tx: Transaction) -> None:

@@ -19,13 +19,6 @@ from graph_crm.graph.database import Database, Settle, Transaction
 
 TOKENS_KNOWN: Final = 20_000
 """Tokens whose first use is remembered; one that was forgotten counts as new."""
-NOT_PERSONAL: Final = frozenset(
-    {
-        "Product", "ProductFamily", "ProductLink", "Article", "ArticleVersion", "Rule", "RuleMode", "RuleSwitch",
-        "Suggestion", "PageInfo",
-    }
-)  # fmt: skip
-"""Types that say nothing of any person. Whatever is not named here does, a new type as well."""
 
 
 class Audit:

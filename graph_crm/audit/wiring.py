@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from graph_crm.audit import acting
+from graph_crm.audit.anchors import Anchors
 from graph_crm.audit.keys import Keyring, keyring
 from graph_crm.audit.service import Audit
 from graph_crm.graph.database import Database
+from graph_crm.graph.timers import Work
 from graph_crm.security.tokens import demo_secret
 from graph_crm.settings import Settings
 
@@ -54,3 +57,18 @@ async def audited(settings: Settings, database: Database) -> AsyncIterator[Audit
                 await audit.readings.shown(made.writes, made.about, made=made)
         finally:
             await audit.close()
+
+
+def anchor_file(settings: Settings) -> Path:
+    """Where the anchors are."""
+    return settings.audit_anchors or settings.data_dir / "audit" / "anchors.jsonl"
+
+
+def anchors_of(settings: Settings, database: Database) -> Anchors:
+    """What writes them."""
+    return Anchors(database, lambda: keys_of(settings), anchor_file(settings))
+
+
+def anchoring(settings: Settings, database: Database) -> dict[str, tuple[float, Work]]:
+    """The timer that writes an anchor every minute."""
+    return {"audit.anchor": (settings.audit_anchor_seconds, anchors_of(settings, database).drop)}

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from graph_crm import __version__
 from graph_crm.cli import (
+    audit,
     console,
     contacts,
     data,
@@ -94,6 +95,7 @@ app.add_typer(sorting.app, name="sorting", rich_help_panel=RULES)
 app.add_typer(templates.app, name="templates", rich_help_panel=RULES)
 app.add_typer(outbox.app, name="outbox", rich_help_panel=LOOK)
 app.add_typer(requests.app, name="requests", rich_help_panel=LOOK)
+app.add_typer(audit.app, name="audit", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(doctor.doctor)
 app.command(rich_help_panel=LOOK)(settings.settings)
 app.add_typer(schema.app, name="schema", rich_help_panel=LOOK)

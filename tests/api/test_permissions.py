@@ -54,6 +54,7 @@ RIGHTS = {
         "articleHelped",
         "answerSurvey",
         "request",
+        "accessLog",
         "myRequests",
         "requestCategories",
         "requestChanged",
@@ -100,6 +101,7 @@ RIGHTS = {
         "mostAskedQuestions",
     },
     Permission.OPERATE: {"retryWork", "failedWork"},
+    Permission.READ_AUDIT: {"auditEntries"},
 }
 """A change that is not here needs MUTATE."""
 STAFF = set(Role) - {Role.CUSTOMER}
@@ -124,6 +126,7 @@ WHO = {
         Role.ADMINISTRATOR,
     },
     Permission.OPERATE: {Role.ADMINISTRATOR},
+    Permission.READ_AUDIT: {Role.AUDITOR, Role.ADMINISTRATOR},
 }
 CORE = platform_schema().core
 WORDS = {"DateTime": '"2026-11-23T10:00:00Z"', "Date": '"2026-11-23"', "Decimal": '"1"', "Int": "1", "Float": "1.5"}
