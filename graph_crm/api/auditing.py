@@ -23,8 +23,11 @@ from graphql import (
 
 from graph_crm.audit import acting
 from graph_crm.audit.acting import Acting, Actor
-from graph_crm.audit.service import NOT_PERSONAL, Audit
+from graph_crm.audit.entries import NOTHING, Shown
+from graph_crm.audit.kinds import Kind
+from graph_crm.audit.service import Audit
 from graph_crm.errors import Forbidden, Unauthenticated
+from graph_crm.security.matrix import matrix
 from graph_crm.security.roles import Caller
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
 _REFUSALS: Final = frozenset({Forbidden.code, Unauthenticated.code})
 _STRUCTURE: Final = ("Connection", "Edge")
+_NOT_PERSONAL: Final = frozenset({"catalogue", "rules", "numbers", "answers", "profit"})
+"""Classes of data that say nothing of any person."""
 _OF_NOBODY: Final = frozenset(
     {
         "contactPolicy", "eventTypes", "requestCategories", "previewTemplate", "ruleReports", "callListNumbers",
@@ -164,28 +169,45 @@ async def _shown(name: str, info: Any, arguments: Mapping[str, Any]) -> None:
     made = acting.current()
     if audit is not None and made is not None:
         ids = acting.ids_in(arguments) or [one for one in (made.actor.party_id,) if one]
-        await audit.readings.shown(name, ids, made.shows.get(info.path.key, ()), made=made)
+        kind = Kind.AUDIT if name == "auditEntries" else Kind.READ
+        await audit.readings.shown(name, ids, made.shows.get(info.path.key, NOTHING), made=made, kind=kind)
 
 
-def _told(schema: GraphQLSchema, operation: Operation) -> tuple[str, str, dict[str, tuple[str, ...]], dict[str, str]]:
+def _told(schema: GraphQLSchema, operation: Operation) -> tuple[str, str, dict[str, Shown], dict[str, str]]:
     """How the audit names an operation; by response key which fields of persons it shows, and by which root field."""
     location = operation.document.loc
     text = location.source.body if location else ""
     name = operation.node.name.value if operation.node.name else ""
     root = schema.get_root_type(operation.node.operation)
-    shows: dict[str, tuple[str, ...]] = {}
+    shows: dict[str, Shown] = {}
     roots: dict[str, str] = {}
     if root is not None:
         for key, kind, node in _Walk(schema, operation).roots(root):
             roots[key] = node.name.value
             found: dict[str, dict[str, None]] = {}
             _Walk(schema, operation).gather(kind, node.selection_set, found)
-            personal = {type_: names for type_, names in found.items() if type_ not in NOT_PERSONAL}
-            if personal:
-                told = [f"{type_}({','.join(names)})" for type_, names in sorted(personal.items())]
-                shows[key] = tuple(dict.fromkeys([*shows.get(key, ()), *told]))
+            if (shown := _personal(found)) is not None:
+                known = shows.get(key, NOTHING)
+                shows[key] = Shown(_both(known.fields, shown.fields), _both(known.classes, shown.classes))
     digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
     return f"{operation.kind.value} {name[:80]}".strip(), digest, shows, roots
+
+
+def _personal(found: Mapping[str, Mapping[str, None]]) -> Shown | None:
+    """What of these fields is about persons; None: nothing. A field without a class counts as such."""
+    fields: list[str] = []
+    classes: set[str] = set()
+    for type_name, names in sorted(found.items()):
+        own = {name: matrix().class_of(type_name, name) or "unknown" for name in names}
+        told = [name for name, class_ in own.items() if class_ not in _NOT_PERSONAL]
+        if told:
+            fields.append(f"{type_name}({','.join(told)})")
+            classes.update(own[name] for name in told)
+    return Shown(tuple(fields), tuple(sorted(classes))) if fields else None
+
+
+def _both(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*one, *other]))
 
 
 class _Walk:
@@ -212,7 +234,7 @@ class _Walk:
             field = None if isinstance(own, GraphQLUnionType) else own.fields.get(name)
             if field is None:
                 continue
-            if not own.name.endswith(_STRUCTURE):
+            if not own.name.endswith(_STRUCTURE) and own.name != "PageInfo":
                 found.setdefault(own.name, {})[name] = None
             self.gather(get_named_type(field.type), node.selection_set, found)
 
