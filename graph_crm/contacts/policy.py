@@ -20,18 +20,17 @@ from pydantic import (
     Field,
     InstanceOf,
     PrivateAttr,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
-from graph_crm.errors import ConfigurationError, RuleError
+from graph_crm.errors import RuleError
 from graph_crm.resources import folder
 from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.limits import ContactLimit
 from graph_crm.rules.periods import days
 from graph_crm.rules.snapshot import CHANNELS
-from graph_crm.settings.files import read_toml
+from graph_crm.settings.files import read_settled
 
 FILE = "contact_policy.toml"
 Weekday = Literal["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
@@ -201,11 +200,7 @@ class ContactPolicy(_Part):
         """
         file = path or folder("seed") / FILE
         unread = "Correct GRAPH_CRM_CONTACT_POLICY, or unset it for the shipped policy."
-        content = read_toml(file, "The contact policy", unread=unread, hint=_HINT)
-        try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            raise ConfigurationError(f"The contact policy {file}: {_problems(error)}.", hint=_HINT) from None
+        return read_settled(cls, file, "The contact policy", hint=_HINT, unread=unread)
 
     @property
     def limits_unknown(self) -> tuple[str, ...]:
@@ -279,29 +274,3 @@ class ContactPolicy(_Part):
                 COLLECTIONS: days(int(self.suppression.collections_memory) + 1),
             }
         )
-
-
-def _problems(error: ValidationError) -> str:
-    """Every mistake with its place, for people who know TOML and not Python."""
-    return "; ".join(
-        f"{_place(one['loc'])}{_plainly(one['type'], one['msg'])}"
-        for one in error.errors(include_input=False, include_url=False)
-    )
-
-
-def _place(location: Sequence[int | str]) -> str:
-    """For example `limits[2] days: `; entries are counted from 1, as people do."""
-    text = ""
-    for part in location:
-        text += f"[{part + 1}]" if isinstance(part, int) else f" {part}"
-    return f"{text.strip()}: " if text else ""
-
-
-def _plainly(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "is missing; write it"
-    if kind == "extra_forbidden":
-        return "is not known; remove it or correct the name"
-    if kind == "too_short":
-        return "needs at least one entry"
-    return message.replace("Value error, ", "").replace("Input should be", "must be")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from graph_crm.contacts.policy import COLLECTIONS, ContactPolicy
 from graph_crm.errors import ConfigurationError, InvalidInput
@@ -15,8 +15,7 @@ from graph_crm.events.catalogue import EventCatalogue
 from graph_crm.resources import folder
 from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.events import LONGEST_KEPT_DAYS
-from graph_crm.settings import plainly
-from graph_crm.settings.files import read_toml
+from graph_crm.settings.files import read_settled
 
 FILE = "event_retention.toml"
 _HINT = "docs/events.md explains the file, seed/event_retention.toml is a complete one."
@@ -41,15 +40,7 @@ class RetentionPolicy(BaseModel):
         """
         file = path or folder("seed") / FILE
         unread = "Correct GRAPH_CRM_EVENT_RETENTION, or unset it for the shipped policy."
-        content = read_toml(file, "The event retention", unread=unread, hint=_HINT)
-        try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            told = "; ".join(
-                f"{'.'.join(map(str, one['loc'])) or 'the file'}: {plainly(one['msg'])}"
-                for one in error.errors(include_url=False)
-            )
-            raise ConfigurationError(f"The event retention {file}: {told}.", hint=_HINT) from None
+        return read_settled(cls, file, "The event retention", hint=_HINT, unread=unread)
 
     def with_types(self, catalogue: EventCatalogue) -> RetentionPolicy:
         """The policy with what the types of plugins say of themselves; what the file says wins."""
@@ -84,11 +75,7 @@ class RetentionPolicy(BaseModel):
         It may have been recorded, counted and removed: recorded again it would count twice.
         """
         if at < self.first_kept(kind, now):
-            raise InvalidInput(
-                f"The event lies before {self.first_kept(kind, now).date()}: older ones of type {kind} are not kept",
-                hint="Check the sender's date; graph-crm events retention shows how long each type is kept",
-                field="at",
-            )
+            raise too_old(kind, self.first_kept(kind, now).date())
 
     def unknown(self, catalogue: EventCatalogue) -> list[str]:
         """Types that the file names and nobody declares: a spelling mistake, or a plugin that is gone."""
@@ -105,6 +92,15 @@ class RetentionPolicy(BaseModel):
     def named(self) -> Collection[str]:
         """The types with days of their own."""
         return self.types.keys()
+
+
+def too_old(kind: str, first_kept: dt.date) -> InvalidInput:
+    """Why an event of ``kind`` from before ``first_kept`` is refused."""
+    return InvalidInput(
+        f"The event lies before {first_kept}: older ones of type {kind} are not kept",
+        hint="Check the sender's date; graph-crm events retention shows how long each type is kept",
+        field="at",
+    )
 
 
 def _midnight(now: dt.datetime) -> dt.datetime:

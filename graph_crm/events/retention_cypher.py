@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
+
+def day_key(at: dt.datetime, kind: str, channel: str | None) -> str:
+    """The key of the count in which an event is, once it is removed."""
+    return f"{at.astimezone(dt.UTC).date()}|{kind}|{channel or ''}"
+
+
 ENDED = ("ACCEPTED", "REJECTED", "EXPIRED", "CANCELLED")
 """Statuses of an offer that nobody waits for any more."""
 BEGINNING = -62_135_596_800_000
@@ -45,6 +53,7 @@ REMOVABLE = f"{_FREE}RETURN e.type AS type, count(*) AS events"
 REMOVE = f"""{_FREE}
 WITH date(e.at) AS day, e.type AS type, coalesce(e.channel, '') AS channel, collect(e) AS gone
 CALL (day, type, channel, gone) {{
+  // the key as `day_key` makes it
   MERGE (d:EventDay {{key: toString(day) + '|' + type + '|' + channel}})
   ON CREATE SET d.day = day, d.type = type, d.channel = CASE WHEN channel = '' THEN null ELSE channel END, d.count = 0
   SET d.count = d.count + size(gone)
@@ -56,3 +65,11 @@ CALL (gone) {{
 RETURN type, sum(size(gone)) AS events
 """
 """Count these events by day, type and channel, and remove them: both or nothing. Run under `TAKE_TURN`."""
+
+REMOVED_BEFORE = """
+UNWIND $old AS one
+MATCH (d:EventDay {key: one.key})
+WHERE NOT EXISTS { MATCH (:Event {id: one.id}) }
+RETURN one.index AS index
+"""
+"""Which of these events are of a day whose like was counted and removed; who is there still was not."""

@@ -15,6 +15,7 @@ from graph_crm.events import cypher, rows
 from graph_crm.events.catalogue import EventCatalogue, standard_catalogue
 from graph_crm.events.checking import FUTURE, Prepared, RecordEvent, prepared
 from graph_crm.events.keeping import RetentionPolicy
+from graph_crm.events.removed import Ask, without_removed
 from graph_crm.graph import outbox
 from graph_crm.graph.database import Database, Row, Transaction
 
@@ -160,7 +161,7 @@ class EventService:
                 field="events",
                 limit=MOST_EVENTS,
             )
-        batch = _Batch(ids, self._prepared(events))
+        batch = _Batch(ids, await self._prepared(events, self._database.read))
 
         async def work(tx: Transaction) -> Recorded:
             return await self._record(tx, batch)
@@ -174,10 +175,10 @@ class EventService:
 
         Raises what `record` raises; the caller's transaction must then be given up.
         """
-        batch = _Batch([event.id], self._prepared([event]))
+        batch = _Batch([event.id], await self._prepared([event], tx.run))
         return _only(await self._record(tx, batch) if batch.chosen else batch.result({}, frozenset()))
 
-    def _prepared(self, events: Sequence[RecordEvent | CrmError]) -> list[Prepared | CrmError]:
+    async def _prepared(self, events: Sequence[RecordEvent | CrmError], ask: Ask) -> list[Prepared | CrmError]:
         now = dt.datetime.now(dt.UTC)
         found: list[Prepared | CrmError] = []
         for event in events:
@@ -191,7 +192,7 @@ class EventService:
                 found.append(one)
             except CrmError as error:
                 found.append(error)
-        return found
+        return found if self.keeping is None else await without_removed(found, ask, now - LATE)
 
     async def _record(self, tx: Transaction, batch: _Batch) -> Recorded:
         late = LATE // dt.timedelta(milliseconds=1)

@@ -278,7 +278,8 @@ class Worker:
             except DatabaseUnavailable as error:
                 await self._give_back(entries, error)
                 return
-            except Exception as error:  # noqa: BLE001 - whatever it is, only the entry that it is about may fail
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is, only the entry that it is about may fail
+                _raise_if_asked_to_end(error)
                 if len(entries) > 1:
                     _logger.info("a lot of %d is handled one by one: %s", len(entries), _told(error))
                 await self._each_line(entries)
@@ -327,7 +328,8 @@ class Worker:
         except DatabaseUnavailable as error:
             await self._give_back([entry], error)
             return False
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is kept with its entry
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever a handler raises is kept with its entry
+            _raise_if_asked_to_end(error)
             await self._failed(entry, error)
             return False
         return True
@@ -378,7 +380,7 @@ class Worker:
         self._end(gone)
         return [one for one in entries if one.id not in lost.ids]
 
-    async def _failed(self, entry: OutboxEntry, error: Exception) -> None:
+    async def _failed(self, entry: OutboxEntry, error: BaseException) -> None:
         self.counts.failed += 1
         _logger.warning("entry %s failed at attempt %d", entry.id, entry.attempts, exc_info=error)
         try:
@@ -452,5 +454,12 @@ def _partition(entry: OutboxEntry) -> str:
     return entry.partition_key
 
 
-def _told(error: Exception) -> str:
+def _raise_if_asked_to_end(error: BaseException) -> None:
+    """Let the end of the worker through; a CancelledError of something that a handler waited for is its failure."""
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise error
+
+
+def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

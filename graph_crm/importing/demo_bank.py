@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-import tomllib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from graph_crm.errors import ConfigurationError
 from graph_crm.graph.database import Database
 from graph_crm.importing import cypher
 from graph_crm.importing.catalogue import ensure_products
@@ -39,6 +35,7 @@ from graph_crm.importing.rejects import ImportReport, Origin, RejectFile
 from graph_crm.importing.values import digest
 from graph_crm.parties.names import name_key
 from graph_crm.resources import folder
+from graph_crm.settings.files import read_settled
 
 RECENT = 200
 """So many people met last may become guarantors, owners, directors or employees: memory does not grow."""
@@ -48,12 +45,10 @@ ADULT, SCHOOL_CARD = 18, 10
 
 
 def read_settings(path: Path | None = None) -> DemoSettings:
-    """The generator's settings from ``seed/demo_bank.toml`` or another file."""
-    path = path or folder("seed") / "demo_bank.toml"
-    try:
-        return DemoSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise ConfigurationError(f"The settings of the demo bank can't be used: {error}", hint=str(path)) from error
+    """The generator's settings from ``seed/demo_bank.toml`` or another file. Raises ConfigurationError."""
+    file = path or folder("seed") / "demo_bank.toml"
+    hint = "seed/demo_bank.toml, as it is shipped, is a complete one."
+    return read_settled(DemoSettings, file, "The settings of the demo bank", hint=hint)
 
 
 async def seed_demo_bank(

@@ -6,7 +6,6 @@ The past has no outbox entries: it sends nothing and calls up nobody. What is op
 from __future__ import annotations
 
 import random
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -14,9 +13,8 @@ from itertools import islice
 from typing import Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from graph_crm.errors import ConfigurationError
 from graph_crm.graph.database import Database
 from graph_crm.importing.demo_bank import seed_demo_bank
 from graph_crm.importing.demo_people import SOURCE
@@ -31,6 +29,7 @@ from graph_crm.requests.kinds import EntryKind, RequestKind, RequestOutcome, Req
 from graph_crm.requests.knowledge.files import load_articles
 from graph_crm.requests.numbers import new_number
 from graph_crm.resources import folder
+from graph_crm.settings.files import read_settled
 from graph_crm.staff.kinds import EmployeeRole
 
 BATCH = 500
@@ -38,6 +37,7 @@ MOST = 20_000
 """Requests at most, however large the bank is: the desk is a small part of it."""
 CHANNELS = (("EMAIL", 35), ("ONLINE", 40), ("PHONE", 15), ("BRANCH", 10))
 CAPACITY = 40
+_HINT = "seed/demo_desk.toml, as it is shipped, is a complete one."
 LATELY = 2
 """Days from which what is still being worked on comes."""
 
@@ -130,11 +130,7 @@ class DeskSettings(_Part):
 
 def read_desk() -> DeskSettings:
     """The settings of the demo desk. Raises ConfigurationError where the file can't be used."""
-    path = folder("seed") / "demo_desk.toml"
-    try:
-        return DeskSettings.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise ConfigurationError(f"The desk of the demo bank can't be used: {error}", hint=str(path)) from error
+    return read_settled(DeskSettings, folder("seed") / "demo_desk.toml", "The desk of the demo bank", hint=_HINT)
 
 
 async def seed_demo(
@@ -360,7 +356,7 @@ class _Story:
             "sortedBy": SortedBy.RULE.value,
             "openedAt": self.opened,
             "firstResponseDueAt": clocks.first_response.due,
-            "resolutionDueAt": clocks.resolution.due,
+            "resolutionDueAt": clocks.resolution.due if clocks.resolution.running else None,
             "firstRespondedAt": first[0] if first else None,
             "answeredAt": answered[-1] if answered else None,
             "closedAt": closed,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from graph_crm.contacts.calendar import time_zones
@@ -21,6 +20,8 @@ BATCH = 500
 """So many customers are read at a time."""
 AT_ONCE = 100
 """So many events are recorded in one transaction."""
+LOOK_BACK_DAYS = 3
+"""A birthday is recorded up to so many days later, where nobody could look on the day itself."""
 OLDEST = 130
 SOURCE = "birthdays"
 _FARTHEST_WEST, _FARTHEST_EAST = dt.timedelta(hours=-12), dt.timedelta(hours=14)
@@ -29,6 +30,9 @@ _FEBRUARY, _LEAP_DAY = 2, 29
 
 class BirthdayService:
     """Records the event ``birthday`` of each living customer, once a year whoever asks and however often.
+
+    One of the last `LOOK_BACK_DAYS` that was missed is recorded with the last second of its day: after an outage of
+    some hours it is not late yet, and rules answer it.
 
     Who was born on 29 February has the birthday on 28 February in a common year, as `age_between` counts it. A customer
     whose time zone is not known is judged by UTC. ``clock`` replaces the computer's clock.
@@ -52,19 +56,24 @@ class BirthdayService:
         after, recorded = "", 0
         while True:
             rows = await self._database.read(cypher.BIRTHDAYS, {"days": days, "after": after, "most": BATCH})
-            due = [row["id"] for row in rows if _local_day(row, now).isoformat() == row["day"]]
-            years = {row["id"]: int(row["day"][:4]) for row in rows}
+            due = [one for one in (_birthday(row, now) for row in rows) if one is not None]
             for start in range(0, len(due), AT_ONCE):
                 batch = due[start : start + AT_ONCE]
-                done = await self._events.record_many([_birthday(party, years[party]) for party in batch])
+                done = await self._events.record_many(batch)
                 recorded += len(done.recorded)  # who is gone since is refused alone
             if len(rows) < BATCH:
                 return recorded
             after = rows[-1]["id"]
 
 
-def _birthday(party: str, year: int) -> RecordEvent:
-    return RecordEvent(type="birthday", party_id=party, id=f"birthday:{party}:{year}", source=SOURCE)
+def _birthday(row: Row, now: dt.datetime) -> RecordEvent | None:
+    """The event; None where the day has not begun where the customer lives, or is over for too long."""
+    day, zone = dt.date.fromisoformat(row["day"]), _zone(row)
+    ago = (now.astimezone(zone).date() - day).days
+    if not 0 <= ago <= LOOK_BACK_DAYS:
+        return None
+    at = dt.datetime.combine(day, dt.time(23, 59, 59), zone) if ago else None
+    return RecordEvent(type="birthday", party_id=row["id"], at=at, id=f"birthday:{row['id']}:{day.year}", source=SOURCE)
 
 
 def born_for(day: dt.date) -> list[dt.date]:
@@ -84,11 +93,11 @@ def _born_for(day: dt.date) -> Iterator[dt.date]:
 
 
 def _days(now: dt.datetime) -> list[dt.date]:
-    """The days that it is now, anywhere in the world."""
-    first, last = (now + _FARTHEST_WEST).date(), (now + _FARTHEST_EAST).date()
+    """The days that it is now, anywhere in the world, and those just before."""
+    first, last = (now + _FARTHEST_WEST).date() - dt.timedelta(days=LOOK_BACK_DAYS), (now + _FARTHEST_EAST).date()
     return [first + dt.timedelta(days=number) for number in range((last - first).days + 1)]
 
 
-def _local_day(row: Row | Mapping[str, Any], now: dt.datetime) -> dt.date:
+def _zone(row: Row) -> dt.tzinfo:
     zones = time_zones(PartyFacts(row["id"], time_zone=row["timeZone"], country=row["country"]))
-    return now.astimezone(ZoneInfo(zones[0]) if zones else dt.UTC).date()
+    return ZoneInfo(zones[0]) if zones else dt.UTC

@@ -90,12 +90,17 @@ class InterestService:
 
 def check_period(first_day: dt.date, last_day: dt.date) -> None:
     """Refuse a period that is turned round or longer than three years."""
-    if last_day < first_day:
-        raise InvalidInput("to: lies before from", hint="Turn the two days round.", field="to")
+    check_order(first_day, last_day)
     if (last_day - first_day).days >= LONGEST_PERIOD_DAYS:
         raise InvalidInput(
             f"to: the period has more than {LONGEST_PERIOD_DAYS} days", hint="Ask for less at once.", field="to"
         )
+
+
+def check_order(first_day: dt.date, last_day: dt.date) -> None:
+    """Refuse a period that is turned round."""
+    if last_day < first_day:
+        raise InvalidInput("to: lies before from", hint="Turn the two days round.", field="to")
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 import strawberry
@@ -10,6 +11,7 @@ import strawberry
 from graph_crm.graph.compiler.scalars import day_to_send
 from graph_crm.graph.mapping import Argument, Root, computed, graph, many, prop
 from graph_crm.interest import cypher
+from graph_crm.interest.service import check_order
 from graph_crm.parties import checks
 from graph_crm.parties.types import Party
 
@@ -65,6 +67,10 @@ def _code(value: Any) -> str:
     return checks.code("productCode", value)
 
 
+def _period(given: Mapping[str, Any]) -> None:
+    check_order(dt.date.fromisoformat(given["from"]), dt.date.fromisoformat(given["to"]))
+
+
 graph.root(
     Root(
         name="interestedCustomers",
@@ -79,5 +85,6 @@ graph.root(
             "from": Argument(dt.date, "The first day, in UTC.", day_to_send, required=True),
             "to": Argument(dt.date, "The last day, in UTC.", day_to_send, required=True),
         },
+        check=_period,
     )
 )

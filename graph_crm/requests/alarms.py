@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graph_crm import logs
+from graph_crm.errors import CrmError, DatabaseUnavailable
 from graph_crm.events.worker import Handler
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.graph.outbox import OutboxEntry
@@ -80,8 +81,14 @@ class RequestAlarms:
         if not rows or all(one.away(self._now()) for one in people):
             return 0
         for row in rows:
-            changed = await self._service.assign(row["number"], None, by="platform")
-            given += not changed.repeated
+            try:
+                changed = await self._service.assign(row["number"], None, by="platform")
+            except DatabaseUnavailable:
+                raise
+            except CrmError as error:  # closed meanwhile, or whatever it is: the others are not to wait for it
+                log.warning("request_not_given_out", number=row["number"], code=error.code, problem=error.message)
+            else:
+                given += not changed.repeated
         return given
 
     def _now(self) -> Any:

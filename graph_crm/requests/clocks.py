@@ -1,9 +1,11 @@
 """The clocks of a request, computed from its log and never stored as a sum. Pure functions.
 
 Two clocks run in business time. FIRST_RESPONSE begins with the request and ends when the bank answers or asks the
-customer something. RESOLUTION begins with the request, or anew when it is opened again; it stands still from an answer
+customer something; a request that was closed without a word and opened again still owes it, without the time in which
+it was closed. RESOLUTION begins with the request, or anew when it is opened again; it stands still from an answer
 or a question on until the log says RESUMED or REOPENED, and so it ends with the last answer. Targets are those of the
-category: the newest entry that carries them holds for the whole clock.
+category: the newest entry that carries them holds for the whole clock, and what was told of a shorter one before is
+not told of it.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from graph_crm.requests.kinds import ClockKind, EntryKind
 _RUN = frozenset({EntryKind.OPENED, EntryKind.RESUMED, EntryKind.REOPENED})
 _STAND = frozenset({EntryKind.WAITING, EntryKind.ANSWERED, EntryKind.CLOSED})
 _BEGIN = frozenset({EntryKind.OPENED, EntryKind.REOPENED})
+_RESPOND = frozenset({EntryKind.WAITING, EntryKind.ANSWERED})
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -49,9 +52,9 @@ class Clock:
     warn_at: dt.datetime
     """When it is time to warn, in the same sense."""
     warned: bool
-    """Whether the log says that a warning was given."""
+    """Whether the log says that a warning was given, of this target or a longer one."""
     breached: bool
-    """Whether the log says that the target was missed."""
+    """Whether the log says that this target, or a longer one, was missed."""
 
     @property
     def late(self) -> bool:
@@ -128,14 +131,13 @@ def measure(log: Sequence[LogEntry], calendars: Calendars, now: dt.datetime) -> 
         raise ValueError("the log of a request begins with OPENED")
     targets = _targets(log)
     calendar = calendars.calendar(log[0].data.get("country"), always=bool(targets.get("always")))
-    ended = next((one.at for one in log if one.kind in _STAND), None)
     last_round = sum(one.kind is EntryKind.REOPENED for one in log)
     begin = max(place for place, one in enumerate(log) if one.kind in _BEGIN)
 
     def clock(kind: ClockKind, round_: int, minutes: float, spans: list[_Span], over: dt.datetime | None) -> Clock:
         target = dt.timedelta(minutes=minutes)
         elapsed = sum((calendar.between(start, end) for start, end in spans), dt.timedelta())
-        told = {one.kind for one in log if one.data.get("clock") == kind.value and one.data.get("round") == round_}
+        told = {one.kind for one in told_of(log, kind) if one.data.get("round") == round_}
         running = over is None
         # A clock that runs is projected from where it began to run last, so that the instant does not wander with now.
         since, before = (spans[-1][0], elapsed - calendar.between(*spans[-1])) if running else (now, elapsed)
@@ -152,15 +154,47 @@ def measure(log: Sequence[LogEntry], calendars: Calendars, now: dt.datetime) -> 
             breached=EntryKind.BREACHED in told,
         )
 
-    first = [(log[0].at, ended or now)]
+    first, ended = _running(_to_first_response(log), now)
     spans, over = _running(log[begin:], now)
     return Clocks(
-        first_response=clock(ClockKind.FIRST_RESPONSE, 0, targets.get("firstResponse", 0), first, ended),
-        resolution=clock(ClockKind.RESOLUTION, last_round, targets.get("resolution", 0), spans, over),
+        first_response=clock(
+            ClockKind.FIRST_RESPONSE, 0, targets.get(_TARGET[ClockKind.FIRST_RESPONSE], 0), first, ended
+        ),
+        resolution=clock(ClockKind.RESOLUTION, last_round, targets.get(_TARGET[ClockKind.RESOLUTION], 0), spans, over),
     )
 
 
+def told_of(log: Sequence[LogEntry], kind: ClockKind) -> list[LogEntry]:
+    """What the log tells of a clock (WARNED, BREACHED, of any round) that holds for the target of now.
+
+    What was told of a shorter target, before the request came into another category, does not.
+    """
+    now = _targets(log)
+    name = _TARGET[kind]
+    then: Mapping[str, Any] = _NOTHING
+    found = []
+    for one in log:
+        then = _targets([one]) or then
+        if one.data.get("clock") == kind.value and (
+            bool(then.get("always")) == bool(now.get("always")) and then.get(name, 0) >= now.get(name, 0)
+        ):
+            found.append(one)
+    return found
+
+
 _Span = tuple[dt.datetime, dt.datetime]
+_TARGET: Mapping[ClockKind, str] = MappingProxyType(
+    {ClockKind.FIRST_RESPONSE: "firstResponse", ClockKind.RESOLUTION: "resolution"}
+)
+
+
+def _to_first_response(log: Sequence[LogEntry]) -> Iterable[LogEntry]:
+    """The entries by which the first response is measured: to the bank's first word, RESUMED has no part in it."""
+    for one in log:
+        if one.kind is not EntryKind.RESUMED:
+            yield one
+        if one.kind in _RESPOND:
+            return
 
 
 def _targets(log: Iterable[LogEntry]) -> Mapping[str, Any]:

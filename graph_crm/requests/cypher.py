@@ -27,7 +27,8 @@ BEFORE = """
 MATCH (r:ServiceRequest {key: $key})
 OPTIONAL MATCH (o:Employee {id: r.ownerId})
 RETURN r.id AS id, r.number AS number, r.status AS status, r.category AS category, r.digest AS digest,
-  r.resolutionDueAt.epochMillis AS due, o.id AS owner, o.displayName AS ownerName
+  r.openedAt.epochMillis AS openedAt, o.id AS owner, o.displayName AS ownerName,
+  head([(r)-[:LOGGED]->(e:RequestEntry {seq: 1}) | e.data]) AS opening
 """
 """The request that was opened under a key before."""
 
@@ -120,11 +121,11 @@ RETURN r.id AS id ORDER BY r.openedAt DESC, r.id LIMIT $first
 
 QUEUE_OF = """
 MATCH (r:ServiceRequest {openOwnerId: $owner})
-WITH r ORDER BY CASE r.priority WHEN 'URGENT' THEN 0 WHEN 'HIGH' THEN 1 WHEN 'NORMAL' THEN 2 ELSE 3 END,
-  r.resolutionDueAt, r.id
+WITH r ORDER BY r.status = 'WAITING_FOR_CUSTOMER',
+  CASE r.priority WHEN 'URGENT' THEN 0 WHEN 'HIGH' THEN 1 WHEN 'NORMAL' THEN 2 ELSE 3 END, r.resolutionDueAt, r.id
 RETURN r.id AS id LIMIT $first
 """
-"""What somebody has to work on, the most pressing first."""
+"""What somebody has to work on, the most pressing first; what waits for the customer comes last."""
 
 UNOWNED = """
 MATCH (r:ServiceRequest {unowned: true})

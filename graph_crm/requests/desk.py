@@ -8,16 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from graph_crm.contacts.calendar import public_holidays
 from graph_crm.contacts.policy import WEEKDAYS, Weekday
-from graph_crm.errors import ConfigurationError, CrmError
+from graph_crm.errors import CrmError
 from graph_crm.parties import checks
 from graph_crm.requests.hours import BusinessCalendar, round_the_clock
 from graph_crm.requests.kinds import RequestKind, RequestPriority
 from graph_crm.resources import folder
-from graph_crm.settings.files import read_toml
+from graph_crm.settings.files import read_settled
 
 FILE = "service_desk.toml"
 _HINT = "docs/requests.md explains the file, seed/service_desk.toml is a complete one."
@@ -156,15 +156,7 @@ class Desk(_Part):
         """
         file = path or folder("seed") / FILE
         unread = "Correct GRAPH_CRM_SERVICE_DESK, or unset it for the shipped one."
-        content = read_toml(file, "The service desk", unread=unread, hint=_HINT)
-        try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg'].removeprefix('Value error, ')}"
-                for one in error.errors(include_input=False, include_url=False)
-            )
-            raise ConfigurationError(f"The service desk {file}: {problems}.", hint=_HINT) from None
+        return read_settled(cls, file, "The service desk", hint=_HINT, unread=unread)
 
     def category(self, code: str) -> Category | None:
         """The category of that code, if there is one."""

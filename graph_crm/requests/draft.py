@@ -245,7 +245,8 @@ class Draft:
             **self._changes,
             "seq": request["seq"] + len(self._entries),
             "openOwnerId": self.value("ownerId") if on_desk else None,
-            "resolutionDueAt": clocks.resolution.due,
+            # A clock that stands still is due at no time: what it would be moves on with every minute.
+            "resolutionDueAt": clocks.resolution.due if clocks.resolution.running else None,
             "unowned": True if on_desk and self.value("ownerId") is None else None,
         }
         if clocks.first_response.running:

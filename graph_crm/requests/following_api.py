@@ -14,12 +14,10 @@ from graph_crm.errors import Forbidden, InvalidInput
 from graph_crm.graph.context import RequestContext
 from graph_crm.graph.mutation import subscription
 from graph_crm.requests.following import Change, News, RequestFeed
-from graph_crm.requests.kinds import EntryKind, RequestStatus
+from graph_crm.requests.kinds import FROM_CUSTOMER, EntryKind, RequestStatus
 from graph_crm.requests.numbers import parse
 from graph_crm.requests.service import RequestService
 from graph_crm.security.roles import Caller, Permission
-
-_FROM_CUSTOMER = frozenset({EntryKind.OPENED, EntryKind.CUSTOMER_WROTE})
 
 
 @strawberry.type(description="What is new in the log of a request.")
@@ -35,7 +33,7 @@ class RequestNews:
     @classmethod
     def of(cls, news: News) -> RequestNews:
         """An entry as GraphQL shows it."""
-        return cls(seq=news.seq, kind=news.kind, at=news.at, text=news.text, from_customer=news.kind in _FROM_CUSTOMER)
+        return cls(seq=news.seq, kind=news.kind, at=news.at, text=news.text, from_customer=news.kind in FROM_CUSTOMER)
 
 
 @strawberry.type(description="How a request stands now that it changed.")
@@ -48,7 +46,9 @@ class RequestChange:
         description="Where it stood when it was told last; null: it was not told before."
     )
     owner: str | None = strawberry.field(description="The name of who answers for it.")
-    resolution_due_at: dt.datetime | None = strawberry.field(description="Until when the bank wants to answer.")
+    resolution_due_at: dt.datetime | None = strawberry.field(
+        description="Until when the bank wants to answer; null: it is the customer's turn, or answered."
+    )
     version: int = strawberry.field(description="Grows by one with each change of the request.")
     news: list[RequestNews] = strawberry.field(
         description="What is new in its log, the first first; customers see what is for them."

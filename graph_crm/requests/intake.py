@@ -14,7 +14,7 @@ from graph_crm.contacts.kinds import Channel
 from graph_crm.delivery.queueing import Message, queue_many
 from graph_crm.errors import AlreadyExists, DatabaseBusy, IdempotencyKeyReused, NotFound
 from graph_crm.graph import outbox
-from graph_crm.graph.database import Database, Transaction
+from graph_crm.graph.database import Database, Row, Transaction
 from graph_crm.parties import checks
 from graph_crm.parties.service import new_id
 from graph_crm.parties.writes import digest
@@ -29,7 +29,7 @@ from graph_crm.requests.messages import About, Asker, Messages, Recipient, point
 from graph_crm.requests.numbers import new_number
 from graph_crm.requests.routing import Choice, choose, sorting
 from graph_crm.requests.rush import Rush
-from graph_crm.requests.standing import instant
+from graph_crm.requests.standing import instant, read_log
 from graph_crm.rules.manager import RuleBook
 from graph_crm.rules.requests import RequestFacts
 from graph_crm.staff.roster import Roster
@@ -167,11 +167,16 @@ class Intake:
             id=row["id"],
             number=row["number"],
             owner=None if row["owner"] is None else Owner(id=row["owner"], name=row["ownerName"]),
-            due=instant(row["due"]),
+            due=self._promised(row),
             status=RequestStatus(row["status"]),
             category=row["category"],
             repeated=True,
         )
+
+    def _promised(self, row: Row) -> dt.datetime:
+        """Until when the bank wanted to answer when the request came in: what was said then is said again."""
+        opened = read_log([(EntryKind.OPENED, row["openedAt"], row["opening"])])
+        return measure(opened, self._desk, opened[0].at).resolution.due
 
     def _checked(self, request: NewRequest) -> NewRequest:
         """The request as it is kept. Raises InvalidInput that names the field."""

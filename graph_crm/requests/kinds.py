@@ -79,6 +79,12 @@ class EntryKind(StrEnum):
     SURVEYED = "SURVEYED"
 
 
+ASKED = frozenset({EntryKind.OPENED, EntryKind.CUSTOMER_WROTE})
+"""Entries in which the customer wants something."""
+FROM_CUSTOMER = ASKED | {EntryKind.SURVEYED}
+"""Entries that hold the customer's own words."""
+
+
 @word_list(
     "Who or what put a request into its category.",
     RULE="A rule of the desk or of a plugin, or the sender named the category.",

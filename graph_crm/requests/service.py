@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -18,10 +19,11 @@ from graph_crm.requests.desk import Desk
 from graph_crm.requests.draft import Draft, category_data
 from graph_crm.requests.flooding import check_pace, news_to_owner
 from graph_crm.requests.intake import LONGEST_TEXT, Intake
-from graph_crm.requests.kinds import EntryKind, RequestOutcome, RequestPriority, RequestStatus, SortedBy
+from graph_crm.requests.kinds import EntryKind, RequestKind, RequestOutcome, RequestPriority, RequestStatus, SortedBy
 from graph_crm.requests.links import RequestLinks
 from graph_crm.requests.messages import Messages
 from graph_crm.requests.numbers import parse
+from graph_crm.requests.resorting import place
 from graph_crm.requests.routing import choose, supervisor_of
 from graph_crm.requests.standing import lock
 from graph_crm.rules.manager import RuleBook
@@ -40,7 +42,8 @@ class RequestService:
     ``sorter`` finds the category of a text; ``effects`` follow in the same transaction. ``by`` is the subject of the
     token of whoever acts, ``key`` makes a repeated call the same one, ``version`` is the one that the caller has seen:
     VersionConflict where it is another by now. A number that is none, or not there, is NotFound. ``clock`` replaces
-    the database's clock.
+    the database's clock. ``complaint_days``: so long after closing a complaint may be taken up again by its customer;
+    None: as long as other requests.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class RequestService:
         roster: Roster | None = None,
         sorter: Sorter | None = None,
         effects: Sequence[Effect] = (),
+        complaint_days: float | None = None,
         clock: checks.Clock | None = None,
     ) -> None:
         self._database = database
@@ -62,6 +66,7 @@ class RequestService:
         self.effects = tuple(effects)
         self.book = book
         self.clock = clock
+        self._complaint_days = complaint_days
         self._intake = Intake(
             database,
             self.desk,
@@ -179,6 +184,8 @@ class RequestService:
     ) -> Changed:
         """Make somebody responsible; None: whom routing finds. Reassigning is the same.
 
+        Where routing finds nobody else, it stays as it is.
+
         Raises: InvalidInput for somebody who is away or does not work here; RequestClosed.
         """
         why = None if reason is None else checks.text("reason", reason)
@@ -188,7 +195,9 @@ class RequestService:
             people = await self.roster.people()
             if employee_id is None:
                 others = [one for one in people if one.id != draft.value("ownerId")]
-                draft.give(choose(draft.standing.facts(self.desk), others or people, draft.now, book=self.book), by=by)
+                choice = choose(draft.standing.facts(self.desk), others, draft.now, book=self.book)
+                if choice.owner is not None:  # else nobody but its owner is there, if anybody
+                    draft.give(choice, by=by)
                 return
             draft.hand_to(_present(people, employee_id, draft), by=by, why="PERSON", reason=why)
 
@@ -290,6 +299,8 @@ class RequestService:
     async def sort(self, number: str, category: str, *, by: str, version: int | None = None) -> Changed:
         """Put a request into a category: its targets hold from here on, and routing finds an owner in its team.
 
+        What was made more pressing than its category says stays so.
+
         Raises: InvalidInput for an unknown category; RequestClosed.
         """
         wanted = self.desk.known("category", category)
@@ -310,16 +321,7 @@ class RequestService:
                 sortedBy=SortedBy.PERSON.value,
                 categoryConfidence=None,
             )
-            if before["team"] != wanted.team or not draft.standing.owner_here:
-                facts = draft.standing.facts(
-                    self.desk,
-                    category=wanted.code,
-                    kind=wanted.kind.value,
-                    team=wanted.team,
-                    skill=wanted.skill,
-                    priority=wanted.priority.value,
-                )
-                draft.give(choose(facts, await self.roster.people(), draft.now, book=self.book), by=by)
+            place(draft, wanted, self.desk, await self.roster.people(), by=by, book=self.book)
             if draft.status is RequestStatus.NEW and draft.value("ownerId") is not None:
                 draft.set(status=RequestStatus.ASSIGNED.value)
             draft.happened(EntryKind.SORTED, entry, by=by, data=data)
@@ -417,9 +419,12 @@ class RequestService:
 
     def _in_time(self, draft: Draft) -> None:
         closed = draft.standing.at("closedAt")
-        if closed is not None and (draft.now - closed).total_seconds() > self.desk.reopen_days * 86_400:
+        days = self.desk.reopen_days
+        if draft.standing.kind is RequestKind.COMPLAINT and self._complaint_days is not None:
+            days = self._complaint_days
+        if closed is not None and draft.now - closed > dt.timedelta(days=days):
             raise RequestClosed(
-                f"The request was closed more than {self.desk.reopen_days:g} days ago.",
+                f"The request was closed more than {days:g} days ago.",
                 hint="Open a new one that names its number.",
                 number=draft.standing.number,
             )

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from graph_crm.errors import NotFound
 from graph_crm.graph.database import Database
-from graph_crm.requests.kinds import EntryKind, RequestKind, RequestStatus
+from graph_crm.requests.kinds import ASKED, FROM_CUSTOMER, EntryKind, RequestKind, RequestStatus
 from graph_crm.requests.numbers import parse
 
 SHOW: Final = """
@@ -73,9 +73,14 @@ class ShownEntry:
     documents: tuple[ShownDocument, ...]
 
     @property
+    def asks(self) -> bool:
+        """Whether the customer wants something in it."""
+        return self.kind in ASKED
+
+    @property
     def from_customer(self) -> bool:
         """Whether the customer said it."""
-        return self.kind in {EntryKind.OPENED, EntryKind.CUSTOMER_WROTE}
+        return self.kind in FROM_CUSTOMER
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,8 @@ from graph_crm.staff.types import Employee
 MESSAGES = """COLLECT {
   MATCH ({n})-[:LOGGED]->(said:RequestEntry) WHERE said.visible
   WITH said ORDER BY said.seq
-  RETURN {at: toString(said.at), kind: said.kind, fromCustomer: said.kind IN ['OPENED', 'CUSTOMER_WROTE'],
+  RETURN {at: toString(said.at), kind: said.kind,
+    fromCustomer: said.kind IN ['OPENED', 'CUSTOMER_WROTE', 'SURVEYED'],
     text: said.text, attachments: COLLECT { MATCH (said)-[:CARRIES]->(a:Attachment) RETURN a.id ORDER BY a.id }}
 }"""
 """What customer and bank said to each other, without what employees wrote down for themselves."""
@@ -89,7 +90,8 @@ class ServiceRequest:
     opened_at: dt.datetime = prop("When it came in.", order=True)
     first_response_due_at: dt.datetime | None = prop("Until when the bank wants to react first.", order=True)
     resolution_due_at: dt.datetime | None = prop(
-        "Until when the bank wants to answer; moves on while the customer is to answer.", order=True
+        "Until when the bank wants to answer; null: it is the customer's turn, or answered.",
+        order=True,
     )
     first_responded_at: dt.datetime | None = prop("When the bank reacted first.", order=True)
     answered_at: dt.datetime | None = prop("When the bank answered last.", order=True)

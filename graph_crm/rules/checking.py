@@ -20,6 +20,12 @@ from graph_crm.rules.loader import ANYTHING, describe, import_file, line_in, plu
 from graph_crm.rules.results import Rule, filled_in, placeholders
 from graph_crm.rules.source import Finding, answer_line, read_source
 
+_SKIPPED = {
+    "TRANSACTIONAL": "contact limits, rests after a refusal and the control group don't hold for it",
+    "MANDATORY": "no consent, limit or rest of a customer stops it",
+}
+"""What the contact policy does not ask of rules of these action classes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -149,6 +155,9 @@ def _faults(rule: Rule, known: Known) -> list[tuple[str, str, str | None]]:
     for event in rule.events:
         if known.events and event not in known.events:
             found.append(("EVENT", f"rule {rule.id} waits for unknown event {event}", _near(event, known.events)))
+    if rule.action_class in _SKIPPED:
+        message = f"rule {rule.id} is {rule.action_class}: {_SKIPPED[rule.action_class]}"
+        found.append(("CLASS", message, "Leave action_class out of what is sold."))
     if not can_pass(rule.when):
         hint = "Some part of it excludes another: read it aloud."
         found.append(("NEVER", f"rule {rule.id} can never pass: {rule.when}", hint))

@@ -38,16 +38,22 @@ RULE_REQUIRED = ("id", "title", "when", "offer", "channels", "reasons")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One mistake: where, what kind, what is wrong, what to do about it."""
+    """One mistake, or a warning: where, what kind, what is wrong, what to do about it."""
 
     file: Path
     line: int
     code: str
-    """SYNTAX, IMPORT, OUTSIDE, CLOCK, HOOK, RULE, PRODUCT, EVENT, DUPLICATE, NEVER, REASON, TYPE or LOAD."""
+    """SYNTAX, IMPORT, OUTSIDE, CLOCK, HOOK, RULE, PRODUCT, EVENT, DUPLICATE, NEVER, REASON, TYPE or LOAD; CLASS
+    warns."""
     message: str
     hint: str | None = None
     inside: tuple[int, int] | None = None
     """First and last line of the whole call that is wrong."""
+
+    @property
+    def warns(self) -> bool:
+        """Whether it may be meant: somebody should look at it, nothing has to be changed."""
+        return self.code == "CLASS"
 
     @property
     def stops_import(self) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graph_crm.contacts.kinds import Channel
 from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.errors import ConfigurationError, InvalidInput
 from graph_crm.events import retention
@@ -20,6 +21,7 @@ from graph_crm.events.counting import EventCount, EventCounting
 from graph_crm.events.keeping import RetentionPolicy
 from graph_crm.events.kinds import EventGroup
 from graph_crm.events.retention import EventRetention, Kept
+from graph_crm.events.service import EventService, RecordEvent
 from graph_crm.graph.database import Database
 from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.events import EventType, Nothing
@@ -258,8 +260,8 @@ def test_collections_may_not_be_forgotten_before_the_contact_policy_does():
     ("text", "said"),
     [
         ("keep_days = 0", "keep_days"),
-        ("keep_days = 10\n[types]\nlogin = 1.5", "types.login"),
-        ("[types]\nlogin = 10", "keep_days"),
+        ("keep_days = 10\n[types]\nlogin = 1.5", "types login: must be a valid integer"),
+        ("[types]\nlogin = 10", "keep_days: is missing; write it"),
         ("keep_days = 10\nkeep = 3", "keep"),
         ("keep_days =", "no TOML"),
     ],
@@ -299,6 +301,29 @@ def test_what_is_removed_would_be_refused_if_it_came_again(hours: int, kept: int
     except InvalidInput:
         refused = True
     assert refused or not removed
+
+
+async def test_what_was_counted_and_removed_is_refused_though_it_is_kept_longer_now(empty_database: Database):
+    """The policy was 10 days for logins and becomes 365: a sender that repeats itself must not be counted twice."""
+    now = dt.datetime.now(dt.UTC)
+    await empty_database.execute("CREATE (:Party:Person {id: 'p1'})")
+
+    def login(identifier: str, age: float, **more: Any) -> RecordEvent:
+        at = now - dt.timedelta(days=age)
+        return RecordEvent(type="login", party_id="p1", id=identifier, at=at, channel=Channel.ONLINE, **more)
+
+    short, long = (RetentionPolicy(keep_days=400, types={"login": days}) for days in (60, 365))
+    old, young, unseen = login("old", 50), login("young", 5), login("unseen", 51)
+    assert (await EventService(empty_database, keeping=short).record_many([old, young])).recorded == ("old", "young")
+    await EventRetention(empty_database, RetentionPolicy(keep_days=400, types={"login": 10})).run()
+    assert await left(empty_database) == ["young"]
+
+    again = await EventService(empty_database, keeping=long).record_many([old, young, unseen, login("x", 50)])
+    assert (again.recorded, again.duplicates) == (("unseen",), ("young",))  # nothing of the day of `unseen` was removed
+    assert [(one.index, one.field) for one in again.refused] == [(0, "at"), (3, "at")]
+    with pytest.raises(InvalidInput, match="not kept"):
+        await empty_database.write(lambda tx: EventService(empty_database, keeping=long).record_in(tx, old))
+    assert [row["count"] for row in await empty_database.read(DAYS)] == [1]
 
 
 async def test_many_events_of_one_instant_of_which_some_are_held_are_all_looked_at(

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -110,6 +110,31 @@ async def test_a_handler_that_never_succeeds_does_not_hold_up_other_customers(em
     assert (await outbox.counts())["FAILED"] == 1
     error = await empty_database.read("MATCH (e:OutboxEntry {id: 'a-1'}) RETURN e.error AS error")
     assert error[0]["error"] == "RuntimeError: never"
+
+
+@pytest.mark.parametrize("lots", [True, False])
+async def test_what_a_handler_waits_for_may_be_cancelled_without_ending_the_worker(
+    empty_database: Database, *, lots: bool
+):
+    async def impatient(tx: Transaction, entry: OutboxEntry) -> None:
+        await effect(tx, entry)
+        if entry.partition_key == "a":
+            inner = asyncio.create_task(asyncio.sleep(60))
+            inner.cancel()
+            await inner
+
+    async def each(tx: Transaction, entries: Sequence[OutboxEntry]) -> None:
+        for entry in entries:
+            await impatient(tx, entry)
+
+    await fill(empty_database, ["a-1", "b-1", "c-1"])
+    outbox = Outbox(empty_database, max_attempts=1)
+    given = {"handlers": {}, "batches": {"made": each}} if lots else {"handlers": {"made": impatient}}
+    worker = Worker(empty_database, outbox=outbox, **given)  # type: ignore[arg-type]  # one or the other
+    assert await worker.drain() == 2
+    assert (worker.counts.failed, await effects(empty_database)) == (1, ["b-1", "c-1"])
+    error = await empty_database.read("MATCH (e:OutboxEntry {id: 'a-1'}) RETURN e.error AS error")
+    assert error[0]["error"].startswith("CancelledError")
 
 
 async def test_stop_finishes_what_is_begun_and_gives_the_rest_back(empty_database: Database):

@@ -92,6 +92,23 @@ async def test_a_crowd_is_recorded_in_batches(empty_database: Database, monkeypa
     assert await service(empty_database, "2026-06-03T10:00Z").record() == 20
 
 
+async def test_a_birthday_that_nobody_looked_at_is_recorded_on_one_of_the_next_days(empty_database: Database):
+    await people(empty_database, anna="1980-06-03", jan="1980-06-02", long_ago="1980-05-30")
+    assert await service(empty_database, "2026-06-05T10:00Z").record() == 2
+    rows = await empty_database.read("MATCH (e:Event) RETURN e.id AS id, toString(e.at) AS at ORDER BY id")
+    assert [(row["id"], row["at"][:19]) for row in rows] == [
+        ("birthday:anna:2026", "2026-06-03T21:59:59"),  # the last second of the day in Prague
+        ("birthday:jan:2026", "2026-06-02T21:59:59"),
+    ]
+    assert await service(empty_database, "2026-06-05T12:00Z").record() == 0
+
+
+async def test_at_the_turn_of_the_year_it_is_that_of_the_year_in_which_it_was(empty_database: Database):
+    await people(empty_database, anna="1980-12-31")
+    assert await service(empty_database, "2026-01-02T10:00Z").record() == 1
+    assert await recorded(empty_database) == ["birthday:anna:2025"]
+
+
 async def test_birth_dates_are_found_by_their_index(empty_database: Database):
     plan = await empty_database.execute("EXPLAIN " + birthdays.cypher.BIRTHDAYS, {"days": [], "after": "", "most": 1})
     assert plan == []  # the hint in the statement makes Neo4j refuse it without the index

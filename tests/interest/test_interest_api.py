@@ -85,6 +85,25 @@ async def test_the_customers_are_read_page_by_page(executor: Executor):
     assert found == ["p1", "p2", "p3", "p4"]
 
 
+@pytest.mark.parametrize("literal", [True, False])
+async def test_a_period_that_is_turned_round_is_refused_with_one_error(executor: Executor, *, literal: bool):
+    """In each call: the statement of a period that was in order is used again."""
+
+    def asked(start: str, end: str) -> tuple[str, dict[str, str]]:
+        head, first, last = ("", f'"{start}"', f'"{end}"') if literal else ("($a: Date!, $b: Date!)", "$a", "$b")
+        query = f"""query {head} {{
+          interestedCustomers(productCode: "TERM_DEPOSIT", from: {first}, to: {last}) {{ totalCount }}
+        }}"""
+        return query, {} if literal else {"a": start, "b": end}
+
+    query, variables = asked("2026-06-15", "2026-06-15")
+    assert (await ask(executor, query, **variables))["interestedCustomers"]["totalCount"] == 4
+    query, variables = asked("2026-06-16", "2026-06-15")
+    answer = await executor.execute(Request(query, Caller("test", Role.MARKETER), variables))
+    (error,) = answer["errors"]
+    assert (error["message"], error["extensions"]["field"]) == ("to: lies before from", "to")
+
+
 @pytest.mark.parametrize("query", QUERIES)
 async def test_neither_agents_nor_customers_see_the_interest_of_many(executor: Executor, query: str):
     """A statement that was compiled for a marketer answers nobody else."""

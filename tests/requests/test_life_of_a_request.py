@@ -146,6 +146,38 @@ async def test_the_desk_of_who_leaves_is_given_to_others(desk: DeskBank) -> None
     assert await desk.service.hand_over("eva", by="boss") == 0
 
 
+async def test_what_nobody_else_can_take_stays_with_who_has_it(desk: DeskBank) -> None:
+    number = (await desk.open()).number
+    for other in ("jan", "ola", "sofia", "simon"):
+        await desk.staff.record_absence(other, MONDAY - DAY, MONDAY + DAY, by="boss")
+    before, log = await desk.request(number), await desk.log(number)
+    assert (await desk.service.assign(number, None, by="eva")).repeated
+    assert await desk.service.hand_over("eva", by="boss") == 0
+    assert await desk.owner(number) == "eva"
+    assert (await desk.request(number), await desk.log(number)) == (before, log)
+
+
+async def test_while_the_clock_stands_still_nothing_is_due_and_the_desk_has_it_last(desk: DeskBank) -> None:
+    urgent = (await desk.open("Stolen!", category="CARD_LOST", key="1")).number
+    usual = [(await desk.open(text, contact=None)).number for text in ("a", "b", "c", "d")]
+    mine = [number for number in usual if await desk.owner(number) == "eva"]
+    if await desk.owner(urgent) != "eva":
+        await desk.service.assign(urgent, "eva", by="sofia")
+    assert (await desk.service.queue_of("eva"))[0] == (await desk.request(urgent))["id"]
+    await desk.service.wait_for_customer(urgent, "Which card?", by="eva")
+    assert (await desk.request(urgent))["due"] is None
+    queue = await desk.service.queue_of("eva")
+    assert (len(queue), queue[-1]) == (len(mine) + 1, (await desk.request(urgent))["id"])
+    await desk.service.customer_wrote(urgent, "The blue one.")
+    due = (await desk.request(urgent))["due"]
+    assert due is not None
+    await desk.service.answer(urgent, "Blocked.", by="eva", close=True)
+    assert (await desk.request(urgent))["due"] is None
+    again = await desk.open("Stolen!", category="CARD_LOST", key="1")
+    assert (again.number, again.repeated) == (urgent, True)
+    assert again.due.timestamp() * 1000 == due  # what was promised when it came in; no time has passed here
+
+
 async def test_who_is_away_gets_nothing(desk: DeskBank) -> None:
     await desk.staff.record_absence("eva", MONDAY - DAY, MONDAY + 700 * DAY, by="boss")
     number = (await desk.open()).number

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
 from desk_bank import DAY, HOUR, MONDAY, DeskBank, build
 
+from graph_crm.errors import RequestClosed
 from graph_crm.events.worker import Worker
 from graph_crm.graph.database import Database
+from graph_crm.requests.commands import Changed
 from graph_crm.requests.kinds import RequestOutcome, RequestStatus
 from graph_crm.rules.manager import RuleBook
 
@@ -172,6 +175,45 @@ async def test_without_a_supervisor_at_work_a_breach_is_logged_all_the_same(desk
     await desk.look(number)
     assert (await desk.log(number))[-2:] == ["BREACHED", "ESCALATED"]
     assert await desk.owner(number) == "eva"
+
+
+async def test_one_that_can_not_be_given_out_keeps_no_other_back(
+    empty_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await build(empty_database)
+    for one in ("eva", "jan", "ola", "sofia", "simon"):
+        await desk.staff.record_absence(one, MONDAY - DAY, MONDAY + HOUR, by="boss")
+    first, second = [(await desk.open(text)).number for text in ("one", "two")]
+    assert await desk.owner(first) is await desk.owner(second) is None
+    desk.time.pass_by(2 * HOUR)
+    assign = desk.service.assign
+
+    async def closed_meanwhile(number: str, *given: Any, **more: Any) -> Changed:
+        if number == first:
+            raise RequestClosed("The request is closed.")
+        return await assign(number, *given, **more)
+
+    monkeypatch.setattr(desk.service, "assign", closed_meanwhile)
+    assert await desk.alarms.give_out() == 1
+    assert await desk.owner(second) is not None
+
+
+async def test_what_was_late_before_it_was_sorted_is_warned_of_again_with_its_own_target(desk: DeskBank) -> None:
+    number = (await desk.open("A loan?", category=None)).number  # first response until 14:00
+    desk.time.pass_by(4 * HOUR)
+    await desk.look(number)
+    assert (await desk.log(number)).count("BREACHED") == 1
+    await desk.service.sort(number, "LOAN", by="simon")  # first response within eight hours, until 18:00
+    desk.time.pass_by(2 * HOUR)
+    assert await desk.planned(number) == [desk.time.now]
+    await desk.look(number)
+    desk.time.pass_by(2 * HOUR)
+    await desk.look(number)
+    assert [one for one in await desk.log(number) if one in {"WARNED", "BREACHED"}] == [
+        "BREACHED",
+        "WARNED",
+        "BREACHED",
+    ]
 
 
 async def test_the_worker_takes_the_look_when_it_is_due(empty_database: Database) -> None:

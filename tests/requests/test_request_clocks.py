@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph_crm.requests.clocks import LogEntry, alarm_data, measure, targets_data
+from graph_crm.requests.clocks import LogEntry, alarm_data, measure, targets_data, told_of
 from graph_crm.requests.hours import BusinessCalendar
 from graph_crm.requests.kinds import ClockKind, EntryKind
 
@@ -54,19 +54,21 @@ def entry(kind: EntryKind, minutes: int) -> LogEntry:
 def counted(log: list[LogEntry], until: dt.datetime) -> tuple[int, int]:
     """Minutes of both clocks, walked through minute by minute with the log in hand."""
     first = resolution = 0
-    responded, running = False, True
+    responded, running, closed = False, True, False
     at, rest = log[0].at, list(log)
     while at < until:
         while rest and rest[0].at <= at:
             kind = rest.pop(0).kind
             if kind in (EntryKind.WAITING, EntryKind.ANSWERED, EntryKind.CLOSED):
-                responded, running = True, False
+                running = False
+                closed = kind is EntryKind.CLOSED
+                responded = responded or not closed
             elif kind is EntryKind.REOPENED:
-                running, resolution = True, 0
+                running, resolution, closed = True, 0, False
             elif kind is EntryKind.RESUMED:
                 running = True
         if CALENDARS.one.is_open(at):
-            first += not responded
+            first += not responded and not closed
             resolution += running
         at += MINUTE
     return first, resolution
@@ -150,6 +152,32 @@ def test_the_targets_of_the_category_it_was_sorted_into_hold_for_the_whole_clock
     clocks = measure(log, CALENDARS, MONDAY + 2 * HOUR)
     assert clocks.resolution.target == 8 * HOUR
     assert clocks.resolution.due == dt.datetime(2026, 11, 16, 17, tzinfo=dt.UTC)
+
+
+def test_what_was_closed_without_a_word_and_opened_again_still_owes_the_first_response() -> None:
+    """Closed as spam by mistake after half an hour of work, opened again the next day."""
+    log = [opened(), entry(EntryKind.CLOSED, 90), entry(EntryKind.REOPENED, 24 * 60 + 60)]
+    first = measure(log[:2], CALENDARS, log[-1].at).first_response
+    assert (first.running, first.elapsed, first.ended_at) == (False, HOUR / 2, log[1].at)
+    first = measure(log, CALENDARS, log[-1].at).first_response
+    assert (first.running, first.elapsed, first.ended_at) == (True, HOUR / 2, None)
+    assert first.due == MONDAY + 25 * HOUR + HOUR / 2
+    answered = [*log, entry(EntryKind.ANSWERED, 24 * 60 + 80)]
+    assert measure(answered, CALENDARS, answered[-1].at).first_response.elapsed == HOUR / 2 + 20 * MINUTE
+
+
+@pytest.mark.parametrize(("hours", "again"), [(2, False), (4, False), (40, True)])
+def test_a_longer_target_is_told_of_anew_and_a_shorter_one_is_not(hours: float, *, again: bool) -> None:
+    """A person sorts what had missed four hours: into a category with as much or less, or with much more."""
+    log = [opened(first=100)]
+    (found,) = measure(log, CALENDARS, MONDAY + 6 * HOUR).alarms(MONDAY + 6 * HOUR)
+    log.append(LogEntry(kind=EntryKind.BREACHED, at=MONDAY + 6 * HOUR, data=alarm_data(found[1])))
+    data = targets_data(100 * HOUR, hours * HOUR, always=False)
+    log.append(LogEntry(kind=EntryKind.SORTED, at=MONDAY + 7 * HOUR, data=data))
+    clocks = measure(log, CALENDARS, MONDAY + 7 * HOUR)
+    assert clocks.resolution.breached is not again
+    assert clocks.next_alarm() == (clocks.resolution.warn_at if again else clocks.first_response.warn_at)
+    assert [one.kind for one in told_of(log, ClockKind.RESOLUTION)] == ([] if again else [EntryKind.BREACHED])
 
 
 def test_a_log_that_does_not_begin_with_the_opening_is_refused() -> None:

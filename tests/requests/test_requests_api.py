@@ -78,6 +78,24 @@ async def test_a_customer_asks_and_follows_with_the_own_token(front: Front) -> N
     assert pages == {"requests": {"nodes": [{"number": opened["number"]}]}}
 
 
+async def test_a_key_is_the_callers_own_and_none_of_the_platforms(front: Front) -> None:
+    mine = await front.asked(idempotencyKey="1")
+    others = await front.asked(BEN, text="Another thing", idempotencyKey="1")
+    assert (mine["repeated"], others["repeated"], mine["number"] == others["number"]) == (False, False, False)
+    assert (await front.asked(idempotencyKey="1"))["number"] == mine["number"]
+    taken = {"input": {"text": "Mine now", "channel": "ONLINE", "idempotencyKey": "1"}}
+    assert await front.refused(OPEN, BEN, **taken) == "IDEMPOTENCY_KEY_REUSED"
+    await front.asked(idempotencyKey="call:pbx-1000")  # a switchboard counts its calls: anybody may guess the next
+    call = await front.desk.open("By phone", key="call:pbx-1000")
+    assert not call.repeated
+    write = """mutation ($n: String!, $t: String!) {
+      writeToRequest(number: $n, text: $t, idempotencyKey: "2") { messages { text } }
+    }"""
+    await front.do(write, ANNA, n=mine["number"], t="More")
+    told = await front.do(write, BEN, n=others["number"], t="Other words")
+    assert [one["text"] for one in told["messages"]] == ["Another thing", "Other words"]
+
+
 async def test_a_customer_sees_nothing_of_somebody_else_not_even_that_it_is_there(front: Front) -> None:
     number = (await front.asked())["number"]
     assert await front.refused(READ, BEN, number=number) == "NOT_FOUND"

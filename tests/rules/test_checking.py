@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from graph_crm import cli
 from graph_crm.errors import RuleError
 from graph_crm.resources import folder
 from graph_crm.rules.checking import Known, check
@@ -162,6 +164,20 @@ def test_each_mistake_names_its_own_line_however_the_file_is_named(
 def test_two_rules_without_a_mistake_have_none(tmp_path: Path):
     (tmp_path / "plugin.py").write_text(TWO_RULES)
     assert check([tmp_path], KNOWN) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "said"), [("TRANSACTIONAL", "limits"), ("MANDATORY", "no consent"), ("PROMOTIONAL", None)]
+)
+def test_a_rule_of_which_the_contact_policy_asks_less_is_warned_of(tmp_path: Path, named: str, said: str | None):
+    file = tmp_path / "plugin.py"
+    file.write_text(rule(f", action_class={named!r}"))
+    findings = check([file], KNOWN)
+    assert [(one.line, one.code, one.warns) for one in findings] == ([(RULE_LINE, "CLASS", True)] if said else [])
+    done = CliRunner().invoke(cli.app, ["rules", "check", str(file)])
+    assert done.exit_code == 0  # it may be meant
+    assert (f"rule r is {named}" in done.stdout) is bool(said)
+    assert all(str(said) in one.message for one in findings)
 
 
 def test_a_hint_is_a_sentence_of_its_own(tmp_path: Path):

@@ -181,7 +181,7 @@ class DeskPages:
     async def _articles(self, visit: _Visit) -> list[dict[str, Any]]:
         """What of the knowledge base may help; nothing where it can't say, for the page is needed all the same."""
         found = visit.request
-        asked = next((one.text for one in reversed(found.log) if one.from_customer and one.text), found.subject)
+        asked = next((one.text for one in reversed(found.log) if one.asks and one.text), found.subject)
         if not asked or found.status is RequestStatus.CLOSED:
             return []
         variables = {

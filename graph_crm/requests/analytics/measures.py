@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from graph_crm.requests.clocks import Calendars, Clock, LogEntry, measure
+from graph_crm.requests.clocks import Calendars, Clock, LogEntry, measure, told_of
 from graph_crm.requests.complaints.complaints import NOTHING_FOUND
-from graph_crm.requests.kinds import ClockKind, EntryKind, RequestKind, RequestOutcome, RequestStatus
+from graph_crm.requests.kinds import EntryKind, RequestKind, RequestOutcome, RequestStatus
 
 EXACT_SECONDS = 4 * 3600
 """Times up to this are kept in whole seconds, longer ones in whole minutes: so there are never many different ones."""
@@ -177,8 +177,4 @@ def count(fact: Fact, calendars: Calendars, now: dt.datetime) -> Counted:
 
 
 def _missed(fact: Fact, clock: Clock) -> bool:
-    return clock.late or _told(fact.log, clock.kind)
-
-
-def _told(log: Sequence[LogEntry], kind: ClockKind) -> bool:
-    return any(one.kind is EntryKind.BREACHED and one.data.get("clock") == kind.value for one in log)
+    return clock.late or any(one.kind is EntryKind.BREACHED for one in told_of(fact.log, clock.kind))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graph_crm.contacts.kinds import Channel
-from graph_crm.errors import AlreadyDecided
+from graph_crm.errors import RequestClosed
 from graph_crm.events.service import EventService, RecordEvent
 from graph_crm.graph import outbox
 from graph_crm.graph.database import Transaction
@@ -109,7 +109,7 @@ class Complaints:
     async def heed(self, tx: Transaction, happening: Happening) -> None:
         """Do what follows, in the transaction in which it happens; other requests and happenings change nothing.
 
-        Raises: InvalidInput where an employee closes a complaint without its cause; AlreadyDecided where one is taken
+        Raises: InvalidInput where an employee closes a complaint without its cause; RequestClosed where one is taken
         up again that was closed longer ago than the rules allow.
         """
         kind, entry = happening.kind, happening.entry
@@ -166,7 +166,7 @@ class Complaints:
     async def _reopened(self, tx: Transaction, complaint: Complaint, at: dt.datetime) -> None:
         days = self.rules.reopen_days
         if complaint.closed_at is not None and at > complaint.closed_at + dt.timedelta(days=days):
-            raise AlreadyDecided(
+            raise RequestClosed(
                 f"The complaint was closed more than {days} days ago.",
                 hint="Open a new one that names its number.",
                 days=days,

@@ -49,7 +49,8 @@ OPTIONAL MATCH (employee:Employee {id: $employee})
 WITH r, product, employee
 WHERE ($product IS NULL OR product IS NOT NULL) AND ($employee IS NULL OR employee IS NOT NULL)
 SET r += $properties, r.version = r.version + 1, r.seq = coalesce(r.seq, 0) + 1
-CREATE (r)-[:LOGGED]->(:RequestEntry {id: $entryId, seq: r.seq, kind: 'NOTE', at: $now, by: $by, text: $note,
+CREATE (r)-[:LOGGED]->(:RequestEntry {id: $entryId, seq: r.seq, kind: 'NOTE',
+  at: coalesce($now, datetime({epochMillis: datetime.realtime().epochMillis})), by: $by, text: $note,
   data: $data, visible: false})
 WITH r, product, employee
 CALL (r, product) {

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from graph_crm.errors import ConfigurationError
 from graph_crm.parties.names import name_key
 from graph_crm.requests.kinds import Severity
 from graph_crm.resources import folder
+from graph_crm.settings.files import read_settled
+
+FILE = "complaints.toml"
+_HINT = "docs/complaints.md explains the file, seed/complaints.toml is a complete one."
 
 Days = Annotated[int, Field(ge=1, le=3650)]
 
@@ -86,11 +88,9 @@ class ComplaintRules(_Strict):
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
         """The rules of ``path``, else the shipped ones. Raises ConfigurationError that names what is wrong."""
-        path = path or folder("seed") / "complaints.toml"
-        try:
-            return cls.model_validate(tomllib.loads(path.read_text("utf-8")))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
-            raise ConfigurationError(f"The rules of complaints can't be used: {error}", hint=str(path)) from error
+        unread = "Correct GRAPH_CRM_COMPLAINT_RULES, or unset it for the shipped rules."
+        file = path or folder("seed") / FILE
+        return read_settled(cls, file, "The rules of complaints", hint=_HINT, unread=unread)
 
     def assess(self, subject: str, text: str, *, vulnerable: bool, earlier: int) -> Assessment:
         """How serious a complaint is: the most serious of the rules that fit.

@@ -28,11 +28,14 @@ class Description:
 
 
 class ComplaintService:
-    """Keeps what employees find out; each change is an entry of the complaint's log that the customer does not see."""
+    """Keeps what employees find out; each change is an entry of the complaint's log that the customer does not see.
 
-    def __init__(self, database: Database, *, now: checks.Clock = checks.utc_now) -> None:
+    ``clock`` replaces the database's clock, by which all entries of a log are written.
+    """
+
+    def __init__(self, database: Database, *, clock: checks.Clock | None = None) -> None:
         self._database = database
-        self._now = now
+        self._clock = clock
 
     async def describe(
         self,
@@ -76,7 +79,7 @@ class ComplaintService:
                     "employee": description.employee_id,
                     "properties": properties if description.severity else {},
                     "entryId": new_id("entry"),
-                    "now": ticked(self._now()),
+                    "now": ticked(self._clock()) if self._clock else None,
                     "by": by,
                     "note": reason,
                     "data": orjson.dumps({name: value for name, value in told.items() if value}).decode(),

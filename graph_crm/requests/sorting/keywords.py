@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from graph_crm.errors import ConfigurationError
 from graph_crm.requests.sorting.folding import folded
+from graph_crm.settings.files import mistakes
 
 _HINT = "docs/sorting.md explains the rules; seed/service_desk.toml has some."
 _WORD = re.compile(r"\w+\*?")
@@ -76,11 +77,7 @@ class Keywords:
         try:
             rules = _Table.model_validate(dict(table)).rules
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}"
-                for one in error.errors(include_input=False, include_url=False)
-            )
-            raise ConfigurationError(f"The service desk: sorting.{problems}.", hint=_HINT) from None
+            raise ConfigurationError(f"The service desk: {mistakes(error, 'sorting')}.", hint=_HINT) from None
         for place, one in enumerate(rules):
             if one.category not in categories:
                 raise ConfigurationError(

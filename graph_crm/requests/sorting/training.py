@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection
 from pathlib import Path
 
-from graph_crm.errors import ConfigurationError
 from graph_crm.graph.database import Database
 from graph_crm.requests.sorting.folding import asked
 from graph_crm.requests.sorting.model import Example
 from graph_crm.resources import folder
+from graph_crm.settings.files import read_toml
 
 FILE = "request_examples.toml"
 MOST = 50_000
@@ -29,10 +28,7 @@ RETURN coalesce(r.subject, '') AS subject, left(r.text, $longest) AS text, r.cat
 def shipped_examples(categories: Collection[str], path: Path | None = None) -> list[Example]:
     """The shipped examples of ``categories``. Raises ConfigurationError for a file that is none."""
     file = path or folder("seed") / FILE
-    try:
-        tables = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The examples of requests {file} can't be read: {error}.") from error
+    tables = read_toml(file, "The examples of requests", hint="seed/request_examples.toml is a complete one.")
     return [
         Example(text, category)
         for category, texts in tables.items()

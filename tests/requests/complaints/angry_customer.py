@@ -38,7 +38,13 @@ def desk_of(
 ) -> RequestService:
     """The service of requests with everything that this folder is about."""
     complaints = Complaints(EventService(database), rules)
-    return RequestService(database, Desk.load(), effects=[complaints.heed, solving.heed], clock=clock)
+    return RequestService(
+        database,
+        Desk.load(),
+        effects=[complaints.heed, solving.heed],
+        complaint_days=complaints.rules.reopen_days,
+        clock=clock,
+    )
 
 
 async def complain(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,14 +16,16 @@ from graph_crm.api.schema import platform_schema
 from graph_crm.consent.protection import ProtectionService
 from graph_crm.contacts.desk import ContactDesk
 from graph_crm.contacts.policy import ContactPolicy
-from graph_crm.errors import AlreadyDecided, InvalidInput, NotFound, VersionConflict
+from graph_crm.errors import InvalidInput, NotFound, RequestClosed, VersionConflict
 from graph_crm.events.keeping import RetentionPolicy
 from graph_crm.events.service import RECORDED, EventService, RecordedEvent
 from graph_crm.events.worker import Worker
 from graph_crm.graph.database import Database, Transaction
+from graph_crm.parties import checks
 from graph_crm.requests.complaints.complaints import Complaints
+from graph_crm.requests.complaints.rules import shipped
 from graph_crm.requests.complaints.service import ComplaintService, Description
-from graph_crm.requests.kinds import RequestOutcome, Severity
+from graph_crm.requests.kinds import RequestOutcome, RequestStatus, Severity
 from graph_crm.requests.service import RequestService
 from graph_crm.security.roles import Caller, Role
 
@@ -191,11 +194,43 @@ async def test_a_complaint_is_taken_up_again_within_the_period_only(bank: Databa
     opened = await complain(service)
     await service.close(opened.number, RequestOutcome.UPHELD, **CLOSED_WELL)
     late = desk_of(bank, clock=lambda: now + dt.timedelta(days=61))
-    with pytest.raises(AlreadyDecided, match="60 days"):
+    with pytest.raises(RequestClosed, match="60 days"):
         await late.reopen(opened.number, "Still angry", by="eva")
     in_time = desk_of(bank, clock=lambda: now + dt.timedelta(days=59))
     await in_time.reopen(opened.number, "Still angry", by="eva")
     assert not (await may_be_called(bank))[0]
+
+
+@pytest.mark.parametrize("days", [90, 10])
+async def test_the_customer_may_take_it_up_as_long_as_the_rules_of_complaints_say(bank: Database, days: int) -> None:
+    """Longer or shorter than other requests (30 days). Later a mail opens a new one, as it does for REQUEST_CLOSED."""
+    rules = shipped().model_copy(update={"reopen_days": days})
+    now = dt.datetime.now(dt.UTC) - dt.timedelta(days=200)
+    service = desk_of(bank, rules=rules, clock=lambda: now)
+    opened = await complain(service)
+    await service.close(opened.number, RequestOutcome.UPHELD, **CLOSED_WELL)
+    late = desk_of(bank, rules=rules, clock=lambda: now + dt.timedelta(days=days + 1))
+    with pytest.raises(RequestClosed, match=f"{days} days"):
+        await late.customer_wrote(opened.number, "Still angry")
+    in_time = desk_of(bank, rules=rules, clock=lambda: now + dt.timedelta(days=days - 1))
+    assert (await in_time.customer_wrote(opened.number, "Still angry")).status is RequestStatus.REOPENED
+
+
+async def test_what_is_found_out_is_written_by_the_clock_of_all_entries(
+    bank: Database, service: RequestService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the database's: with that of a server an hour ahead all that follows would be an hour late."""
+
+    class Ahead(dt.datetime):
+        @classmethod
+        def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:  # type: ignore[override]  # a plain one does
+            return dt.datetime.now(tz) + dt.timedelta(hours=1)
+
+    monkeypatch.setattr(checks, "dt", SimpleNamespace(datetime=Ahead, UTC=dt.UTC))
+    opened = await complain(service)
+    await ComplaintService(bank).describe(opened.number, Description(reason="x", severity=Severity.MAJOR), by="eva")
+    rows = await bank.read("MATCH (e:RequestEntry {kind: 'NOTE'}) RETURN e.at <= datetime.realtime() AS past")
+    assert rows == [{"past": True}]
 
 
 async def test_an_event_can_always_be_made_of_a_complaint(bank: Database, service: RequestService) -> None:

@@ -45,15 +45,15 @@ def test_care_and_repetition_make_it_more_serious_and_never_less() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("old", "new", "told"),
     [
-        ('otherwise = "MODERATE"', 'otherwise = "TERRIBLE"'),
-        ("reopen_days = 60", "reopen_days = 0"),
-        ('"ombudsman*"', '"***"'),
-        ("after_hours = 24", "after_days = 1"),
+        ('otherwise = "MODERATE"', 'otherwise = "TERRIBLE"', "severity otherwise: must be 'MINOR', 'MODERATE'"),
+        ("reopen_days = 60", "reopen_days = 0", "reopen_days: must be greater than or equal to 1"),
+        ('"ombudsman*"', '"***"', "any: '***' holds no letter"),
+        ("after_hours = 24", "after_days = 1", "survey after_days: is not known; remove it or correct the name"),
     ],
 )
-def test_rules_that_can_not_be_used_are_refused_by_their_place(tmp_path: Path, old: str, new: str) -> None:
+def test_rules_that_can_not_be_used_are_refused_by_their_place(tmp_path: Path, old: str, new: str, told: str) -> None:
     shipped_file = Path(__file__).parents[3] / "seed" / "complaints.toml"
     text = shipped_file.read_text("utf-8")
     assert old in text
@@ -61,4 +61,6 @@ def test_rules_that_can_not_be_used_are_refused_by_their_place(tmp_path: Path, o
     own.write_text(text.replace(old, new), "utf-8")
     with pytest.raises(ConfigurationError) as caught:
         ComplaintRules.load(own)
-    assert caught.value.hint == str(own)
+    assert f"The rules of complaints {own}: " in caught.value.message
+    assert told in caught.value.message
+    assert "docs/complaints.md" in str(caught.value.hint)

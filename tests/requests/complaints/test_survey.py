@@ -127,7 +127,7 @@ async def test_the_answer_is_kept_once_with_its_place_in_the_log(
         await surveys.answer(token, 1)
     read = (
         "query ($id: ID!) { requests(where: {id: {eq: $id}}) { nodes { surveyScore ratings { nodes { score text by } }"
-        " log(first: 20) { nodes { seq kind text } } } } surveyAnswers { totalCount } }"
+        " messages { kind fromCustomer } log(first: 20) { nodes { seq kind text } } } } surveyAnswers { totalCount } }"
     )
     caller = Caller("eva", Role.AGENT)
     answer = await Executor(platform_schema(), bank).execute(Request(read, caller, {"id": identifier}))
@@ -135,6 +135,7 @@ async def test_the_answer_is_kept_once_with_its_place_in_the_log(
     assert found["surveyScore"] == 4
     assert found["ratings"]["nodes"] == [{"score": 4, "text": "Quick, in the end.", "by": "customer"}]
     assert found["log"]["nodes"][-1]["kind"] == "SURVEYED"
+    assert found["messages"][-1] == {"kind": "SURVEYED", "fromCustomer": True}
     assert [one["seq"] for one in found["log"]["nodes"]] == list(range(1, len(found["log"]["nodes"]) + 1))
     assert answer["data"]["surveyAnswers"]["totalCount"] == 1
 

@@ -70,7 +70,7 @@ def test_keywords_decide_where_they_stand(text: str, category: str | None) -> No
     ("table", "problem"),
     [
         ({"rules": [{"category": "NONE", "any": ["x"]}]}, "no category NONE"),
-        ({"rules": [{"category": "CARD", "any": []}]}, "rules.0.any"),
+        ({"rules": [{"category": "CARD", "any": []}]}, r"sorting rules\[1\] any: needs at least one entry"),
         ({"rules": [{"category": "CARD", "any": ["!!"]}]}, "1 to 10 words"),
         ({"rules": [{"category": "CARD", "any": ["x"], "colour": 1}]}, "colour"),
         ({"rulez": []}, "rulez"),
