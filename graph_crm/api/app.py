@@ -20,6 +20,7 @@ from graph_crm.api.execution import Executor, incident
 from graph_crm.api.platform import Platform
 from graph_crm.api.schema import platform_schema
 from graph_crm.api.subscriptions import SubscriptionEndpoint
+from graph_crm.api.visits import Visits
 from graph_crm.audit.service import Audit
 from graph_crm.errors import CrmError, InvalidInput, Unauthenticated
 
@@ -120,7 +121,7 @@ class Application:
                 *callbacks.routes(platform),
                 *pages.routes(platform, endpoint.executor),
             ],
-            middleware=[Middleware(health.Observed)],
+            middleware=[Middleware(health.Observed), Middleware(Visits, audit=platform.service(Audit))],
         )
         self._rest = Front(self.starlette, edge=edge)
         self._graphql = health.Observed(endpoint)

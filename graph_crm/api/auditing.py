@@ -26,7 +26,7 @@ from graph_crm.audit.acting import Acting, Actor
 from graph_crm.audit.entries import NOTHING, Shown
 from graph_crm.audit.kinds import Kind
 from graph_crm.audit.service import Audit
-from graph_crm.errors import Forbidden, Unauthenticated
+from graph_crm.errors import CrmError, Forbidden, Unauthenticated
 from graph_crm.security.matrix import matrix
 from graph_crm.security.roles import Caller
 
@@ -52,7 +52,11 @@ def actor_of(caller: Caller, audit: Audit | None, scope: Mapping[str, Any] | Non
     Raises InvalidInput for a reason that is none.
     """
     if audit is None or scope is None:
-        return Actor(caller.subject, caller.role.value, party_id=caller.party_id)
+        made = acting.current()  # who is within a request, or a connection, is where that is
+        around = made.actor if made is not None else Actor("", "")
+        return Actor(
+            caller.subject, caller.role.value, around.address, around.agent, around.reason, party_id=caller.party_id
+        )
     address, agent, reason = origin(scope)
     return Actor(caller.subject, caller.role.value, address, agent, acting.reason_of(reason), caller.party_id)
 
@@ -89,6 +93,34 @@ def act_for(audit: Audit | None, actor: Actor) -> None:
     """Have the rest of this context run for ``actor``: a subscription, which has no end that a block could have."""
     if audit is not None:
         acting.act(Acting(actor))
+
+
+def connect(scope: Mapping[str, Any]) -> None:
+    """Have the rest of this context run for nobody yet, at the other end of this connection."""
+    acting.act(Acting(nobody(scope)))
+
+
+async def admit(audit: Audit | None, token: str, caller: Caller) -> None:
+    """Tell the audit who a connection belongs to."""
+    if audit is not None:
+        await audit.first_use(token, actor_of(caller, None, None))
+
+
+def refuse(audit: Audit | None, error: CrmError) -> None:
+    """Tell the audit that a connection was refused."""
+    made = acting.current()
+    if audit is not None and made is not None and error.code in _REFUSALS:
+        audit.refused(error, made.actor, "connection_init")
+
+
+async def tell_news(audit: Audit | None, response: Mapping[str, Any]) -> None:
+    """Tell the audit what a subscription is about to tell."""
+    made = acting.current()
+    if audit is None or made is None:
+        return
+    for key, value in (response.get("data") or {}).items():
+        if key in made.shows and isinstance(value, Mapping):
+            await audit.readings.shown(made.roots.get(key, key), acting.ids_in(value), made.shows[key], made=made)
 
 
 def tell_operation(schema: GraphQLSchema, operation: Operation) -> None:
@@ -252,6 +284,3 @@ class _Walk:
                 fragment = self._operation.fragments[each.name.value]
                 below = self._schema.get_type(fragment.type_condition.name.value)
                 yield from self._selected(below, fragment.selection_set)
-
-
-__all__ = ["act_for", "actor_of", "nobody", "origin", "request", "tell_operation", "tell_refusals", "watch"]

@@ -35,6 +35,7 @@ from graph_crm.graph.context import Fetch, RequestContext
 from graph_crm.graph.database import Database
 from graph_crm.graph.mapping import NodeMapping
 from graph_crm.graph.mutation import PERMISSION
+from graph_crm.security import touching
 from graph_crm.security.roles import Caller, Permission
 from graph_crm.security.sight import Sights, check_key
 
@@ -94,7 +95,7 @@ class Executor:
         sights: Sights | None = None,
     ) -> None:
         self._sights = sights or Sights(notes=audit is not None)
-        self._audit = audit
+        self._audit = self.audit = audit
         self._schema = schema
         self._seconds = seconds
         self._database = database
@@ -297,12 +298,26 @@ class Executor:
         check = rights.AnswerCheck(self._schema.registry, selections, sight, trial)
         check.root([operation.node.selection_set], root)
 
+    async def _check_arguments(
+        self, operation: Operation, variables: dict[str, Any], caller: Caller, root: GraphQLObjectType | None
+    ) -> None:
+        """Refuse what names a customer, or a customer's record, whom the caller may not touch."""
+        names = frozenset({root.name}) if root else frozenset()
+        selections = Selections(operation.fragments, variables)
+        selected = selections.fields([operation.node.selection_set], names)
+        asked = [
+            (nodes[0].name.value, {name: value.raw for name, value in selections.arguments(nodes[0]).items()})
+            for nodes in selected.values()
+        ]
+        await touching.check(self._database, self._sights.of(caller), caller, asked)
+
     async def _run(self, operation: Operation, variables: dict[str, Any], request: Request) -> dict[str, Any]:
         caller = request.caller
         if operation.kind is OperationType.MUTATION:
             mutations = self._schema.core.mutation_type
             self._require(operation, variables, caller, mutations)
             self._check_answers(operation, variables, caller, mutations)
+            await self._check_arguments(operation, variables, caller, mutations)
         elif operation.kind is OperationType.SUBSCRIPTION:
             raise InvalidInput(
                 "Subscriptions are not answered over POST.", hint="Open a WebSocket (graphql-transport-ws) at /graphql."
@@ -310,6 +325,7 @@ class Executor:
         else:
             self._require(operation, variables, caller, self._schema.core.query_type)
             self._check_answers(operation, variables, caller, self._schema.core.query_type)
+            await self._check_arguments(operation, variables, caller, self._schema.core.query_type)
         explained: list[dict[str, Any]] | None = [] if request.explain else None
 
         async def fetch(type_name: str, key: str, info: Any) -> Shaped:
@@ -368,6 +384,7 @@ class Executor:
             return
         self._require(operation, variables, request.caller, self._schema.core.subscription_type)
         self._check_answers(operation, variables, request.caller, self._schema.core.subscription_type)
+        await self._check_arguments(operation, variables, request.caller, self._schema.core.subscription_type)
         auditing.act_for(self._audit, request.actor or auditing.actor_of(request.caller, None, None))
         auditing.tell_operation(self._schema.core, operation)
 
@@ -399,6 +416,7 @@ class Executor:
             return
         async with aclosing(_told(stream)) as responses:
             async for response in responses:
+                await auditing.tell_news(self._audit, response)
                 yield response
 
 

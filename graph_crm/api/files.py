@@ -16,12 +16,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from graph_crm.api.platform import Platform
+from graph_crm.audit import acting
 from graph_crm.errors import CrmError, Forbidden, InvalidInput, NotFound, Unauthenticated
 from graph_crm.privacy.export import ExportService
 from graph_crm.privacy.links import PATH as EXPORT_PATH
 from graph_crm.requests.attachments.naming import disposition
 from graph_crm.requests.attachments.service import AttachmentService, AttachmentTooLarge, Upload
 from graph_crm.requests.mailbox.reading import MailArchive
+from graph_crm.security.roles import Caller
 
 _STATUS: Final = {NotFound: 404, Forbidden: 403, InvalidInput: 400}
 _HEADERS: Final = {
@@ -35,20 +37,25 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def routes(platform: Platform) -> list[Route]:
     """The routes, for the application to mount beside ``/graphql``."""
 
+    async def known(request: Request) -> Caller:
+        caller = await platform.verifier.authenticate(request.headers.get("authorization"))
+        acting.known(caller.subject, caller.role.value, caller.party_id)
+        return caller
+
     async def upload(request: Request) -> Response:
         service = platform.service(AttachmentService)
-        caller = await platform.verifier.authenticate(request.headers.get("authorization"))
+        caller = await known(request)
         content = await _body(request, service.largest)
         taken = await service.upload(Upload(request.query_params.get("name"), content), caller)
         return JSONResponse(asdict(taken), status_code=201, headers=_HEADERS)
 
     async def download(request: Request) -> Response:
-        caller = await platform.verifier.authenticate(request.headers.get("authorization"))
+        caller = await known(request)
         found = await platform.service(AttachmentService).open(request.path_params["id"], caller)
         return _file(found.name, found.media_type, found.content)
 
     async def mail(request: Request) -> Response:
-        caller = await platform.verifier.authenticate(request.headers.get("authorization"))
+        caller = await known(request)
         content = await platform.service(MailArchive).original(request.path_params["id"], caller)
         return _file("mail.eml", "message/rfc822", content)
 

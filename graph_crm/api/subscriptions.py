@@ -31,6 +31,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Bas
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from graph_crm import logs
+from graph_crm.api import auditing
 from graph_crm.api.edge.callers import address_of, headers_of
 from graph_crm.api.edge.front import Edge
 from graph_crm.api.edge.rates import Buckets, RateLimited
@@ -211,6 +212,7 @@ class SubscriptionEndpoint:
             await websocket.close(SUBPROTOCOL, "Subprotocol not acceptable: use graphql-transport-ws")
             return
         await websocket.accept(subprotocol=GRAPHQL_TRANSPORT_WS_PROTOCOL)
+        auditing.connect(scope)
         address = address_of(scope)
         if not self._places.take(address):
             REFUSED.labels("too many").inc()
@@ -269,7 +271,9 @@ class SubscriptionEndpoint:
             await context.socket.close(TRY_LATER, error.message)
             raise ConnectionRejectionError({"message": error.message}) from error
         except CrmError as error:
+            auditing.refuse(self._executor.audit, error)
             raise ConnectionRejectionError({"message": error.message}) from error
+        await auditing.admit(self._executor.audit, header, admitted.caller)
         if not self._places.name(context, admitted):
             REFUSED.labels("too many of a caller").inc()
             await context.socket.close(TRY_LATER, "Too many connections of this caller")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from graph_crm.audit.kinds import Kind
@@ -94,6 +94,13 @@ def acting(actor: Actor, operation: str = "", *, document: str = "", writes: str
 def act(made: Acting | None) -> None:
     """From now on this context acts so, to its end; for places that can't be a block."""
     _acting.set(made)
+
+
+def known(subject: str, role: str, party_id: str | None = None) -> None:
+    """It is known by now who acts: the token or the link says so. Where and why stay as they were."""
+    made = _acting.get()
+    if made is not None:
+        made.actor = replace(made.actor, subject=subject, role=role, party_id=party_id)
 
 
 def about(*ids: str | None) -> None:

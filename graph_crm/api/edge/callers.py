@@ -125,7 +125,7 @@ class Origins:
         return [
             *self.answer(headers),
             (b"access-control-allow-methods", b"GET, POST"),
-            (b"access-control-allow-headers", b"authorization, content-type"),
+            (b"access-control-allow-headers", b"authorization, content-type, x-reason"),
             (b"access-control-max-age", b"600"),
             (b"content-length", b"0"),
         ]

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from graph_crm.api.pages import web
 from graph_crm.api.platform import Platform
+from graph_crm.audit import acting
 from graph_crm.errors import CrmError, NotFound
 from graph_crm.requests.attachments.service import AttachmentService
 from graph_crm.requests.service import RequestService
@@ -74,6 +75,7 @@ class CustomerPages:
     async def _visit(self, request: Request) -> _Visit:
         number = request.path_params["number"]
         party_id = self._platform.service(PageKeys).read_customer(request.query_params.get("k"), number)
+        acting.known("customer link", "customer link", party_id)
         found = await self._platform.service(RequestShowing).request(number)
         if (found.customer.id if found.customer else None) != party_id:
             raise NotFound("number: there is no such request of yours")  # it went to somebody else since

@@ -17,6 +17,7 @@ from graph_crm.api import execution
 from graph_crm.api.execution import Executor
 from graph_crm.api.pages import web
 from graph_crm.api.platform import Platform
+from graph_crm.audit import acting
 from graph_crm.errors import CrmError, NotFound, Unauthenticated, VersionConflict
 from graph_crm.graph.database import Database
 from graph_crm.requests.attachments.kinds import AttachmentState
@@ -106,7 +107,9 @@ class DeskPages:
         employee = await showing.employee(employee_id)
         if employee is None:
             raise Unauthenticated("The link is of somebody who does not work here any more.")
+        acting.known(employee.id, "employee link")
         found = await showing.request(number)
+        acting.about(found.customer.id if found.customer else None)
         return _Visit(employee, found, web.language([*employee.languages, *web.accepted(request)]), key or "")
 
     async def _send(self, visit: _Visit, sent: FormData, attachments: AttachmentService) -> None:
