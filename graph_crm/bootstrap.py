@@ -345,6 +345,7 @@ def wired(settings: Settings, database: Database, check: Verifier, book: RuleBoo
         delivery.receipts,
         SmsReceipts(database, settings.sms_callback_key, delivery.receipts),
         delivery.unsubscriber,
+        issuers.accounts(database, check),
         *request_services(settings, database, book, events),
         *PrivacyParts(settings, database, link_secret(settings)).services(),
         events,

@@ -52,6 +52,7 @@ from graph_crm.requests.knowledge.api import KnowledgeMutations
 from graph_crm.requests.mailbox import types as mails
 from graph_crm.requests.mailbox.api import MailMutations
 from graph_crm.requests.sorting.api import SortingQueries
+from graph_crm.security.accounts.api import AccountMutations, AccountQueries
 from graph_crm.sessions import types as sessions
 from graph_crm.sessions.api import SessionMutations
 from graph_crm.staff.api import StaffMutations
@@ -75,6 +76,7 @@ MUTATIONS = (
     StaffMutations,
     MailMutations,
     WorkMutations,
+    AccountMutations,
     PrivacyMutations,
 )
 QUERIES = (
@@ -91,6 +93,7 @@ QUERIES = (
     RequestAnalyticsQueries,
     SortingQueries,
     WorkQueries,
+    AccountQueries,
     PrivacyQueries,
     AuditQueries,
 )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from graph_crm.errors import ConfigurationError
+from graph_crm.graph.database import Database
+from graph_crm.security.accounts.directory import AccountDirectory
+from graph_crm.security.accounts.service import AccountService
 from graph_crm.security.claims import ClaimNames
 from graph_crm.security.jwks import FetchedKeys, FileKeys
 from graph_crm.security.keys import KeySource
@@ -26,6 +29,18 @@ def verifier(settings: Settings, secret: str) -> Verifier:
         skew=settings.jwt_skew_seconds,
         access_type=settings.jwt_access_type,
     )
+
+
+def accounts(database: Database, check: Verifier) -> AccountService:
+    """The use cases of service accounts, and ``check`` that heeds them: a change made here is in force here at once."""
+    directory = AccountDirectory(database)
+    check.accounts = directory
+
+    def changed() -> None:
+        directory.forget()
+        check.forget()
+
+    return AccountService(database, changed=changed)
 
 
 def takes_hs256(settings: Settings) -> bool:

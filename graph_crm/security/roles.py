@@ -67,6 +67,8 @@ class Permission(StrEnum):
     """Read the audit: who saw, changed and was refused what."""
     EXPLAIN = "explain"
     """See the statement that a query was compiled to."""
+    MANAGE_ACCESS = "manage_access"
+    """Say who may call: service accounts and their keys."""
     INTROSPECT = "introspect"
     """Read the GraphQL schema through the API."""
 

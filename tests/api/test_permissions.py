@@ -101,6 +101,12 @@ RIGHTS = {
         "mostAskedQuestions",
     },
     Permission.OPERATE: {"retryWork", "failedWork"},
+    Permission.MANAGE_ACCESS: {
+        "addServiceAccount",
+        "rotateServiceAccount",
+        "disableServiceAccount",
+        "serviceAccounts",
+    },
     Permission.READ_AUDIT: {"auditEntries"},
 }
 """A change that is not here needs MUTATE."""
