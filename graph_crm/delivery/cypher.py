@@ -38,8 +38,7 @@ SET d.locked = true
 REMOVE d.locked
 """
 
-MESSAGE = f"""
-{_LOCKED}
+_TOLD = f"""
 WITH d, coalesce($now, datetime.realtime()) AS now
 RETURN now.epochMillis AS now,
   d {{ .id, .key, .state, .partyId, .to, .channel, .pointKey, .wantedChannel, .wantedPoint, .actionClass, .purpose,
@@ -56,16 +55,23 @@ RETURN now.epochMillis AS now,
   head(COLLECT {{ MATCH (q:ServiceRequest {{id: d.requestId}}) RETURN q.number }}) AS request,
   {APPROVED} AS overrides
 """
+
+MESSAGE = _LOCKED + _TOLD
 """A message under its lock with all that decides whether it may go."""
 
+MESSAGES = "UNWIND $ids AS id\n" + _LOCKED.replace("$id", "id") + _TOLD
+"""The same of several messages."""
+
 SENDING = """
-MATCH (d:Delivery {id: $id})
-SET d.state = 'SENDING', d.stateReason = null, d.sendingAt = $now, d.attempts = d.attempts + 1, d.sendingBy = $by,
-  d.channel = $channel, d.pointKey = $point, d.language = $language, d.subject = $subject,
-  d.reservationId = $reservationId, d.triedSince = coalesce(d.triedSince, $now)
-RETURN d.attempts AS attempts, d.triedSince.epochMillis AS since, coalesce(d.unknown, 0) AS unknown
+UNWIND range(0, size($rows) - 1) AS place
+WITH place, $rows[place] AS row
+MATCH (d:Delivery {id: row.id})
+SET d.state = 'SENDING', d.stateReason = null, d.sendingAt = row.now, d.attempts = d.attempts + 1,
+  d.sendingBy = row.by, d.channel = row.channel, d.pointKey = row.point, d.language = row.language,
+  d.subject = row.subject, d.reservationId = row.reservationId, d.triedSince = coalesce(d.triedSince, row.now)
+RETURN place, d.attempts AS attempts, d.triedSince.epochMillis AS since, coalesce(d.unknown, 0) AS unknown
 """
-"""From here on the message may have gone."""
+"""From here on the messages may have gone."""
 
 END = f"""
 {_LOCKED}
@@ -105,10 +111,11 @@ SET o.status = 'PRESENTED', o.statusReason = 'CONTACT_MADE', o.statusAt = now, o
 """
 """A slot was used, as the desk confirms it, by a caller that holds the ledgers already."""
 
-# The ledgers come before the message, as everywhere, and the clock after them.
+# The ledgers come before the messages, as everywhere, and the clock after them.
 SENT = f"""
 CALL () {{
-  MATCH (p:Party {{id: $party}})
+  UNWIND $parties AS party
+  MATCH (p:Party {{id: party}})
   UNWIND {OF_PARTY} AS key
   WITH DISTINCT key ORDER BY key
   MERGE (l:ContactLedger {{key: key}})
@@ -116,26 +123,27 @@ CALL () {{
   RETURN count(l) AS locks
 }}
 WITH locks
-MATCH (d:Delivery {{id: $id}})
+UNWIND $rows AS row
+MATCH (d:Delivery {{id: row.id}})
 SET d.locked = true
 REMOVE d.locked
-WITH d, locks WHERE d.state = 'SENDING' OR d.unsure
-WITH d, CASE WHEN locks >= 0 THEN coalesce($now, datetime.realtime()) END AS now
-SET d.state = $state, d.stateReason = $reason, d.diagnostic = $diagnostic, d.sentAt = now, d.providerId = $providerId,
-  d.deliveredAt = CASE $state WHEN 'DELIVERED' THEN now END
-WITH d, now
-CALL (d, now) {{
+WITH d, row, locks WHERE d.state = 'SENDING' OR d.unsure
+WITH d, row, CASE WHEN locks >= 0 THEN coalesce($now, datetime.realtime()) END AS now
+SET d.state = row.state, d.stateReason = row.reason, d.diagnostic = row.diagnostic, d.sentAt = now,
+  d.providerId = row.providerId, d.deliveredAt = CASE row.state WHEN 'DELIVERED' THEN now END
+WITH d, row, now
+CALL (d, row, now) {{
   MATCH (p:Party {{id: d.partyId}})
-  MERGE (i:Interaction {{id: $interactionId}})
+  MERGE (i:Interaction {{id: row.interactionId}})
   ON CREATE SET i.channel = d.channel, i.direction = 'OUTBOUND', i.actionClass = d.actionClass, i.purpose = d.purpose,
-    i.pointKey = d.pointKey, i.offerId = d.offerId, i.reservationId = d.reservationId, i.productCode = $product,
+    i.pointKey = d.pointKey, i.offerId = d.offerId, i.reservationId = d.reservationId, i.productCode = row.product,
     i.at = now
   MERGE (p)-[:HAD]->(i)
   MERGE (d)-[:BECAME]->(i)
   SET i.deliveryId = d.id
 }}
-CALL (d) {{
-  MATCH (r:Reservation {{id: d.reservationId}}), (i:Interaction {{id: $interactionId}})
+CALL (d, row) {{
+  MATCH (r:Reservation {{id: d.reservationId}}), (i:Interaction {{id: row.interactionId}})
   MERGE (r)-[:BECAME]->(i)
   SET r.interactionId = i.id
   WITH r, i
@@ -144,7 +152,7 @@ CALL (d) {{
 }}
 RETURN d.id AS id
 """
-"""The channel took it: the message with the contact that it was, whatever became of its slot meanwhile."""
+"""The channel took them: each message with the contact that it was, whatever became of its slot meanwhile."""
 
 REPLACE = """
 MATCH (new:Delivery {id: $new}), (old:Delivery {id: $old})

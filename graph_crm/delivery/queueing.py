@@ -19,7 +19,7 @@ from graph_crm.graph.database import Transaction
 from graph_crm.parties.service import new_id
 
 DUE = "delivery.due"
-"""The topic of the outbox under which a message is sent; its payload is ``{deliveryId, partyId}``."""
+"""The topic of the outbox under which a message is sent; its payload is ``{deliveryId, partyId, alone}``."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -78,12 +78,19 @@ async def queue_many(
         raise NotFound("partyId: there is no such party", hint="Look the party up with searchParties.", field="partyId")
     stored: list[str] = [found[one.key] for one in messages]
     entries = [
-        outbox.NewEntry(DUE, one, {"deliveryId": one, "partyId": message.party_id}, f"{DUE}:{one}", message.not_before)
+        outbox.NewEntry(DUE, one, _payload(one, message), f"{DUE}:{one}", message.not_before)
         for one, row, message in zip(stored, rows, messages, strict=True)
         if one == row["properties"]["id"]
     ]
     await outbox.put_many(tx, [*entries, *also])
     return stored
+
+
+def _payload(identifier: str, message: Message) -> dict[str, Any]:
+    """``alone``: to begin it more than itself may have to be written, a slot above all."""
+    alone = message.action_class is ActionClass.PROMOTIONAL or message.reservation_id or message.offer_id
+    told: dict[str, Any] = {"deliveryId": identifier, "partyId": message.party_id}
+    return told | {"alone": True} if alone else told
 
 
 def _row(identifier: str, message: Message) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import random
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 from graph_crm import snapshots
@@ -32,9 +33,11 @@ from graph_crm.delivery.queueing import DUE
 from graph_crm.delivery.templates.library import Templates
 from graph_crm.delivery.unsubscribe import Unsubscriber
 from graph_crm.delivery.verdict import KeptOut, Rules, Verdict, Way, instant, judged, preferred_ways, ways_on
-from graph_crm.errors import CrmError, InvalidInput, NotFound, TemplateFailed
+from graph_crm.errors import CrmError, DatabaseUnavailable, InvalidInput, NotFound, TemplateFailed
+from graph_crm.events.settling import Joint
 from graph_crm.graph import outbox
 from graph_crm.graph.database import Database, Row, Transaction
+from graph_crm.graph.gathering import Gathering
 from graph_crm.graph.outbox import OutboxEntry
 from graph_crm.parties import checks
 from graph_crm.rules.delivery import Bounced, DeliveryChannel, Enclosed, Outgoing, Refused, Sent, TryLater
@@ -46,6 +49,10 @@ LONGEST_PAUSE: Final = 900.0
 """Seconds of the longest pause: when the far side is back, what waits for it goes out soon."""
 LONGEST_ASKED: Final = 3_600.0
 """Seconds of the longest pause that a far side may ask for."""
+BEGIN_SECONDS: Final = 0.02
+"""Between two transactions that begin messages; the first one waits for nothing."""
+ALONE: Final = 8
+"""So many messages are on their way at a time that need a transaction of their own, promotion above all."""
 PATIENCE: Final = 2.0
 """Seconds for which a message waits for its turn on a channel with a pace; a longer wait goes back to the queue."""
 
@@ -83,6 +90,61 @@ class _Begun:
     slot: str | None
     """The contact slot that it uses."""
     product: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A message that is due; ``by`` names this attempt to send it."""
+
+    payload: Mapping[str, Any]
+    by: str
+
+    @property
+    def alone(self) -> bool:
+        """Whether more than the message itself may have to be written: it is begun in a transaction of its own."""
+        return bool(self.payload.get("alone")) or "partyId" not in self.payload
+
+
+@dataclass(frozen=True, slots=True)
+class _Starting:
+    """A message in words that may go now."""
+
+    row: Row
+    way: Way
+    channel: DeliveryChannel
+    outgoing: Outgoing
+    wait: float
+    reservation: str | None
+    by: str
+
+    def marked(self, now: dt.datetime) -> dict[str, Any]:
+        """As `cypher.SENDING` takes it."""
+        return {
+            "id": self.outgoing.id,
+            "now": now,
+            "by": self.by,
+            "channel": self.way.channel,
+            "point": self.way.point,
+            "language": self.outgoing.language,
+            "subject": self.outgoing.subject,
+            "reservationId": self.reservation,
+        }
+
+    def begun(self, marked: Row) -> _Begun:
+        """As it is handed over, with what its marking answered."""
+        delivery, offer = self.row["delivery"], self.row["offer"]
+        expires = delivery["expiresAt"]
+        return _Begun(
+            outgoing=replace(self.outgoing, attempt=marked["attempts"]),
+            attachments=tuple(delivery["attachments"] or ()) if self.channel.capability.attachments else (),
+            channel=self.channel,
+            wait=self.wait,
+            since=instant(marked["since"]),
+            unknown=marked["unknown"],
+            expires=None if expires is None else instant(expires),
+            slot=self.reservation,
+            product=offer["productCode"] if offer else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +188,98 @@ class DeliveryService:
         self._patience = patience
         self.read_attachments = attachments
         self._clock = clock
+        self._beginning = Gathering(self._begin_all, at_once=2, gap=BEGIN_SECONDS)
+        self._alone = asyncio.Semaphore(ALONE)
         self.moving_on = MovingOn(self._desk, channels, policy, kept_out=kept_out, hold=hold)
 
     async def due(self, entry: OutboxEntry) -> Effect | None:
         """Send the message that ``entry`` names (topic `delivery.due`); what to write in completing the entry."""
-        identifier, by = str(entry.payload["deliveryId"]), uuid.uuid4().hex
-        payload = entry.payload
-        begun = await self._database.write(lambda tx: self._begin(tx, payload, by), idempotent=True)
+        identifier, asked = str(entry.payload["deliveryId"]), _Asked(entry.payload, uuid.uuid4().hex)
+        if asked.alone:
+            async with self._alone:
+                return await self._sending(identifier, await self._begin_alone(asked))
+        return await self._sending(identifier, await self._beginning.ask(asked))
+
+    async def _sending(self, identifier: str, begun: _Begun | _Wait | None) -> Effect | None:
         if begun is None:
             return None
         if isinstance(begun, _Wait):
             return lambda tx: self._later(tx, identifier, begun.seconds, "PACE", None, unsure=True)
         outcome = await self._hand_over(begun)
+        if isinstance(outcome, Sent) and begun.slot is None:
+            return Joint(self._all_sent, ((begun, outcome),))
         return lambda tx: self._settle(tx, identifier, begun, outcome)
 
     # Before
+
+    async def _begin_all(self, asked: Sequence[_Asked]) -> Sequence[_Begun | _Wait | Exception | None]:
+        """Begin messages that are due at the same time, in one transaction; what needs more than that, by itself."""
+        begun: Mapping[str, _Begun] = {}
+        if len(asked) > 1:
+            try:
+                begun = await self._database.write(lambda tx: self._begin_together(tx, asked), idempotent=True)
+            except DatabaseUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, only the message that it is about may fail
+                _logger.info("%d messages are begun one by one: %s", len(asked), type(error).__name__)
+        return [begun.get(one.by) or await self._begun_alone(one) for one in asked]
+
+    async def _begun_alone(self, asked: _Asked) -> _Begun | _Wait | Exception | None:
+        try:
+            return await self._begin_alone(asked)
+        except Exception as error:  # noqa: BLE001 - it goes to the entry that it is about
+            return error
+
+    async def _begin_alone(self, asked: _Asked) -> _Begun | _Wait | None:
+        return await self._database.write(lambda tx: self._begin(tx, asked.payload, asked.by), idempotent=True)
+
+    async def _begin_together(self, tx: Transaction, asked: Sequence[_Asked]) -> Mapping[str, _Begun]:
+        """Mark SENDING what may simply go, by the names of the attempts; the others are left as they are."""
+        by = {str(one.payload["deliveryId"]): one.by for one in asked}
+        parties = {str(party) for one in asked if (party := one.payload["partyId"]) is not None}
+        if parties:
+            await ledger.lock_parties(tx, parties)
+        rows = await tx.run(cypher.MESSAGES, {"ids": sorted(by), "now": self._told()})
+        waiting = [row for row in rows if row["delivery"]["state"] in _WAITING]
+        if not waiting:
+            return {}
+        now, policy = instant(max(row["now"] for row in waiting)), self._policy()
+        named = sorted({row["party"]["id"] for row in waiting if row["party"] is not None} & parties)
+        known = await snapshots.load(tx.run, named, now=now, needs=policy.needs, memory=memory_of(policy))
+        customers = {one.id: one for one in known}
+        starting = [
+            one for row in waiting if (one := self._simply(row, by[row["delivery"]["id"]], now, customers)) is not None
+        ]
+        return {one.by: begun for one, begun in zip(starting, await self._mark(tx, starting, now), strict=True)}
+
+    def _simply(self, row: Row, by: str, now: dt.datetime, customers: Mapping[str, Snapshot]) -> _Starting | None:
+        """How a message goes of which nothing but itself has to be written; None: more is to be thought of."""
+        delivery, party = row["delivery"], row["party"]
+        begins, expires = delivery["notBefore"], delivery["expiresAt"]
+        early = begins is not None and now < instant(begins)
+        late = expires is not None and now >= instant(expires)
+        more = delivery["actionClass"] == "PROMOTIONAL" or delivery["reservationId"] or delivery["offerId"]
+        if early or late or more or _unsure(delivery, by) or (party is not None and party["id"] not in customers):
+            return None
+        verdict = self._judged(row, None if party is None else customers[party["id"]], now)
+        channel = None if verdict.way is None else self.channels.get(verdict.way.channel)
+        if verdict.way is None or channel is None:
+            return None
+        pace, clock = self.channels.pace(verdict.way.channel), asyncio.get_running_loop().time()
+        if pace.ahead(clock) > PATIENCE:
+            return None
+        try:
+            outgoing = compose(row, verdict.way, channel, self.templates, self._unsubscriber)
+        except (TemplateFailed, NotFound):
+            return None
+        return _Starting(row, verdict.way, channel, outgoing, pace.take(clock), None, by)
+
+    async def _mark(self, tx: Transaction, starting: Sequence[_Starting], now: dt.datetime) -> list[_Begun]:
+        """From here on they are SENDING."""
+        if not starting:
+            return []
+        rows = await tx.run(cypher.SENDING, {"rows": [one.marked(now) for one in starting]})
+        return [one.begun(row) for one, row in zip(starting, sorted(rows, key=lambda row: row["place"]), strict=True)]
 
     async def _begin(self, tx: Transaction, payload: Mapping[str, Any], by: str) -> _Begun | _Wait | None:
         """Decide under the customer's ledgers what becomes of the message; None: it is settled, or not for now.
@@ -185,14 +324,20 @@ class DeliveryService:
         return delivery["actionClass"] != "PROMOTIONAL" or (channel is not None and channel.capability.idempotent)
 
     async def _verdict(self, tx: Transaction, row: Row, now: dt.datetime) -> Verdict:
-        delivery, party = row["delivery"], row["party"]
+        party, policy = row["party"], self._policy()
         if party is None:
-            way = Way(delivery["channel"] or channel_of(str(delivery["to"])))
-            return Verdict("ALLOWED", "who is no customer is asked for nothing", way)
-        policy = self._policy()
+            return self._judged(row, None, now)
         memory = memory_of(policy)
         (snapshot,) = await snapshots.load(tx.run, [party["id"]], now=now, needs=policy.needs, memory=memory)
-        rules = Rules(policy, overrides_of(row["overrides"]), self._kept_out)
+        return self._judged(row, snapshot, now)
+
+    def _judged(self, row: Row, snapshot: Snapshot | None, now: dt.datetime) -> Verdict:
+        """Whether it may go, to this customer or, with None, to somebody who is none."""
+        if snapshot is None:
+            delivery = row["delivery"]
+            way = Way(delivery["channel"] or channel_of(str(delivery["to"])))
+            return Verdict("ALLOWED", "who is no customer is asked for nothing", way)
+        rules = Rules(self._policy(), overrides_of(row["overrides"]), self._kept_out)
         return judged(snapshot, row, self._ways(snapshot, row), rules, now)
 
     def _ways(self, snapshot: Snapshot, row: Row) -> list[Way]:
@@ -251,32 +396,8 @@ class DeliveryService:
         reservation = delivery["reservationId"]
         if verdict.slot is not None:
             (reservation,) = await self._desk.hold(tx, [verdict.slot], now=now)
-        began = await tx.run(
-            cypher.SENDING,
-            {
-                "id": identifier,
-                "now": now,
-                "by": by,
-                "channel": way.channel,
-                "point": way.point,
-                "language": outgoing.language,
-                "subject": outgoing.subject,
-                "reservationId": reservation,
-            },
-        )
-        attachments = tuple(delivery["attachments"] or ()) if channel.capability.attachments else ()
-        expires = delivery["expiresAt"]
-        return _Begun(
-            outgoing=replace(outgoing, attempt=began[0]["attempts"]),
-            attachments=attachments,
-            channel=channel,
-            wait=turn,
-            since=instant(began[0]["since"]),
-            unknown=began[0]["unknown"],
-            expires=None if expires is None else instant(expires),
-            slot=reservation,
-            product=row["offer"]["productCode"] if row["offer"] else None,
-        )
+        starting = _Starting(row, way, channel, outgoing, turn, reservation, by)
+        return (await self._mark(tx, [starting], now))[0]
 
     # The hand-over
 
@@ -343,21 +464,13 @@ class DeliveryService:
             # As the desk confirms it. A slot that ended meanwhile is left as it is: the contact was made all the same.
             asked: dict[str, Any] = {"interactionId": contact, "at": None, "offerStatus": "PRESENTED", "properties": {}}
             await tx.run(contacts.CONFIRM, {"ids": [slot], "now": now, **asked})
-        state = DeliveryState.DELIVERED if sent.delivered else DeliveryState.SENT
-        await tx.run(
-            cypher.SENT,
-            {
-                "id": identifier,
-                "now": now,
-                "state": state.value,
-                "reason": reason,
-                "diagnostic": diagnostic,
-                "providerId": sent.provider_id,
-                "interactionId": contact,
-                "product": begun.product,
-                "party": begun.outgoing.party_id,
-            },
-        )
+        row = _sent_row(begun, sent) | {"interactionId": contact, "reason": reason, "diagnostic": diagnostic}
+        await tx.run(cypher.SENT, {"rows": [row], "parties": _parties([row]), "now": now})
+
+    async def _all_sent(self, tx: Transaction, went: Sequence[tuple[_Begun, Sent]]) -> None:
+        """Messages without a slot went: each is a contact from now on."""
+        rows = sorted((_sent_row(begun, sent) for begun, sent in went), key=itemgetter("id"))
+        await tx.run(cypher.SENT, {"rows": rows, "parties": _parties(rows), "now": self._told()})
 
     async def _settle_crashed(self, tx: Transaction, row: Row) -> None:
         """Whoever sent it died: it counts as sent, so that nobody is told twice and the limits see it."""
@@ -366,20 +479,17 @@ class DeliveryService:
         contact = interaction_id(slot) if slot else f"interaction:{delivery['id']}"
         if slot is not None and row["reservation"] is not None:
             await tx.run(cypher.CONFIRMED_UNDER_LEDGERS, {"slot": slot, "interactionId": contact, "now": now})
-        await tx.run(
-            cypher.SENT,
-            {
-                "id": delivery["id"],
-                "now": now,
-                "state": DeliveryState.SENT.value,
-                "reason": CRASHED,
-                "diagnostic": "Whoever handed it over ended before the answer came; it may or may not have gone",
-                "providerId": None,
-                "interactionId": contact,
-                "product": row["offer"]["productCode"] if row["offer"] else None,
-                "party": delivery["partyId"],
-            },
-        )
+        sent = {
+            "id": delivery["id"],
+            "state": DeliveryState.SENT.value,
+            "reason": CRASHED,
+            "diagnostic": "Whoever handed it over ended before the answer came; it may or may not have gone",
+            "providerId": None,
+            "interactionId": contact,
+            "product": row["offer"]["productCode"] if row["offer"] else None,
+            "party": delivery["partyId"],
+        }
+        await tx.run(cypher.SENT, {"rows": [sent], "parties": _parties([sent]), "now": now})
 
     async def _again(self, tx: Transaction, begun: _Begun, answer: TryLater, *, unsure: bool = False) -> None:
         """Another attempt after a pause; where nothing more is to be hoped for on this way, another way."""
@@ -443,3 +553,22 @@ def _unsure(delivery: Mapping[str, Any], by: str) -> bool:
     if delivery["state"] == DeliveryState.SENDING:
         return bool(delivery["sendingBy"] != by)
     return bool(delivery["unsure"])
+
+
+def _sent_row(begun: _Begun, sent: Sent) -> dict[str, Any]:
+    """As `cypher.SENT` takes it."""
+    identifier = begun.outgoing.id
+    return {
+        "id": identifier,
+        "state": (DeliveryState.DELIVERED if sent.delivered else DeliveryState.SENT).value,
+        "reason": None,
+        "diagnostic": None,
+        "providerId": sent.provider_id,
+        "interactionId": f"interaction:{identifier}",
+        "product": begun.product,
+        "party": begun.outgoing.party_id,
+    }
+
+
+def _parties(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    return sorted({row["party"] for row in rows if row["party"] is not None})

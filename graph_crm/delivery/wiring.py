@@ -23,6 +23,10 @@ from graph_crm.graph.database import Database
 from graph_crm.graph.timers import Work
 from graph_crm.rules.delivery import DeliveryChannel
 
+AT_ONCE = 8
+"""For each transaction that a worker runs at a time, so many messages may be on their way: they are begun and settled
+many at once, and in between they wait for a channel."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeliveryParts:

@@ -4,7 +4,7 @@ There are three kinds of handlers. A *handler* gets one entry and runs inside th
 entry done, so its effect is there exactly once, however often the entry is delivered; it must do nothing outside that
 transaction. A *batch* handler is the same for many entries at once. What speaks to the outside world (a mail server, a
 gateway) is an *outside* handler: it runs with no transaction open, at least once, and returns what is written in the
-transaction that marks the entry done.
+transaction that marks the entry done. What it returns as `Joint` is written together with others of its kind.
 
 Entries of one partition are handled one after the other, in their order. When one of them fails, those after it are
 given back and wait until it succeeded or was set aside.
@@ -18,7 +18,7 @@ import os
 import socket
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ from itertools import groupby
 from typing import TypeAlias
 
 from graph_crm.errors import CrmError, DatabaseUnavailable
+from graph_crm.events.settling import Effect, Joint, Settling
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.graph.outbox import LeaseLost, Outbox, OutboxEntry
 
 Handler: TypeAlias = Callable[[Transaction, OutboxEntry], Awaitable[None]]
 Batch: TypeAlias = Callable[[Transaction, Sequence[OutboxEntry]], Awaitable[None]]
-Effect: TypeAlias = Callable[[Transaction], Awaitable[None]]
 Outside: TypeAlias = Callable[[OutboxEntry], Awaitable[Effect | None]]
 
 LEASE_SECONDS = 30.0
@@ -82,7 +82,8 @@ class Worker:
     """Handles outbox entries, at most one of a partition at a time.
 
     ``handlers``, ``batches`` and ``outside`` say what each topic leads to. ``concurrency``: so many transactions run at
-    a time, and beside them so many outside handlers, so that a slow gateway keeps no decision waiting. It leases only
+    a time, and beside them so many outside handlers, so that a slow gateway keeps no decision waiting; of the outside
+    topics of ``many`` so many as it says, apart from the others: those that gather what they do. It leases only
     what it has room for; the rest waits in the database. ``lease``: seconds for which entries are kept from other
     workers; those that wait here, or at an outside handler, are prolonged as long as this process lives.
     """
@@ -94,6 +95,7 @@ class Worker:
         *,
         batches: Mapping[str, Batch] | None = None,
         outside: Mapping[str, Outside] | None = None,
+        many: Mapping[str, int] | None = None,
         concurrency: int = 4,
         lot: int = LOT,
         lease: float = LEASE_SECONDS,
@@ -108,6 +110,7 @@ class Worker:
         self._handlers = dict(handlers)
         self._batches = dict(batches or {})
         self._outside = dict(outside or {})
+        self._many = dict(many or {})
         self._topics = self._handlers.keys() | self._batches.keys() | self._outside.keys()
         self._concurrency = concurrency
         self._lot = lot
@@ -119,7 +122,9 @@ class Worker:
         """Lots and lines that are leased and not begun, for a transaction each."""
         self._strays: deque[OutboxEntry] = deque()
         self._running: set[asyncio.Task[None]] = set()
-        self._speaking: set[asyncio.Task[None]] = set()
+        self._speaking: dict[asyncio.Task[None], str] = {}
+        """What outside handlers do now, with its topic."""
+        self._settling = Settling(self._commit)
         self._alone: asyncio.Task[None] | None = None
         self._finished: set[str] = set()
         """Partitions whose next entries may have been put behind what this worker held."""
@@ -144,11 +149,12 @@ class Worker:
         idle = FIRST_IDLE_SECONDS
         try:
             while not self._stopping.is_set():
-                found = await self._take_more()
+                found, more = await self._take_more()
                 self._begin()
                 idle = FIRST_IDLE_SECONDS if found or self._tasks else min(idle * 2, LAST_IDLE_SECONDS)
-                if not found or not self._room():
-                    await self._rest(idle if self._room() else None)
+                # A look costs something however little it finds: where it found all that is due, the next one waits.
+                if not more or not self._room():
+                    await self._rest(idle if self._room() or self._speaking else None)
         finally:
             await self._wind_up(renewing)
 
@@ -173,7 +179,7 @@ class Worker:
 
     @property
     def _tasks(self) -> set[asyncio.Task[None]]:
-        return self._running | self._speaking | ({self._alone} if self._alone else set())
+        return self._running | self._speaking.keys() | ({self._alone} if self._alone else set())
 
     def _room(self) -> dict[str, int]:
         """By topic, how many entries this worker has room for now: none while something waits here to be begun."""
@@ -182,15 +188,22 @@ class Worker:
         if free > 0:
             room |= dict.fromkeys(self._batches, self._lot)
             room |= dict.fromkeys(self._handlers, 2 * free)
-        if (free := self._concurrency - len(self._speaking)) > 0:
-            room |= dict.fromkeys(self._outside, free)
+        speaking = Counter(self._speaking.values())
+        if (free := self._concurrency - sum(n for topic, n in speaking.items() if topic not in self._many)) > 0:
+            room |= dict.fromkeys(self._outside.keys() - self._many.keys(), free)
+        for topic, most in self._many.items():
+            if (free := most - speaking[topic]) > most // 4:
+                room[topic] = free
         return room
 
-    async def _take_more(self) -> bool:
-        """Lease what there is room for; whether there was something. An outage of the database is waited out."""
+    async def _take_more(self) -> tuple[bool, bool]:
+        """Lease what there is room for; whether there was something, and whether there may be more at once.
+
+        An outage of the database is waited out.
+        """
         room = self._room()
         if not room:
-            return False
+            return False, False
         finished = self._take_finished()
         try:
             await self._give_back_owed()
@@ -200,7 +213,7 @@ class Worker:
             # What is next in a finished line may be of a topic of which nothing else is due: all keep their room then.
             wanted = room if due.finished else {topic: n for topic, n in room.items() if topic in due.topics}
             if not strays and not wanted:
-                return False
+                return False, False
             entries = await self.outbox.lease(
                 0, self.name, self._lease, self._topics, wanted=wanted, finished=due.finished, strays=strays
             )
@@ -210,9 +223,10 @@ class Worker:
                 self._lenient_until = time.monotonic() + self._lease
             _logger.warning("worker %s can't lease: %s", self.name, error.message)
             await self._rest(OUTAGE_SECONDS)
-            return False
+            return False, False
         self._keep(entries)
-        return bool(entries)
+        taken = Counter(entry.topic for entry in entries)
+        return bool(entries), any(taken[topic] >= most for topic, most in wanted.items())
 
     def _take_finished(self) -> set[str]:
         finished, self._finished = self._finished, set()
@@ -236,7 +250,7 @@ class Worker:
             self._waiting.append(lot)
         for line in lines.values():
             if line[0].topic in self._outside:
-                self._speaking.add(asyncio.create_task(self._one_by_one(line)))
+                self._speaking[asyncio.create_task(self._one_by_one(line))] = line[0].topic
             else:
                 self._waiting.append(line)
 
@@ -253,15 +267,19 @@ class Worker:
         for task in [task for task in self._tasks if task.done()]:
             task.result()  # a handler's errors are dealt with: what comes here is a fault of the worker, and told
         self._running = {task for task in self._running if not task.done()}
-        self._speaking = {task for task in self._speaking if not task.done()}
+        self._speaking = {task: topic for task, topic in self._speaking.items() if not task.done()}
         if self._alone is not None and self._alone.done():
             self._alone = None
 
     async def _rest(self, seconds: float | None) -> None:
-        """Wait until something ends, the worker is told to stop, or for so many seconds."""
+        """Wait until something ends, the worker is told to stop, or for so many seconds.
+
+        What ends of `many` wakes nobody: it ends often, and what comes next is looked for together.
+        """
         stopping = asyncio.create_task(self._stopping.wait())
+        awaited = self._tasks - {task for task, topic in self._speaking.items() if topic in self._many}
         try:
-            await asyncio.wait({stopping, *self._tasks}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({stopping, *awaited}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
         self._begin()
@@ -285,7 +303,6 @@ class Worker:
                 await self._each_line(entries)
                 return
             else:
-                self.counts.lots += len(entries) > 1
                 return
 
     def _lot_effect(self, entries: Sequence[OutboxEntry]) -> Effect:
@@ -321,7 +338,10 @@ class Worker:
         """Handle one entry; whether those after it may go on."""
         try:
             effect = await self._effect(entry)
-            await self._commit([entry], effect)
+            if isinstance(effect, Joint):
+                await self._settling.settle(entry, effect)
+            else:
+                await self._commit([entry], effect)
         except LeaseLost as lost:
             self._without([entry], lost)
             return False
@@ -361,6 +381,7 @@ class Worker:
         finally:
             self._mark(entries, writing=False)
         self.counts.done += len(entries)
+        self.counts.lots += len(entries) > 1
         self._end(entries)
 
     def _mark(self, entries: Iterable[OutboxEntry], *, writing: bool) -> None:

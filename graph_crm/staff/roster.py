@@ -12,7 +12,7 @@ import datetime as dt
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graph_crm.graph.database import Database
 from graph_crm.staff import cypher
@@ -56,7 +56,8 @@ class Roster:
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
-        self._people: tuple[Colleague, ...] = ()
+        self._people: dict[str, Colleague] = {}
+        """By id, with what they carry as far as it is known."""
         self._given: Counter[str] = Counter()
         self._read_at: float | None = None
         self._reading = asyncio.Lock()
@@ -67,11 +68,13 @@ class Roster:
             async with self._reading:
                 if not self._fresh():
                     await self._read()
-        return [one if not (more := self._given[one.id]) else _with_load(one, one.open + more) for one in self._people]
+        return list(self._people.values())
 
     def given(self, employee_id: str, count: int = 1) -> None:
         """Count a request that is just being given to somebody; -1 takes back one that was not given after all."""
         self._given[employee_id] += count
+        if (one := self._people.get(employee_id)) is not None:
+            self._people[employee_id] = replace(one, open=one.open + count)
 
     def forget(self) -> None:
         """Read anew the next time."""
@@ -83,7 +86,7 @@ class Roster:
     async def _read(self) -> None:
         before = dict(self._given)
         rows = await self._database.read(cypher.ROSTER)
-        self._people = tuple(
+        found = [
             Colleague(
                 id=row["id"],
                 name=row["name"],
@@ -97,23 +100,9 @@ class Roster:
                 absences=tuple((start, end) for start, end in row["absences"]),
             )
             for row in rows
-        )
+        ]
         # What was given out while it was read may be in the count or not: rather once too often than not at all.
         for employee_id, count in before.items():
             self._given[employee_id] -= count
+        self._people = {one.id: replace(one, open=one.open + self._given[one.id]) for one in found}
         self._read_at = self._clock()
-
-
-def _with_load(one: Colleague, load: int) -> Colleague:
-    return Colleague(
-        id=one.id,
-        name=one.name,
-        email=one.email,
-        team=one.team,
-        role=one.role,
-        skills=one.skills,
-        languages=one.languages,
-        capacity=one.capacity,
-        open=load,
-        absences=one.absences,
-    )
