@@ -23,6 +23,7 @@ class CallListEntry:
     state: DeliveryState = prop("QUEUED while somebody is to be called; SENT when the call was made.")
     state_reason: str | None = prop("Why it stands there, as a stable code.")
     queue: str = prop("The queue that it stands in: sales, service, or the switchboard's.")
+    skill: str | None = prop("What the agent has to be able to do: it is for employees with this skill; null: for all.")
     priority: float = prop("The higher, the sooner the customer is called.", order=True)
     action_class: ActionClass = prop("What kind of business it is.")
     number: str | None = prop("The number to call.", stored="to")
