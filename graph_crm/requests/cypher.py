@@ -10,18 +10,25 @@ _FACTS = """r {.id, .number, .category, .kind, .status, .subject, .text, .langua
   waitingSince: r.waitingSince.epochMillis, dueAt: r.resolutionDueAt.epochMillis}"""
 
 PREPARE = """
-RETURN datetime.realtime().epochMillis AS now,
-  head(COLLECT { MATCH (p:Party {id: $partyId})
+WITH datetime.realtime().epochMillis AS now
+UNWIND range(0, size($rows) - 1) AS place
+WITH now, place, $rows[place] AS row
+WITH now, {
+  place: place,
+  party: head(COLLECT { MATCH (p:Party {id: row.partyId})
     RETURN p {.id, .displayName, .language, .timeZone, .country, .segment, .vulnerable,
-      reaches: EXISTS { MATCH (p)-[:REACHABLE_AT]->(:ContactPoint {valueKey: $point}) }} }) AS party,
-  EXISTS { MATCH (:Product {code: $product}) } AS product,
-  EXISTS { MATCH (a:Agreement {id: $agreement})
-    WHERE $partyId IS NULL OR EXISTS { MATCH (:Party {id: $partyId})-[:HOLDS]->(a) } } AS agreement,
-  EXISTS { MATCH (:Event {id: $event}) } AS event,
-  EXISTS { MATCH (:Interaction {id: $interaction}) } AS interaction,
-  EXISTS { MATCH (:Call {id: $call}) } AS call
+      reaches: EXISTS { MATCH (p)-[:REACHABLE_AT]->(:ContactPoint {valueKey: row.point}) }} }),
+  product: row.product IS NOT NULL AND EXISTS { MATCH (:Product {code: row.product}) },
+  agreement: row.agreement IS NOT NULL AND EXISTS { MATCH (a:Agreement {id: row.agreement})
+    WHERE row.partyId IS NULL OR EXISTS { MATCH (:Party {id: row.partyId})-[:HOLDS]->(a) } },
+  event: row.event IS NOT NULL AND EXISTS { MATCH (:Event {id: row.event}) },
+  interaction: row.interaction IS NOT NULL AND EXISTS { MATCH (:Interaction {id: row.interaction}) },
+  call: row.call IS NOT NULL AND EXISTS { MATCH (:Call {id: row.call}) },
+  opened: row.key IS NOT NULL AND EXISTS { MATCH (:ServiceRequest {key: row.key}) }
+} AS one
+RETURN now, collect(one) AS known
 """
-"""What has to be known before a request can be opened; one read, no lock."""
+"""What has to be known before requests can be opened, each with its place in ``rows``; one read, no lock."""
 
 BEFORE = """
 MATCH (r:ServiceRequest {key: $key})
@@ -33,19 +40,20 @@ RETURN r.id AS id, r.number AS number, r.status AS status, r.category AS categor
 """The request that was opened under a key before."""
 
 OPEN = """
-OPTIONAL MATCH (p:Party {id: $partyId})
-OPTIONAL MATCH (o:Employee {id: $ownerId})
-  WHERE o.active AND NOT EXISTS { MATCH (o)-[:ABSENT]->(a:Absence) WHERE a.from <= $now AND a.until > $now }
-WITH p, o
-WHERE ($partyId IS NULL OR p IS NOT NULL) AND ($ownerId IS NULL OR o IS NOT NULL)
-CREATE (r:ServiceRequest {number: $number})
-SET r += $properties
+UNWIND $rows AS row
+OPTIONAL MATCH (p:Party {id: row.partyId})
+OPTIONAL MATCH (o:Employee {id: row.ownerId})
+  WHERE o.active AND NOT EXISTS { MATCH (o)-[:ABSENT]->(a:Absence) WHERE a.from <= row.now AND a.until > row.now }
+WITH row, p, o
+WHERE (row.partyId IS NULL OR p IS NOT NULL) AND (row.ownerId IS NULL OR o IS NOT NULL)
+CREATE (r:ServiceRequest {number: row.number})
+SET r += row.properties
 FOREACH (_ IN CASE WHEN p IS NULL THEN [] ELSE [1] END | CREATE (p)-[:ASKED]->(r))
 FOREACH (_ IN CASE WHEN o IS NULL THEN [] ELSE [1] END | CREATE (o)-[:OWNS_REQUEST]->(r))
-FOREACH (entry IN $entries | CREATE (r)-[:LOGGED]->(e:RequestEntry {id: entry.id}) SET e += entry.properties)
-RETURN r.id AS id
+FOREACH (entry IN row.entries | CREATE (r)-[:LOGGED]->(e:RequestEntry {id: entry.id}) SET e += entry.properties)
+RETURN collect(r.id) AS ids
 """
-"""Store a request with its log; no row where the owner went away, or the customer went, since they were read."""
+"""Store requests with their logs; without those whose owner went away, or the customer went, since they were read."""
 
 REFER = """
 MATCH (r:ServiceRequest {id: $id})

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 
 from graph_crm import logs
 from graph_crm.contacts.kinds import Channel
-from graph_crm.delivery.queueing import Message, queue_many
+from graph_crm.delivery.queueing import Message
 from graph_crm.errors import AlreadyExists, DatabaseBusy, IdempotencyKeyReused, NotFound
-from graph_crm.graph import outbox
-from graph_crm.graph.database import Database, Row, Transaction
+from graph_crm.graph.database import Database, Row
 from graph_crm.parties import checks
 from graph_crm.parties.service import new_id
 from graph_crm.parties.writes import digest
 from graph_crm.requests import cypher
-from graph_crm.requests.attachments.service import carry
 from graph_crm.requests.clocks import LogEntry, measure
 from graph_crm.requests.commands import Effect, Happening, NewRequest, Opened, Owner, Sorted, Sorter
 from graph_crm.requests.desk import Desk
 from graph_crm.requests.draft import ALARM, category_data, entry_row, opening_data
 from graph_crm.requests.kinds import EntryKind, RequestKind, RequestPriority, RequestStatus, SortedBy
-from graph_crm.requests.messages import About, Asker, Messages, Recipient, point_of, subject_of
+from graph_crm.requests.messages import About, Asker, Messages, Recipient, subject_of
 from graph_crm.requests.numbers import new_number
 from graph_crm.requests.routing import Choice, choose, sorting
 from graph_crm.requests.rush import Rush
 from graph_crm.requests.standing import instant, read_log
+from graph_crm.requests.storing import OwnerLeft, Ready, RequestStore
 from graph_crm.rules.manager import RuleBook
 from graph_crm.rules.requests import RequestFacts
 from graph_crm.staff.roster import Roster
@@ -40,28 +39,6 @@ ATTEMPTS = 5
 """So often a request is tried to be stored: a number may be taken, an owner may just have gone away."""
 
 log = logs.get(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Ready:
-    """A request with everything about it decided, to be stored by one transaction."""
-
-    id: str
-    number: str
-    owner: Choice
-    due: dt.datetime
-    look: dt.datetime
-    status: RequestStatus
-    properties: Mapping[str, Any]
-    entries: Sequence[dict[str, Any]]
-    messages: Sequence[Message]
-    happening: Happening
-    alarm_key: str
-    now: dt.datetime
-
-
-class _OwnerLeft(Exception):
-    """The owner who was chosen is not there any more."""
 
 
 class Intake:
@@ -85,7 +62,7 @@ class Intake:
         self._messages = messages
         self._book = book
         self._sorter = sorter
-        self._effects = tuple(effects)
+        self._store = RequestStore(database, effects)
         self._clock = clock
         self._rush = Rush()
 
@@ -101,21 +78,20 @@ class Intake:
             checks.text("idempotencyKey", key, checks.ID_LIMIT)
         fingerprint = digest(request) if key is not None else None
         for attempt in range(ATTEMPTS):
-            known = await self._known(request)
+            known = await self._known(request, key)
+            if key is not None and known["opened"] and (before := await self._before(key, fingerprint)) is not None:
+                return before
             ready = await self._decide(request, known, key, fingerprint, by)
             stored = False
             try:
-                await self._database.write(
-                    lambda tx, one=ready: self._store(tx, request, one, by),  # type: ignore[misc]  # mypy can't infer a lambda with defaults
-                    idempotent=key is not None,
-                )
+                await self._store.store(ready)
                 stored = True
             except AlreadyExists:  # the number is taken, or the key: by the same request
                 if key is not None and (before := await self._before(key, fingerprint)) is not None:
                     return before
                 log.info("request_number_taken", attempt=attempt)
                 continue
-            except _OwnerLeft:
+            except OwnerLeft:
                 self._roster.forget()
                 continue
             finally:
@@ -124,21 +100,8 @@ class Intake:
             return _opened(ready)
         raise DatabaseBusy("The request could not be stored: others were faster again and again.", hint="Try again.")
 
-    async def _known(self, request: NewRequest) -> Mapping[str, Any]:
-        place = point_of(request.contact)
-        rows = await self._database.read(
-            cypher.PREPARE,
-            {
-                "partyId": request.party_id,
-                "point": None if place is None else place[1],
-                "product": request.product_code,
-                "agreement": request.agreement_id,
-                "event": request.event_id,
-                "interaction": request.interaction_id,
-                "call": request.call_id,
-            },
-        )
-        row = rows[0]
+    async def _known(self, request: NewRequest, key: str | None) -> Mapping[str, Any]:
+        row = await self._store.known(request, key)
         for field, given, found in (
             ("partyId", request.party_id, row["party"]),
             ("productCode", request.product_code, row["product"]),
@@ -208,7 +171,7 @@ class Intake:
 
     async def _decide(
         self, request: NewRequest, known: Mapping[str, Any], key: str | None, fingerprint: str | None, by: str | None
-    ) -> _Ready:
+    ) -> Ready:
         now = self._clock() if self._clock else instant(known["now"])
         party = known["party"] or {}
         desk = self._desk
@@ -321,9 +284,12 @@ class Intake:
             language=language,
             by=by,
         )
-        return _Ready(
+        return Ready(
+            request=request,
             id=identifier,
             number=number,
+            key=key,
+            by=by,
             owner=choice,
             due=due,
             look=clocks.next_alarm() or due,
@@ -366,33 +332,6 @@ class Intake:
             assigned = replace(assigned, not_before=now + pause)
         return acknowledgement, assigned
 
-    async def _store(self, tx: Transaction, request: NewRequest, ready: _Ready, by: str | None) -> None:
-        owner = ready.owner.owner
-        parameters = {
-            "partyId": request.party_id,
-            "ownerId": owner.id if owner else None,
-            "now": ready.now,
-            "number": ready.number,
-            "properties": ready.properties,
-            "entries": ready.entries,
-        }
-        if not await tx.run(cypher.OPEN, parameters):
-            raise _OwnerLeft
-        about = {
-            "product": request.product_code,
-            "agreement": request.agreement_id,
-            "event": request.event_id,
-            "interaction": request.interaction_id,
-            "call": request.call_id,
-        }
-        if any(about.values()):
-            await tx.run(cypher.REFER, {"id": ready.id, **about})
-        await carry(tx, ready.entries[0]["id"], request.attachments, by=by)
-        alarm = outbox.NewEntry(ALARM, ready.id, {"requestId": ready.id}, ready.alarm_key, ready.look)
-        await queue_many(tx, ready.messages, also=[alarm])
-        for effect in self._effects:
-            await effect(tx, ready.happening)
-
 
 def _entries(
     request: NewRequest,
@@ -420,7 +359,7 @@ def _entries(
     return found
 
 
-def _opened(ready: _Ready) -> Opened:
+def _opened(ready: Ready) -> Opened:
     owner = ready.owner.owner
     return Opened(
         id=ready.id,

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from desk_bank import HOUR, MONDAY, DeskBank, build
 
+from graph_crm.audit import acting
+from graph_crm.audit.entries import Entry
 from graph_crm.contacts.kinds import Channel
 from graph_crm.errors import IdempotencyKeyReused, InvalidInput, NotFound
 from graph_crm.graph.database import Database, Transaction
-from graph_crm.requests.commands import Happening, Sorted
+from graph_crm.requests.commands import Happening, Opened, Sorted
 from graph_crm.requests.kinds import EntryKind, RequestKind, RequestStatus, SortedBy
 from graph_crm.requests.numbers import parse
+from graph_crm.staff.service import StaffService
 
 pytestmark = pytest.mark.lts
 LATER = MONDAY + dt.timedelta(days=700)
@@ -239,3 +244,101 @@ async def test_without_anybody_at_work_a_request_is_taken_in_and_given_to_the_fi
     assert await desk.owner(opened.number) == "jan"
     assert (await desk.request(opened.number))["status"] == "ASSIGNED"
     assert await desk.alarms.give_out() == 0
+
+
+async def test_of_many_requests_at_once_the_one_that_can_not_be_stored_takes_nobody_with_it(
+    empty_database: Database,
+) -> None:
+    async def effect(tx: Transaction, happening: Happening) -> None:
+        if "refuse" in (happening.text or ""):
+            raise InvalidInput("no")
+
+    desk = await build(empty_database, effects=[effect])
+    said = [f"Question {n}" if n != 4 else "refuse me" for n in range(9)]
+    answers = await asyncio.gather(
+        *[desk.open(text, language="en", key=text) for text in said],
+        desk.open("Of nobody", party_id="nobody"),
+        return_exceptions=True,
+    )
+    assert isinstance(answers[4], InvalidInput)
+    assert isinstance(answers[9], NotFound)
+    opened = {one.number for one in answers if isinstance(one, Opened)}
+    assert len(opened) == 8
+    rows = await desk.database.read(
+        "MATCH (r:ServiceRequest) RETURN r.number AS number, COUNT { (:Delivery)-[:ABOUT_REQUEST]->(r) } AS told,"
+        " COUNT { MATCH (:OutboxEntry {id: r.clockKey}) } AS looks, r.text AS text"
+    )
+    assert {row["number"] for row in rows} == opened
+    assert {(row["told"], row["looks"]) for row in rows} == {(2, 1)}
+    # Whoever was refused is not counted on anybody's desk.
+    desk.roster.forget()
+    assert sum(one.open for one in await desk.roster.people()) == 8
+
+
+async def test_many_requests_at_once_are_stored_by_few_transactions(desk: DeskBank) -> None:
+    before = desk.database.metrics.transactions.count
+    await asyncio.gather(*[desk.open(f"Question {n}") for n in range(30)])
+    assert desk.database.metrics.transactions.count - before <= 3
+
+
+async def test_an_owner_who_goes_away_between_choice_and_storing_is_replaced_for_those_requests_alone(
+    desk: DeskBank,
+) -> None:
+    await desk.roster.people()  # read while eva is here
+    away = StaffService(desk.database, clock=desk.time)  # of another process: this roster is not told
+    await away.record_absence("eva", MONDAY - HOUR, LATER, by="boss", id="away:eva")
+    opened = await asyncio.gather(*[desk.open(f"Question {n}", language="en") for n in range(6)])
+    assert {await desk.owner(one.number) for one in opened} == {"jan"}
+    assert (await desk.one("MATCH (r:ServiceRequest) RETURN count(r) AS n"))["n"] == 6
+
+
+async def test_what_happened_is_heard_in_the_context_of_whoever_asked(empty_database: Database) -> None:
+    who: contextvars.ContextVar[str] = contextvars.ContextVar("who")
+    heard: dict[str | None, str] = {}
+
+    async def effect(_tx: Transaction, happening: Happening) -> None:
+        heard[happening.text] = who.get()
+
+    desk = await build(empty_database, effects=[effect])
+
+    async def ask(name: str) -> None:
+        who.set(name)
+        await desk.open(name)
+
+    await asyncio.gather(*[ask(f"customer {n}") for n in range(5)])
+    assert heard == {f"customer {n}": f"customer {n}" for n in range(5)}
+
+
+async def test_each_of_many_requests_is_put_down_to_whoever_asked_for_it(empty_database: Database) -> None:
+    desk = await build(empty_database)
+    journal = desk.database.journal = Noting()
+    await desk.roster.people()
+
+    async def ask(name: str) -> str:
+        with acting.acting(acting.Actor(name, "agent"), writes="openRequest"):
+            return (await desk.open(name)).id
+
+    try:
+        names = [f"agent {n}" for n in range(5)]
+        ids = await asyncio.gather(*[ask(name) for name in names])
+    finally:
+        desk.database.journal = None
+    (noted,) = journal.noted  # one transaction
+    assert {one.actor.subject: one.ids for one in noted if one.actor} == {
+        name: [identifier] for name, identifier in zip(names, ids, strict=True)
+    }
+    assert {one.what for one in noted} == {"openRequest"}
+
+
+class Noting:
+    """A journal that keeps what a transaction of nobody is to write down."""
+
+    def __init__(self) -> None:
+        self.noted: list[list[Entry]] = []
+
+    def wanted(self) -> bool:
+        return False
+
+    async def append(self, tx: Transaction) -> Callable[[bool], None]:
+        self.noted.append(list(tx.notes))
+        return lambda _committed: None
