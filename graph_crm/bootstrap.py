@@ -46,6 +46,7 @@ from graph_crm.delivery.channels.letter import letter_channel
 from graph_crm.delivery.channels.push import push_channel
 from graph_crm.delivery.channels.sms import sms_channel
 from graph_crm.delivery.channels.sms_receipts import SmsReceipts
+from graph_crm.delivery.moving_on import UNDELIVERED
 from graph_crm.delivery.queueing import DUE as DELIVERIES
 from graph_crm.delivery.screens import Screens
 from graph_crm.delivery.templates.library import Templates
@@ -81,6 +82,7 @@ from graph_crm.requests.knowledge import solving
 from graph_crm.requests.links import RequestLinks
 from graph_crm.requests.mailbox.wiring import IntakeParts, sorter
 from graph_crm.requests.service import RequestService
+from graph_crm.requests.undelivered import noting
 from graph_crm.resources import folder
 from graph_crm.rules.delivery import DeliveryChannel
 from graph_crm.rules.delivery_hooks import delivery_channels
@@ -434,6 +436,7 @@ def worker(platform: Platform, *, concurrency: int | None = None) -> Worker:
     intake = platform.service(IntakeParts)
     outside = {**delivery.outside(), **intake.outside(), **platform.service(PrivacyParts).outside()}
     outside[SETTLE] = platform.service(IncomingCalls).settle
+    outside[UNDELIVERED] = noting(platform.service(RequestService))
     outside[sms_receipts.TOPIC] = platform.service(SmsReceipts).settle
     return Worker(
         platform.database,

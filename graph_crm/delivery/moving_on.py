@@ -28,12 +28,16 @@ from graph_crm.delivery.composing import postal_lines
 from graph_crm.delivery.kinds import DeliveryState
 from graph_crm.delivery.queueing import Message, queue
 from graph_crm.delivery.verdict import KeptOut, Rules, Way, instant, judged, preferred_ways
+from graph_crm.graph import outbox
 from graph_crm.graph.database import Row, Transaction
 
 _logger = logging.getLogger(__name__)
 
 BOUNCED: Final = "BOUNCED"
 """Why a contact point is blocked to which messages don't come through."""
+UNDELIVERED: Final = "request.undelivered"
+"""The topic of the outbox for messages about a request that ended without another way: ``{number, template, reason,
+deliveryId}``."""
 NOT_SET_UP: Final = "CHANNEL_NOT_SET_UP"
 LONGEST_KEY: Final = 500
 """Characters of the key of a message."""
@@ -116,8 +120,8 @@ class MovingOn:
         if delivery["offerId"] is not None:
             if waits:
                 await self._offer_elsewhere(tx, row, reason, at)
-        elif row["party"] is not None and reason not in NO_REPLACEMENT:
-            await self._message_elsewhere(tx, row, at)
+        elif row["party"] is None or reason in NO_REPLACEMENT or not await self._message_elsewhere(tx, row, at):
+            await _reached_nobody(tx, row, reason)
         return True
 
     @staticmethod
@@ -132,8 +136,8 @@ class MovingOn:
         asked = {"id": row["offer"]["id"], "from": again, "now": now, "reason": reason}
         return bool(await tx.run(cypher.OFFER_AGAIN, {**asked, "status": OfferStatus.WAITING, "notBefore": now}))
 
-    async def _message_elsewhere(self, tx: Transaction, row: Row, now: dt.datetime) -> None:
-        """Queue the same message on the next way that is allowed; none: it ends here."""
+    async def _message_elsewhere(self, tx: Transaction, row: Row, now: dt.datetime) -> bool:
+        """Queue the same message on the next way that is allowed; whether there is one."""
         delivery, party = row["delivery"], row["party"]
         tried = {(one["channel"], one["point"]) for one in await tx.run(cypher.TRIED, {"id": delivery["id"]})}
         dead = {channel for channel, _ in tried if channel not in self._channels}
@@ -148,12 +152,10 @@ class MovingOn:
         asked = {**row, "delivery": {**delivery, "to": None, "reservationId": None}}
         found = next((way for way in ways if _open(judged(snapshot, asked, [way], rules, now))), None)
         if found is None:
-            _logger.warning(
-                "message %s (%s) reached nobody: there is no other way", delivery["id"], delivery["template"]
-            )
-            return
+            return False
         new = await queue(tx, _copy(delivery, found))
         await tx.run(cypher.REPLACE, {"new": new, "old": delivery["id"]})
+        return True
 
     async def _offer_elsewhere(self, tx: Transaction, row: Row, reason: str, now: dt.datetime) -> None:
         """Hold a slot for the offer on the next channel of its rule, let it wait, or take it back."""
@@ -199,6 +201,16 @@ class MovingOn:
             await tx.run(cypher.OFFER_AGAIN, {**asked, "status": OfferStatus.WAITING, "notBefore": way.at})
         else:
             await tx.run(cypher.OFFER_AGAIN, {**asked, "status": OfferStatus.CANCELLED, "notBefore": None})
+
+
+async def _reached_nobody(tx: Transaction, row: Row, reason: str) -> None:
+    """Tell those who answer for the request that what was said about it reached nobody."""
+    delivery = row["delivery"]
+    _logger.warning("message %s (%s) reached nobody: %s", delivery["id"], delivery["template"], reason)
+    if row["request"] is None:
+        return
+    told = {"number": row["request"], "template": delivery["template"], "reason": reason, "deliveryId": delivery["id"]}
+    await outbox.put(tx, UNDELIVERED, f"undelivered:{row['request']}", told, f"{UNDELIVERED}:{delivery['id']}")
 
 
 def _open(verdict: Any) -> bool:
