@@ -123,15 +123,14 @@ def ids_in(arguments: Mapping[str, Any]) -> list[str]:
 def _gather(value: Any, found: list[str]) -> None:
     if len(found) > MOST_IDS:
         return
-    items = value if isinstance(value, Mapping) else getattr(value, "__dict__", None)
-    if isinstance(items, Mapping):
-        for name, each in items.items():
+    if isinstance(value, Mapping):
+        for name, each in value.items():
             if isinstance(each, str):
                 if _NAMES_IDS.search(name) or (name in _NUMBERS and each.strip(_OF_PHONES)):
                     found.append(each)
             elif isinstance(each, list | tuple) and _NAMES_IDS.search(name):
                 found.extend(one for one in each if isinstance(one, str))
-            elif each is not None and not isinstance(each, int | float | bool):
+            else:
                 _gather(each, found)
     elif isinstance(value, list | tuple):
         for each in value:
