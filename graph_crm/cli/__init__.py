@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from graph_crm import __version__
 from graph_crm.cli import (
+    accounts,
     audit,
     console,
     contacts,
@@ -100,6 +101,7 @@ app.command(rich_help_panel=LOOK)(doctor.doctor)
 app.command(rich_help_panel=LOOK)(settings.settings)
 app.add_typer(schema.app, name="schema", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(tokens.token)
+app.add_typer(accounts.app, name="account", rich_help_panel=LOOK)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - how typer calls it

@@ -147,7 +147,9 @@ def strict_json(text: bytes | str) -> Any:
 def _from_pem(text: bytes) -> RSAKey | ECKey | OKPKey:
     for kind in (RSAKey, ECKey, OKPKey):
         try:
-            return kind.import_key(text)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SecurityWarning)
+                return kind.import_key(text)
         except (JoseError, ValueError, TypeError):
             continue
     raise ValueError("it is no public key in PEM or JWK")
