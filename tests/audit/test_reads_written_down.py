@@ -1,0 +1,207 @@
+"""What is shown is written down within a second, before more is shown than can be; refusals fill no disk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from small_audit import ANNA, KEY, Ledger
+
+from graph_crm.api.execution import Executor, Request
+from graph_crm.api.schema import platform_schema
+from graph_crm.audit import acting, reading
+from graph_crm.audit.acting import Actor
+from graph_crm.audit.journal import Batch, Journal
+from graph_crm.audit.keys import AuditKey, Keyring
+from graph_crm.audit.kinds import Kind
+from graph_crm.audit.reading import AuditFull, Readings
+from graph_crm.audit.verifying import Verifying
+from graph_crm.errors import DatabaseUnavailable
+from graph_crm.graph.database import Database
+from graph_crm.security.roles import Caller, Role
+
+AGENT = Caller("anna", Role.SERVICE)
+
+
+class Store:
+    """Stands for the database: takes batches, or can't be reached."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.batches: list[Batch] = []
+
+    async def write(self, work: Callable[[Any], Awaitable[None]]) -> None:
+        if self.away:
+            raise DatabaseUnavailable("away")
+        tx = type("Tx", (), {"notes": []})()
+        await work(tx)
+        self.batches += tx.notes
+
+    @property
+    def records(self) -> list[list[Any]]:
+        return [record for batch in self.batches for record in batch.records]
+
+
+def readings(store: Store, *, room: int = 100, clock: Callable[[], float] = time.time) -> Readings:
+    journal = Journal(cast(Any, None), lambda: Keyring(AuditKey.of(KEY)))
+    return Readings(cast(Database, store), journal, window=0.01, room=room, clock=clock)
+
+
+async def test_reads_of_a_moment_are_one_entry_and_say_what_they_share_once() -> None:
+    store = Store()
+    reads = readings(store)
+    with acting.acting(ANNA, "query Look", document="d0c"):
+        for number in range(40):
+            await reads.shown("party", [f"party-{number}"])
+    await reads.drain()
+    (batch,) = store.batches
+    assert len(batch.contexts) == 1
+    assert [record[2] for record in batch.records] == [[f"party-{number}"] for number in range(40)]
+
+
+async def test_what_can_not_be_written_now_is_kept_and_written_as_soon_as_it_can(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "AGAIN_SECONDS", 0.01)
+    store = Store()
+    store.away = True
+    reads = readings(store)
+    with acting.acting(ANNA):
+        await reads.shown("party", ["party-1"])
+        reads.denied("FORBIDDEN", ANNA, "Query.parties")
+    while not reads.failures:
+        await asyncio.sleep(0.005)
+    store.away = False
+    await reads.drain()
+    assert [(record[2], record[3]) for record in store.records] == [(["party-1"], 1), ([], 1)]
+
+
+async def test_nothing_more_is_shown_where_too_much_could_not_be_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "ROOM_SECONDS", 0.02)
+    monkeypatch.setattr(reading, "AGAIN_SECONDS", 0.01)
+    store = Store()
+    store.away = True
+    reads = readings(store, room=3)
+    with acting.acting(ANNA):
+        for _ in range(2):
+            await reads.shown("party", ["party-1"])
+        with pytest.raises(AuditFull):
+            await reads.shown("party", ["party-1"])
+        store.away = False
+        await reads.shown("party", ["party-2"])
+    await reads.close()
+    assert len(store.records) == 4, "what was refused was written down, too: it might have been shown"
+
+
+async def test_what_waits_is_written_when_the_process_stops() -> None:
+    store = Store()
+    reads = readings(store)
+    with acting.acting(ANNA):
+        await reads.shown("party", ["party-1"])
+    await reads.close()
+    assert len(store.records) == 1
+
+
+async def test_equal_refusals_of_a_second_are_counted_and_a_flood_of_different_ones_is_folded() -> None:
+    now = 1_000_000_020.5
+    store = Store()
+    reads = readings(store, clock=lambda: now)
+    for number in range(20_000):
+        reads.denied("UNAUTHENTICATED", Actor("nobody", "none", f"192.0.{number % 5000 // 250}.{number % 250}"))
+    for _ in range(500):
+        reads.denied("FORBIDDEN", ANNA, "Party.birthDate")
+    await reads.drain()
+    assert len(store.records) <= reading.DENIALS_A_MINUTE + 2
+    assert sum(record[3] for record in store.records) == 20_500, "none is lost"
+    one_caller = [record for record in store.records if record[3] == 500]
+    assert len(one_caller) == 1
+
+
+@pytest.mark.lts
+async def test_answers_say_whose_data_of_which_classes_they_showed_and_refusals_are_there(ledger: Ledger) -> None:
+    await ledger.database.execute("CREATE (:Party:Person {id: 'party-1', displayName: 'Anna Nowak', status: 'ACTIVE'})")
+    executor = Executor(platform_schema(), ledger.database, audit=ledger.audit)
+
+    async def ask(query: str, caller: Caller = AGENT) -> dict[str, Any]:
+        return await executor.execute(Request(query, caller, actor=Actor(caller.subject, caller.role, "192.0.2.7")))
+
+    await ask('query Look { me: party(id: "party-1") { displayName ... on Person { birthDate } } }')
+    await ask('{ consentState(partyId: "party-1", purpose: MARKETING, channel: SMS) { status: __typename } }')
+    await ask("{ parties { nodes { id } } }")
+    await ask("{ products { nodes { code } } }")
+    await ask('{ party(id: "nobody") { id } }')
+    await ask("{ parties { nodes { id } } }", Caller("kim", Role.CUSTOMER, "party-1"))
+    await ledger.audit.readings.drain()
+    told = [(one.kind, one.what, one.who, one.ids, one.classes) for one in await ledger.records()]
+    assert told == [
+        (Kind.READ, "party", "anna", ("party-1",), ("identity", "recognition")),
+        (Kind.READ, "consentState", "anna", ("party-1",), ()),
+        (Kind.READ, "parties", "anna", ("party-1",), ("recognition",)),
+        (Kind.DENIAL, "FORBIDDEN Query.parties", "kim", (), ()),
+    ]
+    first = (await ledger.records())[0]
+    assert (first.operation, first.address, first.fields) == (
+        "query Look", "192.0.2.7", ("Party(displayName)", "Person(birthDate)"),
+    )  # fmt: skip
+
+
+CHILD = """
+import asyncio, sys
+from graph_crm.audit import acting
+from graph_crm.audit.keys import AuditKey, Keyring
+from graph_crm.audit.service import Audit
+from graph_crm.graph.database import Database
+
+async def main():
+    database = await Database.connect(sys.argv[1], "neo4j", sys.argv[2])
+    keys = Keyring(AuditKey.of(sys.argv[3]))
+    audit = Audit(database, lambda: keys)
+    audit.attach()
+    number = 0
+    with acting.acting(acting.Actor("anna", "agent")):
+        await audit.readings.shown("party", ["party-of-the-first-plan"])
+        await audit.readings.drain()
+        while True:
+            await audit.readings.shown("party", [f"party-{number}"])
+            print(number, flush=True)
+            number += 1
+            await asyncio.sleep(0.005)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.lts
+async def test_a_process_that_is_killed_loses_at_most_the_last_second(
+    empty_database: Database, neo4j_address: tuple[str, str], tmp_path: Path
+) -> None:
+    script = tmp_path / "reader.py"
+    script.write_text(CHILD)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(script), *neo4j_address, KEY, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    told: list[tuple[float, int]] = []
+    while len(told) < 100 or told[-1][0] - told[0][0] < 1.8:
+        told.append((time.monotonic(), int(await process.stdout.readline())))
+    os.kill(process.pid, signal.SIGKILL)
+    killed = time.monotonic()
+    await process.wait()
+    (row,) = await empty_database.read("MATCH (e:AuditEntry) RETURN collect(e.body) AS bodies, sum(e.records) AS n")
+    kept = " ".join(row["bodies"])
+    # On a busy machine the child itself stands still now and then.
+    still = max(later[0] - earlier[0] for earlier, later in pairwise(told))
+    due = [number for at, number in told if at < killed - 1.0 - still]
+    assert due, "the child read for longer than the window"
+    assert [number for number in due if f'"party-{number}"' not in kept] == []
+    verdict = await Verifying(empty_database, Keyring(AuditKey.of(KEY))).run()
+    assert verdict.sound, verdict.findings
