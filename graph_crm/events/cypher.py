@@ -4,8 +4,8 @@ from __future__ import annotations
 
 # The rows come in the order of their ids, so that batches that share some wait for each other and never in a circle.
 # MERGE on the unique id waits for a rival with the same id; what it finds then is complete. A clock that runs ahead
-# must not put off what a complaint forbids: nothing is later than the database's own now. Nothing is recorded of a party
-# that was erased: to whoever tells of it there is no such party.
+# must not put off what a complaint forbids: nothing is later than the database's own now. Nothing is recorded of a
+# party that was erased: to whoever tells of it there is no such party.
 RECORD = """
 WITH datetime({epochMillis: datetime.realtime().epochMillis}) AS now
 UNWIND $events AS told

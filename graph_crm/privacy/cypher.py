@@ -16,10 +16,15 @@ RETURN collect(DISTINCT c.value) AS values
 """Phones and addresses that nobody else uses or ever used: whatever bears one of them is about this party."""
 
 
-def _found(node: Node) -> str:
-    """A call that binds `p` and `n`: every record of the party ``$id``, or at its own ``$values``; some twice."""
-    parts = [f"MATCH (p:Party {{id: $id}})\n  {one}\n  RETURN p, n" for one in node.of]
-    parts += [f"{one}\n  RETURN null AS p, n" for one in node.at]
+def _found(node: Node, *, near: bool = False) -> str:
+    """A call that binds `p` and `n`: every record of the party ``$id``, or at its own ``$values``; some twice.
+
+    ``near``: and what is somebody else's and speaks of it.
+    """
+    spoken = node.near if near else ()
+    own = [*node.of, *(one for one in spoken if one.startswith("MATCH (p)"))]
+    parts = [f"MATCH (p:Party {{id: $id}})\n  {one}\n  RETURN p, n" for one in own]
+    parts += [f"{one}\n  RETURN null AS p, n" for one in (*node.at, *spoken) if one not in own]
     joined = "\n  UNION\n  ".join(parts)
     return f"CALL () {{\n  {joined}\n}}"
 
@@ -75,7 +80,7 @@ FOREACH (_ IN CASE WHEN file IS NULL THEN [] ELSE [1] END | SET file.idleSince =
 def clear(node: Node) -> str:
     """Take what tells who it was from up to ``$most`` records of the party; how many there were."""
     only = f" AND (p IS NULL OR {node.only})" if node.only else ""
-    return f"""{_found(node)}
+    return f"""{_found(node, near=True)}
 WITH n, p WHERE ({names_somebody(node)}){only}
 WITH DISTINCT n LIMIT $most
 SET {cleared(node)}
@@ -84,7 +89,7 @@ RETURN count(n) AS records"""
 
 def delete(node: Node) -> str:
     """Delete up to ``$most`` records of the party; how many. Files that they referred to are idle since ever."""
-    return f"""{_found(node)}
+    return f"""{_found(node, near=True)}
 WITH DISTINCT n LIMIT $most
 {LET_FILES_GO}
 WITH DISTINCT n
@@ -94,7 +99,7 @@ RETURN count(*) AS records"""
 
 def forget_work(node: Node) -> str:
     """Remove the work about one page of the party's records from the outbox, whatever its state."""
-    return f"""{_found(node)}
+    return f"""{_found(node, near=True)}
 WITH DISTINCT n WHERE elementId(n) > $after
 WITH n ORDER BY elementId(n) LIMIT $most
 WITH collect(n) AS ns, max(elementId(n)) AS place, count(n) AS records
@@ -114,7 +119,7 @@ def delete_ties(kinds: Sequence[str]) -> str:
 
 def names_of(node: Node, name: str) -> str:
     """One property of all the party's records of a label."""
-    return f"{_found(node)}\nRETURN collect(DISTINCT n.`{name}`) AS names"
+    return f"{_found(node, near=True)}\nRETURN collect(DISTINCT n.`{name}`) AS names"
 
 
 # Restriction ---------------------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ SECONDS: Final = 120.0
 """One of its statements may take so long: some look through all outbox entries."""
 SINCE_EVER: Final = 20 * 365 * 86_400.0
 """Files that nobody refers to since then are those that an erasure left."""
-FIRST: Final = ("Attachment", "RequestEntry", "SurveyAnswer", "MailReceived")
+FIRST: Final = ("Attachment", "RequestEntry", "SurveyAnswer", "Delivery", "MailReceived")
 """They are found through a request: it is cleared after them."""
 CLOSED: Final = ("CLOSED",)
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -79,6 +79,7 @@ class Node(Held):
     """Further labels that such nodes may bear."""
     of: Names = ()
     at: Names = ()
+    near: Names = ()
     only: str = ""
     age: str = ""
     held: str = ""

@@ -70,7 +70,7 @@ class FolderChannel(DeliveryChannel):
             name = await asyncio.to_thread(self._write, message, content)
         except OSError as error:
             raise TryLater(f"The folder {self._folder} can't be written: {error.strerror or error}") from error
-        log.info("message_in_folder", delivery=message.id, channel=self.channel, file=name)
+        log.info("message_in_folder", delivery=message.id, channel=self.channel)  # its name holds the address
         return Sent(provider_id=name)
 
     def _write(self, message: Outgoing, content: bytes) -> str:
