@@ -309,7 +309,7 @@ class Executor:
             (nodes[0].name.value, {name: value.raw for name, value in selections.arguments(nodes[0]).items()})
             for nodes in selected.values()
         ]
-        await touching.check(self._database, self._sights.of(caller), caller, asked)
+        await touching.check(self._database, self._sights.of(caller), caller, asked, rights.READING)
 
     async def _run(self, operation: Operation, variables: dict[str, Any], request: Request) -> dict[str, Any]:
         caller = request.caller

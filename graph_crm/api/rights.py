@@ -7,14 +7,17 @@ matrix; where a service answers with a node, its selection is compiled on trial.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from graphql import FieldNode, GraphQLObjectType, SelectionSetNode, get_named_type
 
 from graph_crm.graph.compiler import Sight
 from graph_crm.graph.compiler.selection import Selections
 from graph_crm.graph.mapping import NodeMapping, Registry
+from graph_crm.requests.numbers import parse
 
+READING: Final = {"ServiceRequest.number": lambda written: parse(written) or written}
+"""What makes the stored key of what people write."""
 Trial = Callable[[NodeMapping, list[FieldNode]], None]
 """Compiles the selection of a node on trial; raises what compiling raises."""
 

@@ -38,6 +38,7 @@ from graph_crm.graph.mapping import Registry, graph
 from graph_crm.interest import types as interest
 from graph_crm.interest.api import InterestQueries
 from graph_crm.parties.api import PartyMutations
+from graph_crm.parties.protecting_api import PartyProtectionMutations
 from graph_crm.privacy import types as privacy
 from graph_crm.privacy.api import PrivacyMutations, PrivacyQueries
 from graph_crm.products.api import ProductMutations
@@ -59,6 +60,7 @@ from graph_crm.staff.api import StaffMutations
 
 MUTATIONS = (
     PartyMutations,
+    PartyProtectionMutations,
     ProductMutations,
     ContactMutations,
     EventMutations,

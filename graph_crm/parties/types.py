@@ -84,6 +84,8 @@ class Party:
     vulnerable: bool | None = prop("Whether the party needs special care: nothing is promoted to it.")
     vulnerable_reason: str | None = prop("Why it needs special care, in words of the employee.", filter=False)
     vulnerable_since: dt.datetime | None = prop("Since when it is known to need special care.")
+    protected: bool | None = prop("Whether roles that explore see no more of the party than an alias.")
+    protected_reason: str | None = prop("Why it is protected, in words of who did it.", filter=False)
     source: str | None = prop("The system that the party came from.")
     version: int = prop("Grows by one with each change; send it with an update.")
     created_at: dt.datetime | None = prop("When the party was stored first.", order=True)

@@ -75,6 +75,8 @@ class Matrix:
     """The argument that names a record (`operation.path`) -> its type, or `Type.property`."""
     opening: frozenset[str]
     """Those of them by which an employee opens a case with a customer."""
+    unchecked: frozenset[str]
+    """Arguments that look as if they named a customer's record and are judged by the service alone."""
     classes: Mapping[str, Mapping[str, str]]
     """Type -> field -> class."""
 
@@ -149,6 +151,7 @@ def _checked(found: dict[str, Any]) -> Matrix:
         mine=found["mine"],
         arguments=found.get("arguments", {}),
         opening=frozenset(found.get("opening", {}).get("arguments", ())),
+        unchecked=frozenset(found.get("unchecked", {}).get("arguments", ())),
         classes=classes,
     )
 

@@ -44,7 +44,7 @@ _CLEAR: Final = {
     Rows.CASES: "{p}.id IN mine",
     Rows.PORTFOLIO: "{p}.id IN mine",
     Rows.OWN: "{p}.id = $me",
-    Rows.UNPROTECTED: "{p}.protected IS NULL",
+    Rows.UNPROTECTED: "coalesce({p}.protected, false) = false",
 }
 """When a customer is seen in full, a predicate that is never null."""
 _REQUIRED: Final = {"version": Dim.ZERO}
@@ -158,7 +158,7 @@ class RoleSight(Sight):
     def surplus(self, mapping: NodeMapping) -> str:
         """The protected are looked for, too, and then left out."""
         hidden = self.rows is Rows.UNPROTECTED and _is_party(mapping)
-        return "COUNT { MATCH (hidden:Party) WHERE hidden.protected IS NOT NULL }" if hidden else ""
+        return "COUNT { MATCH (hidden:Party) WHERE hidden.protected = true }" if hidden else ""
 
     def related(self, parent: NodeMapping, clear: str, relation: Relation, target: NodeMapping, var: str) -> View:
         """Customers are there, recognised or as an alias; records of others where a customer of theirs is visible."""
@@ -197,7 +197,9 @@ class RoleSight(Sight):
         some = [f"EXISTS {{ MATCH {chain} WHERE {self._clear('own')} }}" for chain in chains]
         if self.rows is Rows.UNPROTECTED:
             # What belongs to nobody whom the bank knows tells of nobody.
-            none = " AND ".join(f"NOT EXISTS {{ MATCH {chain} WHERE own.protected IS NOT NULL }}" for chain in chains)
+            none = " AND ".join(
+                f"NOT EXISTS {{ MATCH {chain} WHERE coalesce(own.protected, false) }}" for chain in chains
+            )
             return none if self._of_one(type_name) else f"({none} OR {' OR '.join(some)})"
         some += [
             predicate if pattern == f"({var})" else f"EXISTS {{ MATCH {pattern} WHERE {predicate} }}"

@@ -12,6 +12,7 @@ from graph_crm.contacts.kinds import Channel
 from graph_crm.graph.context import RequestContext
 from graph_crm.graph.mutation import mutation
 from graph_crm.parties.inputs import KEY
+from graph_crm.security.roles import Caller, Role
 from graph_crm.sessions.kinds import SessionKind
 from graph_crm.sessions.service import NewSession, SessionService
 from graph_crm.sessions.types import Session
@@ -73,7 +74,7 @@ class SessionMutations:
     async def start_session(self, info: Request, input: StartSessionInput) -> Session:  # noqa: A002 - the schema's word
         """Start a session and answer with it."""
         written = await info.context.service(SessionService).start(
-            input.command(), idempotency_key=input.idempotency_key
+            input.command(), idempotency_key=input.idempotency_key, by=_served_by(info.context.caller)
         )
         return cast(Session, await info.context.fetch("Session", written.id, info))
 
@@ -84,3 +85,8 @@ class SessionMutations:
             str(input.id), ended_at=input.ended_at, idempotency_key=input.idempotency_key
         )
         return cast(Session, await info.context.fetch("Session", written.id, info))
+
+
+def _served_by(caller: Caller) -> str | None:
+    """The employee who opens the session with the customer; None: a system tells of it."""
+    return caller.subject if caller.role in {Role.AGENT, Role.RELATIONSHIP_MANAGER} else None

@@ -54,3 +54,6 @@ RETURN count(*) AS ended
 
 NOW = "RETURN datetime.realtime().epochMillis AS now"
 PARTY_EXISTS = "RETURN EXISTS { MATCH (p:Party {id: $partyId}) } AS known"
+
+SERVED = "MATCH (s:Session {id: $id}) WHERE s.openedBy IS NULL SET s.openedBy = $by"
+"""Who of the bank opened a session with the customer, and may see the customer while it is open."""

@@ -95,11 +95,12 @@ class SessionService:
         """What `graph_crm.graph.timers.Timers` is to do, and how often."""
         return {"sessions.time_out": (TIME_OUT_EVERY, self.time_out)}
 
-    async def start(self, told: NewSession, *, idempotency_key: str | None = None) -> Written:
+    async def start(self, told: NewSession, *, idempotency_key: str | None = None, by: str | None = None) -> Written:
         """Store that a session began; one that its events have opened before learns what they did not tell.
 
-        The same again changes nothing. Raises: InvalidInput, NotFound for an unknown party, IdempotencyKeyReused where
-        the session is another customer's.
+        ``by`` is the employee who serves the customer in it, and sees the customer while it lasts. The same again
+        changes nothing. Raises: InvalidInput, NotFound for an unknown party, IdempotencyKeyReused where the session is
+        another customer's.
         """
         now = (self._clock or checks.utc_now)()
         started_at = now if told.started_at is None else checks.instant("startedAt", told.started_at, now)
@@ -133,6 +134,8 @@ class SessionService:
             if ended_at is not None:
                 made = ended(made, epoch_milliseconds(ended_at))
             await self._store(tx, [(before, made)], {})
+            if by is not None:
+                await tx.run(cypher.SERVED, {"id": new.id, "by": by})
             return Written(new.id)
 
         return await write_once(self._database, "startSession", idempotency_key, told, work)

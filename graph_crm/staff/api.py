@@ -11,11 +11,14 @@ from strawberry.types import Info
 from graph_crm.graph.context import RequestContext
 from graph_crm.graph.mutation import mutation
 from graph_crm.staff.kinds import EmployeeRole
+from graph_crm.staff.portfolio import Portfolios
 from graph_crm.staff.service import EmployeeDetails, StaffService
 from graph_crm.staff.types import Employee
 
 RUN = "run_desk"
 """The permission of changing who works at the desk."""
+MANAGE = "manage_access"
+"""The permission of changing who may see whom."""
 
 
 @strawberry.input(description="Somebody of the bank who answers customers; what is left out is what it says here.")
@@ -72,6 +75,27 @@ class StaffMutations:
         await info.context.service(StaffService).record_absence(
             employee_id, since, until, by=info.context.caller.subject, reason=reason, id=id
         )
+        return cast(Employee, await info.context.fetch("Employee", employee_id, info))
+
+    @mutation(
+        "Give customers to an employee to look after, who then sees them in full; all of them or none.",
+        permission=MANAGE,
+    )
+    async def assign_portfolio(
+        self, info: Info[RequestContext, None], employee_id: strawberry.ID, party_ids: list[strawberry.ID]
+    ) -> Employee:
+        """Give customers to an employee and answer with the employee."""
+        given = [str(each) for each in party_ids]
+        await info.context.service(Portfolios).assign(str(employee_id), given, by=info.context.caller.subject)
+        return cast(Employee, await info.context.fetch("Employee", employee_id, info))
+
+    @mutation("Take customers from an employee who looked after them.", permission=MANAGE)
+    async def end_portfolio(
+        self, info: Info[RequestContext, None], employee_id: strawberry.ID, party_ids: list[strawberry.ID]
+    ) -> Employee:
+        """Take customers from an employee and answer with the employee."""
+        taken = [str(each) for each in party_ids]
+        await info.context.service(Portfolios).end(str(employee_id), taken, by=info.context.caller.subject)
         return cast(Employee, await info.context.fetch("Employee", employee_id, info))
 
     @mutation("End an absence now, or at an instant: the employee is back.", permission=RUN)

@@ -7,6 +7,7 @@ import datetime as dt
 import strawberry
 
 from graph_crm.graph.mapping import Root, computed, graph, many, prop
+from graph_crm.parties.types import Party
 from graph_crm.staff import cypher
 from graph_crm.staff.kinds import EmployeeRole
 
@@ -19,6 +20,13 @@ class Absence:
     since: dt.datetime = prop("First instant of it.", stored="from", order=True)
     until: dt.datetime = prop("First instant after it.", order=True)
     reason: str | None = prop("Why, for example HOLIDAY; nobody needs to say.", filter=False)
+
+
+@graph.edge
+class Portfolio:
+    """That an employee looks after a customer, and since when."""
+
+    since: dt.date | None = prop("First day of it.", order=True)
 
 
 @graph.node(label="Employee")
@@ -39,6 +47,14 @@ class Employee:
     open: int = computed("Requests that the employee is responsible for now.", cypher.OPEN_OF)
     away: bool = computed("Whether the employee is away now.", cypher.AWAY_NOW)
     absences: Absence = many("When the employee is away.", "ABSENT", Absence, order="SINCE_DESC")
+    portfolio: Party = many("Customers whom the employee looks after.", "LOOKS_AFTER", Party, edge=Portfolio)
+
+
+@graph.extend(Party)
+class _PartyManagers:
+    managers: Employee = many(
+        "Employees who look after the party.", "LOOKS_AFTER", Employee, direction="in", edge=Portfolio
+    )
 
 
 graph.root(

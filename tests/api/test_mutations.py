@@ -12,7 +12,7 @@ from graph_crm.graph.database import Database
 from graph_crm.products.catalogue import load_catalogue
 from graph_crm.security.roles import Caller, Role
 
-AGENT = Caller("desk-1", Role.AGENT)
+CORE = Caller("desk-1", Role.SERVICE)
 
 
 class Bank:
@@ -23,7 +23,7 @@ class Bank:
         self.database = database
 
     async def answer(self, query: str, **variables: Any) -> dict[str, Any]:
-        return await self.executor.execute(Request(query, AGENT, variables))
+        return await self.executor.execute(Request(query, CORE, variables))
 
     async def do(self, query: str, **variables: Any) -> Any:
         """The data of the only field; fails on errors."""

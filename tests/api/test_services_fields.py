@@ -12,7 +12,7 @@ from graph_crm.errors import InvalidInput
 from graph_crm.graph.database import Database
 from graph_crm.security.roles import Caller, Role
 
-AGENT = Caller("desk", Role.AGENT)
+DESK = Caller("desk", Role.SERVICE)
 STATE = 'consentState(partyId: "p1", purpose: PROFILING) { allowed }'
 HOLD = 'reserveContact(input: {partyId: "p1", channel: PHONE}) { reserved reservation { id %s } }'
 
@@ -50,7 +50,7 @@ def executor(schema: MappedSchema, database: Database, services: Services) -> Ex
 async def test_a_request_may_ask_for_so_much_at_once_and_no_more(
     executor: Executor, services: Services, document: str
 ) -> None:
-    answer = await executor.execute(Request(document, AGENT))
+    answer = await executor.execute(Request(document, DESK))
     (error,) = answer["errors"]
     assert (error["extensions"]["code"], error["extensions"]["limit"]) == ("BAD_USER_INPUT", 30)
     assert services.asked == 0
@@ -62,6 +62,6 @@ async def test_a_request_may_ask_for_so_much_at_once_and_no_more(
 async def test_a_change_whose_answer_can_not_be_read_is_not_made(
     executor: Executor, services: Services, below: str
 ) -> None:
-    answer = await executor.execute(Request(f"mutation {{ {HOLD % below} }}", AGENT))
+    answer = await executor.execute(Request(f"mutation {{ {HOLD % below} }}", DESK))
     assert answer["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
     assert services.asked == 0

@@ -191,7 +191,7 @@ async def test_a_customer_is_told_within_a_second_what_becomes_of_the_request(de
 
 async def test_what_employees_note_for_themselves_is_told_to_staff_only(desk: RequestService, server: Server):
     number = await ask(desk)
-    async with server.client() as anna, server.client(Role.AGENT, None) as agent:
+    async with server.client() as anna, server.client(Role.SERVICE, None) as agent:
         for client in (anna, agent):
             await client.follow(ONE, number=number)
             await client.next()
@@ -219,7 +219,7 @@ async def test_nobody_follows_the_request_of_somebody_else(desk: RequestService,
 
 async def test_all_requests_of_a_customer_are_followed_new_ones_too(desk: RequestService, server: Server):
     old = await ask(desk)
-    async with server.client() as anna, server.client(Role.AGENT, None) as agent:
+    async with server.client() as anna, server.client(Role.SERVICE, None) as agent:
         await anna.follow(ALL)
         await agent.follow(ALL, party="anna")
         await until(lambda: server.feed.followers == 2)

@@ -64,11 +64,13 @@ def dimmed(how: Dim, clear: str, expression: str, place: Place, kind: Any) -> st
     """The expression where the node is clear, what is left of it elsewhere."""
     if not clear:
         return expression
-    rest = {
-        Dim.MASKED: lambda: f" ELSE {mask(expression, kind)}",
-        Dim.ALIAS: lambda: f" ELSE {alias(place)}",
-        Dim.ZERO: lambda: " ELSE 0",
-    }.get(how, lambda: "")()
+    rest = ""
+    if how is Dim.MASKED:
+        rest = f" ELSE {mask(expression, kind)}"
+    elif how is Dim.ALIAS:
+        rest = f" ELSE {alias(place)}"
+    elif how is Dim.ZERO:
+        rest = " ELSE 0"
     return f"CASE WHEN {clear} THEN {expression}{rest} END"
 
 

@@ -113,9 +113,6 @@ class Compiler:
             if root.check is not None:  # bound as one value more, which no statement reads: looked at in every call
                 parts: dict[str | int, Value] = {name: arguments[name] for name in root.arguments if name in arguments}
                 self._parameters.add(Value({name: one.raw for name, one in parts.items()}, (), parts), root.check)
-            if root.check is not None:  # bound as one value more, which no statement reads: looked at in every call
-                parts: dict[str | int, Value] = {name: arguments[name] for name in root.arguments if name in arguments}
-                self._parameters.add(Value({name: one.raw for name, one in parts.items()}, (), parts), root.check)
             rank = fill(root.rank, n=var, e=tie)
             match, view = self._started(root, mapping, var, tie, given, rank)
         else:
