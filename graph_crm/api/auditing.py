@@ -24,7 +24,7 @@ from graphql import (
 from graph_crm.audit import acting
 from graph_crm.audit.acting import Acting, Actor
 from graph_crm.audit.entries import NOTHING, Shown
-from graph_crm.audit.kinds import Kind
+from graph_crm.audit.kinds import AuditKind
 from graph_crm.audit.service import Audit
 from graph_crm.errors import CrmError, Forbidden, Unauthenticated
 from graph_crm.security.matrix import matrix
@@ -201,7 +201,7 @@ async def _shown(name: str, info: Any, arguments: Mapping[str, Any]) -> None:
     made = acting.current()
     if audit is not None and made is not None:
         ids = acting.ids_in(arguments) or [one for one in (made.actor.party_id,) if one]
-        kind = Kind.AUDIT if name == "auditEntries" else Kind.READ
+        kind = AuditKind.AUDIT if name == "auditEntries" else AuditKind.READ
         await audit.readings.shown(name, ids, made.shows.get(info.path.key, NOTHING), made=made, kind=kind)
 
 

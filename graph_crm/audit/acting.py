@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from graph_crm.audit.kinds import Kind
+from graph_crm.audit.kinds import AuditKind
 from graph_crm.errors import InvalidInput
 
 SEEN: Final = "seen"
@@ -174,7 +174,7 @@ __all__ = [
     "SYSTEM",
     "Acting",
     "Actor",
-    "Kind",
+    "AuditKind",
     "about",
     "act",
     "acting",

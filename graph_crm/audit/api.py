@@ -10,7 +10,7 @@ from strawberry.types import Info
 
 from graph_crm.audit import acting
 from graph_crm.audit.entries import Record
-from graph_crm.audit.kinds import Kind
+from graph_crm.audit.kinds import AuditKind
 from graph_crm.audit.trail import AuditTrail, Question
 from graph_crm.errors import Forbidden, InvalidInput
 from graph_crm.graph.context import RequestContext
@@ -18,7 +18,7 @@ from graph_crm.graph.mutation import query
 
 MOST = 200
 LONGEST = 200
-_OF_CUSTOMERS = (Kind.READ, Kind.WRITE, Kind.DECISION, Kind.PRIVACY)
+_OF_CUSTOMERS = (AuditKind.READ, AuditKind.WRITE, AuditKind.DECISION, AuditKind.PRIVACY)
 """What a customer is told of."""
 
 Request = Info[RequestContext, None]
@@ -31,7 +31,7 @@ class AuditRecord:
     id: strawberry.ID = strawberry.field(description="Its place: chain, entry, record.")
     cursor: str = strawberry.field(description="Give it as `after` to go on behind this record.")
     at: dt.datetime = strawberry.field(description="When it was.")
-    kind: Kind = strawberry.field(description="What it is about.")
+    kind: AuditKind = strawberry.field(description="What it is about.")
     what: str = strawberry.field(description="The mutation, query, command or page; of a refusal its code.")
     who: str = strawberry.field(description="The subject of the token, `cli:USER`, `system`, or `nobody`.")
     role: str = strawberry.field(description="The role at that time.")
@@ -54,7 +54,7 @@ class AccessRecord:
 
     cursor: str = strawberry.field(description="Give it as `after` to go on behind this record.")
     at: dt.datetime = strawberry.field(description="When it was.")
-    kind: Kind = strawberry.field(description="Whether the data were read, changed, or used for a decision.")
+    kind: AuditKind = strawberry.field(description="Whether the data were read, changed, or used for a decision.")
     role: str = strawberry.field(description="What sort of employee or system it was.")
     purpose: str | None = strawberry.field(description="Why, where that was said.")
     what: str = strawberry.field(description="What was done.")
@@ -73,7 +73,7 @@ class AuditQueries:
             strawberry.ID | None, strawberry.argument(description="A party, request or other record.")
         ] = None,
         who: Annotated[str | None, strawberry.argument(description="The subject of the token.")] = None,
-        kinds: list[Kind] | None = None,
+        kinds: list[AuditKind] | None = None,
         from_: Annotated[dt.datetime | None, strawberry.argument(name="from", description="Inclusive.")] = None,
         to: Annotated[dt.datetime | None, strawberry.argument(description="Exclusive.")] = None,
         first: int = 50,

@@ -19,7 +19,7 @@ from typing import Any, Final
 import orjson
 
 from graph_crm.audit.acting import LONGEST_ID, MOST_IDS, SYSTEM, Acting, Actor
-from graph_crm.audit.kinds import Kind
+from graph_crm.audit.kinds import AuditKind
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/|~-]{0,99}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_. :>/-]{0,160}")
@@ -34,7 +34,7 @@ class Entry:
     it is about. ``details`` are codes and numbers, never values of persons.
     """
 
-    kind: Kind
+    kind: AuditKind
     what: str
     ids: Sequence[str] = ()
     actor: Actor | None = None
@@ -72,7 +72,7 @@ NOTHING: Final = Shown()
 
 
 def context(
-    kind: Kind, what: str, actor: Actor, *, operation: str = "", document: str = "", shown: Shown = NOTHING
+    kind: AuditKind, what: str, actor: Actor, *, operation: str = "", document: str = "", shown: Shown = NOTHING
 ) -> dict[str, Any]:
     """The part of a record that many records share; nothing stands in it that is empty."""
     made: dict[str, Any] = {"kind": kind.value, "what": _plain(what), "who": actor.subject, "role": actor.role}
@@ -150,7 +150,7 @@ class Record:
     place: int
     at: int
     """Milliseconds since 1970."""
-    kind: Kind
+    kind: AuditKind
     what: str
     who: str
     role: str
@@ -182,7 +182,7 @@ def records_of(told: Mapping[str, Any]) -> Iterable[Record]:
             seq=told["seq"],
             place=place,
             at=at,
-            kind=Kind(own["kind"]),
+            kind=AuditKind(own["kind"]),
             what=own["what"],
             who=own["who"],
             role=own["role"],

@@ -18,7 +18,7 @@ from graph_crm.audit import acting
 from graph_crm.audit.acting import Actor
 from graph_crm.audit.entries import NOTHING, Shown, context
 from graph_crm.audit.journal import Batch, Journal
-from graph_crm.audit.kinds import Kind
+from graph_crm.audit.kinds import AuditKind
 from graph_crm.errors import CrmError
 from graph_crm.graph.database import Database, Transaction
 
@@ -37,7 +37,7 @@ AGAIN_SECONDS: Final = 1.0
 MANY: Final = Actor("many", "unknown")
 """To whom refusals are put down when there are too many to tell them apart."""
 
-_Key = tuple[Kind, str, Actor, str, str, Shown]
+_Key = tuple[AuditKind, str, Actor, str, str, Shown]
 _Line = tuple[float, _Key, Sequence[str], int]
 _logger = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class Readings:
         fields: Shown = NOTHING,
         *,
         made: acting.Acting | None = None,
-        kind: Kind = Kind.READ,
+        kind: AuditKind = AuditKind.READ,
     ) -> None:
         """Keep that data of these records are about to be shown to who acts. Waits while too much is not written.
 
@@ -115,12 +115,15 @@ class Readings:
         second = int(self._clock())
         if second // 60 != self._minute:
             self._minute, self._told = second // 60, 0
-        key: tuple[int, _Key] = (second, (Kind.DENIAL, f"{code} {what}".strip(), actor, operation, document, NOTHING))
+        key: tuple[int, _Key] = (
+            second,
+            (AuditKind.DENIAL, f"{code} {what}".strip(), actor, operation, document, NOTHING),
+        )
         if key not in self._denials:
             if self._told < DENIALS_A_MINUTE:
                 self._told += 1
             else:
-                key = (second, (Kind.DENIAL, code, MANY, "", "", NOTHING))
+                key = (second, (AuditKind.DENIAL, code, MANY, "", "", NOTHING))
         first, times = self._denials.get(key, (self._clock(), 0))
         self._denials[key] = (first, times + 1)
         if self._writing is None:
@@ -129,7 +132,7 @@ class Readings:
     async def logged_in(self, actor: Actor, token: str) -> None:
         """Keep that a token is used for the first time; ``token`` is the beginning of its hash."""
         by = acting.Acting(actor)
-        await self.shown(f"token {token}", (), made=by, kind=Kind.LOGIN)
+        await self.shown(f"token {token}", (), made=by, kind=AuditKind.LOGIN)
 
     async def drain(self) -> None:
         """Write all that waits, now."""

@@ -11,7 +11,7 @@ import orjson
 
 from graph_crm.audit import cypher
 from graph_crm.audit.entries import Record, records_of, token
-from graph_crm.audit.kinds import Kind
+from graph_crm.audit.kinds import AuditKind
 from graph_crm.audit.reading import ENTRY_SECONDS
 from graph_crm.errors import InvalidInput
 from graph_crm.graph.database import Database
@@ -29,7 +29,7 @@ class Question:
     about: str | None = None
     """An id: of the party, request, document or whatever else the entry is about."""
     who: str | None = None
-    kinds: Collection[Kind] = ()
+    kinds: Collection[AuditKind] = ()
     since: dt.datetime | None = None
     until: dt.datetime | None = None
 

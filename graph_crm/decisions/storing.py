@@ -13,7 +13,7 @@ import orjson
 
 from graph_crm.audit.entries import Entry
 from graph_crm.audit.journal import record
-from graph_crm.audit.kinds import Kind
+from graph_crm.audit.kinds import AuditKind
 from graph_crm.contacts.desk import ContactDesk, households_of
 from graph_crm.contacts.slots import Slot
 from graph_crm.decisions import control, cypher
@@ -98,7 +98,7 @@ async def store(
         await tell_reserved(tx, slots, await desk.hold(tx, slots, now=now))
     if stored:
         decided = [one.outcome.snapshot.id for one in told]
-        record(tx, Entry(Kind.DECISION, told[0].trigger, [*stored, *decided], details={"decisions": len(stored)}))
+        record(tx, Entry(AuditKind.DECISION, told[0].trigger, [*stored, *decided], details={"decisions": len(stored)}))
     return stored
 
 

@@ -26,7 +26,7 @@ from graph_crm.audit.chains import Chains
 from graph_crm.audit.entries import Entry
 from graph_crm.audit.journal import record
 from graph_crm.audit.keys import AuditKey, AuditKeyMissing, Keyring
-from graph_crm.audit.kinds import Kind
+from graph_crm.audit.kinds import AuditKind
 from graph_crm.audit.service import Audit
 from graph_crm.audit.verifying import Verifying
 from graph_crm.errors import InvalidInput
@@ -92,7 +92,7 @@ async def test_every_mutation_of_the_schema_leaves_an_entry_with_what_it_changes
         answer = await executor.execute(Request(document(name, field), caller))
         codes = [error["extensions"]["code"] for error in answer["errors"]]
         assert codes == ["BAD_USER_INPUT"], (name, answer)
-    written = [one for one in await ledger.records() if one.kind is not Kind.READ]
+    written = [one for one in await ledger.records() if one.kind is not AuditKind.READ]
     # What refuses its input before anything is written has nothing to write down.
     assert len(written) == len(await ledger.probes()) > len(mutations) * 0.8
     assert {one.what for one in written} <= set(mutations)
@@ -127,7 +127,7 @@ async def test_an_entry_says_who_did_what_to_whom_from_where_and_why(ledger: Led
     await ledger.change("updatePerson", "party-1", "party-2")
     (one,) = await ledger.records()
     assert (one.kind, one.what, one.who, one.role, one.ids) == (
-        Kind.WRITE, "updatePerson", "anna", "agent", ("party-1", "party-2"),
+        AuditKind.WRITE, "updatePerson", "anna", "agent", ("party-1", "party-2"),
     )  # fmt: skip
     assert (one.operation, one.document, one.why, one.address, one.agent) == (
         "mutation Make", "d0c", "case:SR-1", "192.0.2.7", "Desk/1.0",
@@ -137,17 +137,17 @@ async def test_an_entry_says_who_did_what_to_whom_from_where_and_why(ledger: Led
 @pytest.mark.parametrize(
     ("mutation", "kind"),
     [
-        ("decide", Kind.DECISION),
-        ("askLimitOverride", Kind.OVERRIDE),
-        ("approveLimitOverride", Kind.OVERRIDE),
-        ("switchRule", Kind.RULE_SWITCH),
-        ("eraseParty", Kind.PRIVACY),
-        ("protectParty", Kind.ACCESS),
-        ("createProduct", Kind.WRITE),
+        ("decide", AuditKind.DECISION),
+        ("askLimitOverride", AuditKind.OVERRIDE),
+        ("approveLimitOverride", AuditKind.OVERRIDE),
+        ("switchRule", AuditKind.RULE_SWITCH),
+        ("eraseParty", AuditKind.PRIVACY),
+        ("protectParty", AuditKind.ACCESS),
+        ("createProduct", AuditKind.WRITE),
     ],
 )
 async def test_decisions_overrides_and_switches_have_entries_of_their_kind(
-    ledger: Ledger, mutation: str, kind: Kind
+    ledger: Ledger, mutation: str, kind: AuditKind
 ) -> None:
     await ledger.change(mutation)
     (one,) = await ledger.records()
@@ -159,13 +159,13 @@ async def test_work_that_nobody_asked_for_is_written_down_where_it_says_so(ledge
         await tx.run("CREATE (:Probe {name: 'lease'})")
 
     async def decided(tx: Transaction) -> None:
-        record(tx, Entry(Kind.DECISION, "event:atm", ["decision-1", "party-1"], details={"decisions": 1}))
+        record(tx, Entry(AuditKind.DECISION, "event:atm", ["decision-1", "party-1"], details={"decisions": 1}))
 
     await ledger.database.write(leased)
     await ledger.database.write(decided)
     (one,) = await ledger.records()
     assert (one.kind, one.who, one.ids, one.details) == (
-        Kind.DECISION, "system", ("decision-1", "party-1"), {"decisions": 1},
+        AuditKind.DECISION, "system", ("decision-1", "party-1"), {"decisions": 1},
     )  # fmt: skip
 
 
@@ -187,7 +187,7 @@ async def test_many_changes_at_once_by_two_processes_make_whole_chains(empty_dat
         async def work(tx: Transaction) -> None:
             # The same lock for many of them, as the ledger of a customer is.
             await tx.run("MERGE (p:Probe {name: $name}) SET p.turn = coalesce(p.turn, 0) + 1", {"name": number % 4})
-            record(tx, Entry(Kind.WRITE, f"change {number}"))
+            record(tx, Entry(AuditKind.WRITE, f"change {number}"))
 
         await empty_database.write(work)
 
