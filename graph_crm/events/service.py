@@ -161,7 +161,7 @@ class EventService:
                 field="events",
                 limit=MOST_EVENTS,
             )
-        batch = _Batch(ids, await self._prepared(events, self._database.read))
+        batch = _Batch(ids, await self._accepted(events, self._database.read))
 
         async def work(tx: Transaction) -> Recorded:
             return await self._record(tx, batch)
@@ -175,10 +175,15 @@ class EventService:
 
         Raises what `record` raises; the caller's transaction must then be given up.
         """
-        batch = _Batch([event.id], await self._prepared([event], tx.run))
+        batch = _Batch([event.id], await self._accepted([event], tx.run))
         return _only(await self._record(tx, batch) if batch.chosen else batch.result({}, frozenset()))
 
-    async def _prepared(self, events: Sequence[RecordEvent | CrmError], ask: Ask) -> list[Prepared | CrmError]:
+    async def _accepted(self, events: Sequence[RecordEvent | CrmError], ask: Ask) -> list[Prepared | CrmError]:
+        """The events in a form that can be stored; an error in the place of one that can't, or whose like is gone."""
+        found = self._prepared(events)
+        return found if self.keeping is None else await without_removed(found, ask, dt.datetime.now(dt.UTC) - LATE)
+
+    def _prepared(self, events: Sequence[RecordEvent | CrmError]) -> list[Prepared | CrmError]:
         now = dt.datetime.now(dt.UTC)
         found: list[Prepared | CrmError] = []
         for event in events:
@@ -192,7 +197,7 @@ class EventService:
                 found.append(one)
             except CrmError as error:
                 found.append(error)
-        return found if self.keeping is None else await without_removed(found, ask, now - LATE)
+        return found
 
     async def _record(self, tx: Transaction, batch: _Batch) -> Recorded:
         late = LATE // dt.timedelta(milliseconds=1)
