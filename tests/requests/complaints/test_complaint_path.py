@@ -44,6 +44,7 @@ async def test_a_complaint_from_the_first_word_to_the_last(client: httpx.AsyncCl
         "anna": issue(SECRET, Role.CUSTOMER, subject="anna@app", party_id="anna"),
         "eva": issue(SECRET, Role.AGENT, subject="eva"),
         "ada": issue(SECRET, Role.ANALYST, subject="ada"),
+        "boss": issue(SECRET, Role.ADMINISTRATOR, subject="boss"),
     }
 
     async def ask(who: str, query: str, **variables: Any) -> Any:
@@ -56,7 +57,7 @@ async def test_a_complaint_from_the_first_word_to_the_last(client: httpx.AsyncCl
 
     async def called() -> tuple[bool, str]:
         found = await ask(
-            "eva",
+            "boss",
             '{ earliestContactAt(partyId: "anna", channel: PHONE, productCode: "CREDIT_CARD") { at code } }',
         )
         return found["at"] is not None, found["code"]
