@@ -298,8 +298,10 @@ async def waited_for(mails: Path, sent: dict[str, float]) -> dict[str, list[floa
 async def owners_told(mails: Path, wanted: int) -> int:
     """How many mails to employees there are, when all of them are or patience is over."""
     until = time.monotonic() + 2 * PATIENCE
-    while (found := _count(mails, "@desk.example\t")) < wanted and time.monotonic() < until:
+    found = _count(mails, "@desk.example\t")
+    while found < wanted and time.monotonic() < until:
         await asyncio.sleep(1)
+        found = _count(mails, "@desk.example\t")
     return found
 
 

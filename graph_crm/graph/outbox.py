@@ -15,11 +15,14 @@ from typing import Any, Literal, TypeAlias
 
 import orjson
 
+from graph_crm.errors import InvalidInput
 from graph_crm.graph import leases
 from graph_crm.graph.database import Database, Transaction
 
 State: TypeAlias = Literal["PENDING", "LEASED", "DONE", "FAILED"]
 
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_TICK = dt.timedelta(milliseconds=1)
 LONGEST_ERROR = 2_000
 """So much of an error is kept with its entry, in characters."""
 
@@ -29,7 +32,7 @@ PUT = """
 WITH datetime.realtime() AS now
 UNWIND range(0, size($rows) - 1) AS place
 WITH $rows[place] AS row, now + duration({microseconds: place}) AS now
-WITH row, CASE WHEN row[4] > now THEN row[4] ELSE now END AS at
+WITH row, CASE WHEN row[4] > now.epochMillis THEN datetime({epochMillis: row[4]}) ELSE now END AS at
 MERGE (e:OutboxEntry {id: row[0]})
 ON CREATE SET e.topic = row[1], e.partitionKey = row[2], e.payload = row[3], e.state = 'PENDING',
               e.attempts = 0, e.at = at, e.availableAt = at
@@ -214,7 +217,8 @@ async def put(
 async def put_many(tx: Transaction, entries: Sequence[NewEntry]) -> None:
     """Add many entries in one statement; those of one partition are worked off in this order."""
     rows = [
-        [one.key, one.topic, one.partition_key, orjson.dumps(one.payload).decode(), one.not_before] for one in entries
+        [one.key, one.topic, one.partition_key, orjson.dumps(one.payload).decode(), _milliseconds(one.not_before)]
+        for one in entries
     ]
     if rows:
         await tx.run(PUT, {"rows": rows})
@@ -356,6 +360,15 @@ class Outbox:
         while batch := (await self._database.write(lambda tx: tx.run(PRUNE, {"days": days})))[0]["deleted"]:
             deleted += batch
         return deleted
+
+
+def _milliseconds(at: dt.datetime | None) -> int | None:
+    """Since 1970, rounded up: what the driver would encode as a temporal value takes long. Without a zone: refused."""
+    if at is None:
+        return None
+    if at.tzinfo is None:
+        raise InvalidInput("A point in time needs a time zone", hint="For example 2026-01-31T12:00:00Z")
+    return -((_EPOCH - at) // _TICK)
 
 
 def _held(entries: Iterable[OutboxEntry]) -> list[dict[str, Any]]:

@@ -39,18 +39,22 @@ RETURN r.id AS id, r.number AS number, r.status AS status, r.category AS categor
 """
 """The request that was opened under a key before."""
 
+# Instants come as milliseconds: the driver takes long to encode a temporal value.
 OPEN = """
 UNWIND $rows AS row
+WITH row, datetime({epochMillis: row.now}) AS now
 OPTIONAL MATCH (p:Party {id: row.partyId})
 OPTIONAL MATCH (o:Employee {id: row.ownerId})
-  WHERE o.active AND NOT EXISTS { MATCH (o)-[:ABSENT]->(a:Absence) WHERE a.from <= row.now AND a.until > row.now }
-WITH row, p, o
+  WHERE o.active AND NOT EXISTS { MATCH (o)-[:ABSENT]->(a:Absence) WHERE a.from <= now AND a.until > now }
+WITH row, now, p, o
 WHERE (row.partyId IS NULL OR p IS NOT NULL) AND (row.ownerId IS NULL OR o IS NOT NULL)
 CREATE (r:ServiceRequest {number: row.number})
-SET r += row.properties
+SET r += row.properties, r.openedAt = now, r.firstResponseDueAt = datetime({epochMillis: row.firstResponseDue}),
+  r.resolutionDueAt = datetime({epochMillis: row.due})
 FOREACH (_ IN CASE WHEN p IS NULL THEN [] ELSE [1] END | CREATE (p)-[:ASKED]->(r))
 FOREACH (_ IN CASE WHEN o IS NULL THEN [] ELSE [1] END | CREATE (o)-[:OWNS_REQUEST]->(r))
-FOREACH (entry IN row.entries | CREATE (r)-[:LOGGED]->(e:RequestEntry {id: entry.id}) SET e += entry.properties)
+FOREACH (entry IN row.entries |
+  CREATE (r)-[:LOGGED]->(e:RequestEntry {id: entry.id}) SET e += entry.properties, e.at = now)
 RETURN collect(r.id) AS ids
 """
 """Store requests with their logs; without those whose owner went away, or the customer went, since they were read."""

@@ -31,6 +31,7 @@ from graph_crm.requests.draft import ALARM
 from graph_crm.requests.kinds import RequestKind, RequestStatus
 from graph_crm.requests.messages import point_of
 from graph_crm.requests.routing import Choice
+from graph_crm.rules.snapshot import epoch_milliseconds
 
 MOST: Final = 40
 """Requests of one transaction: it stays far below the time that a write may take."""
@@ -50,6 +51,7 @@ class Ready:
     key: str | None
     by: str | None
     owner: Choice
+    first_response_due: dt.datetime
     due: dt.datetime
     look: dt.datetime
     status: RequestStatus
@@ -197,11 +199,18 @@ def _row(one: Ready) -> dict[str, Any]:
     return {
         "partyId": one.request.party_id,
         "ownerId": owner.id if owner else None,
-        "now": one.now,
+        "now": epoch_milliseconds(one.now),
+        "firstResponseDue": epoch_milliseconds(one.first_response_due),
+        "due": epoch_milliseconds(one.due),
         "number": one.number,
-        "properties": one.properties,
-        "entries": one.entries,
+        "properties": _given(one.properties),
+        "entries": [{"id": entry["id"], "properties": _given(entry["properties"], but="at")} for entry in one.entries],
     }
+
+
+def _given(properties: Mapping[str, Any], *, but: str = "") -> dict[str, Any]:
+    """Without what is empty, which would only be sent and packed."""
+    return {name: value for name, value in properties.items() if value is not None and name != but}
 
 
 def _of_one(error: Exception) -> bool:
