@@ -296,7 +296,7 @@ class Worker:
             except DatabaseUnavailable as error:
                 await self._give_back(entries, error)
                 return
-            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is, only the entry that it is about may fail
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - only its own entry may fail
                 _raise_if_asked_to_end(error)
                 if len(entries) > 1:
                     _logger.info("a lot of %d is handled one by one: %s", len(entries), _told(error))
@@ -348,7 +348,7 @@ class Worker:
         except DatabaseUnavailable as error:
             await self._give_back([entry], error)
             return False
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever a handler raises is kept with its entry
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it is kept with its entry
             _raise_if_asked_to_end(error)
             await self._failed(entry, error)
             return False
