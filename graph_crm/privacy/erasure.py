@@ -228,9 +228,8 @@ class ErasureService:
         if not rows:
             return {}
         party_id = rows[0]["party"]
-        counts: dict[str, int] = orjson.loads(rows[0]["counts"] or "{}")
         values = rows[0]["values"] or []
-        known = {"id": party_id, "values": values, "most": BATCH, "own": TOPIC}
+        known = {"id": party_id, "values": values, "most": BATCH, "own": TOPIC, "erasure": identifier}
         await self._remove_message_files(known)
         await self._forget_work(known)
         nodes = self._inventory.nodes
@@ -238,7 +237,7 @@ class ErasureService:
         for label in (*FIRST, *later):
             node = nodes[label]
             if node.whose == "party" and node.erase in {"clear", "delete"} and (node.of or node.at):
-                _add(counts, label, await self._erase_all(node, known))
+                await self._erase_all(label, node, known)
         for label, statement in (
             ("Household", statements.LEAVE_HOUSEHOLDS),
             ("ContactPoint", statements.LEAVE_CONTACT_POINTS),
@@ -246,29 +245,36 @@ class ErasureService:
             ("tie", cypher.delete_ties(self._personal_ties())),
             ("tie", statements.STAFF_TIES),
         ):
-            _add(counts, label, await self._run(statement, known))
+            await self._run(statement, known, label)
         if self._files is not None:
-            _add(counts, "StoredFile", await self._files.tidy(SINCE_EVER))
-        done = {"erasure": identifier, "counts": orjson.dumps(counts).decode()}
-        await self._database.write(lambda tx: tx.run(statements.DONE, done), idempotent=True)
+            await self._files.tidy(SINCE_EVER)
+        done = await self._database.write(lambda tx: tx.run(statements.DONE, known), idempotent=True)
+        counts: dict[str, int] = orjson.loads(done[0]["counts"] or "{}")
         log.info("party_erased", party_id=party_id, records=sum(counts.values()))
         return counts
 
     def _personal_ties(self) -> list[str]:
         return sorted(name for name, tie in self._inventory.ties.items() if tie.erase == "delete")
 
-    async def _run(self, statement: str, parameters: Mapping[str, Any]) -> int:
-        rows = await self._database.write(lambda tx: tx.run(statement, parameters), timeout=SECONDS, idempotent=True)
-        return int(rows[0]["records"]) if rows else 0
+    async def _run(self, statement: str, parameters: Mapping[str, Any], label: str | None = None) -> int:
+        """Run one step; what it took away is counted with the erasure in the same transaction."""
 
-    async def _erase_all(self, node: Node, known: Mapping[str, Any]) -> int:
+        async def step(tx: Transaction) -> int:
+            rows = await tx.run(statement, parameters)
+            gone = int(rows[0]["records"]) if rows else 0
+            if gone and label is not None:
+                (row,) = await tx.run(statements.LOCK, parameters)
+                counts = orjson.loads(row["counts"] or "{}")
+                counts[label] = counts.get(label, 0) + gone
+                await tx.run(statements.COUNT, {**parameters, "counts": orjson.dumps(counts).decode()})
+            return gone
+
+        return await self._database.write(step, timeout=SECONDS)
+
+    async def _erase_all(self, label: str, node: Node, known: Mapping[str, Any]) -> None:
         statement = cypher.delete(node) if node.erase == "delete" else cypher.clear(node)
-        gone = 0
-        while some := await self._run(statement, {**known, "instead": dict(node.instead)}):
-            gone += some
-            if some < BATCH:
-                break
-        return gone
+        while await self._run(statement, {**known, "instead": dict(node.instead)}, label) == BATCH:
+            pass
 
     async def _forget_work(self, known: Mapping[str, Any]) -> None:
         """Remove from the outbox what is about the party or its records, and what repeated writes would answer."""
@@ -320,11 +326,6 @@ def erasure_id(party_id: str) -> str:
 
 def _over(customer: Snapshot, _approach: Approach) -> Finding:
     return Finding(False, "PARTY_ENDED", "the bank no longer deals with the customer", evidence=(customer.id,))
-
-
-def _add(counts: dict[str, int], label: str, more: int) -> None:
-    if more:
-        counts[label] = counts.get(label, 0) + more
 
 
 def _unlink(folder: Path, names: Sequence[str]) -> None:

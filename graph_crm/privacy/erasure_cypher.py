@@ -122,12 +122,20 @@ STAFF_TIES = "MATCH (:Party {id: $id})<-[r:LOOKS_AFTER]-() DELETE r RETURN count
 
 DONE = """
 MATCH (e:Erasure {id: $erasure})
-SET e.state = 'ERASED', e.doneAt = datetime.realtime(), e.values = null, e.counts = $counts
+SET e.state = 'ERASED', e.doneAt = datetime.realtime(), e.values = null
 WITH e
 MATCH (p:Party {id: e.partyId})
 SET p.erasing = null
-RETURN e.id AS id
+RETURN e.counts AS counts
 """
+
+LOCK = """
+MATCH (e:Erasure {id: $erasure})
+SET e.lock = coalesce(e.lock, 0) + 1
+RETURN e.counts AS counts
+"""
+
+COUNT = "MATCH (e:Erasure {id: $erasure}) SET e.counts = $counts"
 
 ERASURE = """
 MATCH (e:Erasure {id: $erasure})
