@@ -64,11 +64,11 @@ MESSAGES = "UNWIND $ids AS id\n" + _LOCKED.replace("$id", "id") + _TOLD
 
 SENDING = """
 UNWIND range(0, size($rows) - 1) AS place
-WITH place, $rows[place] AS row
+WITH place, $rows[place] AS row, datetime({epochMillis: $now}) AS now
 MATCH (d:Delivery {id: row.id})
-SET d.state = 'SENDING', d.stateReason = null, d.sendingAt = row.now, d.attempts = d.attempts + 1,
+SET d.state = 'SENDING', d.stateReason = null, d.sendingAt = now, d.attempts = d.attempts + 1,
   d.sendingBy = row.by, d.channel = row.channel, d.pointKey = row.point, d.language = row.language,
-  d.subject = row.subject, d.reservationId = row.reservationId, d.triedSince = coalesce(d.triedSince, row.now)
+  d.subject = row.subject, d.reservationId = row.reservationId, d.triedSince = coalesce(d.triedSince, now)
 RETURN place, d.attempts AS attempts, d.triedSince.epochMillis AS since, coalesce(d.unknown, 0) AS unknown
 """
 """From here on the messages may have gone."""

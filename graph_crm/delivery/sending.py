@@ -14,7 +14,7 @@ import logging
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
@@ -31,6 +31,7 @@ from graph_crm.delivery.kinds import DeliveryState
 from graph_crm.delivery.moving_on import BOUNCED, NOT_SET_UP, MovingOn
 from graph_crm.delivery.queueing import DUE
 from graph_crm.delivery.templates.library import Templates
+from graph_crm.delivery.underway import Asked, Begun, Starting, Wait
 from graph_crm.delivery.unsubscribe import Unsubscriber
 from graph_crm.delivery.verdict import KeptOut, Rules, Verdict, Way, instant, judged, preferred_ways, ways_on
 from graph_crm.errors import CrmError, DatabaseUnavailable, InvalidInput, NotFound, TemplateFailed
@@ -40,8 +41,8 @@ from graph_crm.graph.database import Database, Row, Transaction
 from graph_crm.graph.gathering import Gathering
 from graph_crm.graph.outbox import OutboxEntry
 from graph_crm.parties import checks
-from graph_crm.rules.delivery import Bounced, DeliveryChannel, Enclosed, Outgoing, Refused, Sent, TryLater
-from graph_crm.rules.snapshot import Snapshot, ticked
+from graph_crm.rules.delivery import Bounced, Enclosed, Refused, Sent, TryLater
+from graph_crm.rules.snapshot import Snapshot, epoch_milliseconds, ticked
 
 FIRST_PAUSE: Final = 15.0
 """Seconds until the second attempt; each further pause is about twice as long."""
@@ -70,88 +71,6 @@ _logger = logging.getLogger(__name__)
 
 class _NeverReadable(Exception):
     """What goes with a message can't be read, and never will."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """A message that is SENDING now, and what to hand over."""
-
-    outgoing: Outgoing
-    attachments: tuple[str, ...]
-    channel: DeliveryChannel
-    wait: float
-    """Seconds until its turn on the channel comes."""
-    since: dt.datetime
-    """When its hand-over was begun first."""
-    unknown: int
-    """So often its outcome was not known before."""
-    expires: dt.datetime | None
-    """From here on it is not sent any more."""
-    slot: str | None
-    """The contact slot that it uses."""
-    product: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A message that is due; ``by`` names this attempt to send it."""
-
-    payload: Mapping[str, Any]
-    by: str
-
-    @property
-    def alone(self) -> bool:
-        """Whether more than the message itself may have to be written: it is begun in a transaction of its own."""
-        return bool(self.payload.get("alone")) or "partyId" not in self.payload
-
-
-@dataclass(frozen=True, slots=True)
-class _Starting:
-    """A message in words that may go now."""
-
-    row: Row
-    way: Way
-    channel: DeliveryChannel
-    outgoing: Outgoing
-    wait: float
-    reservation: str | None
-    by: str
-
-    def marked(self, now: dt.datetime) -> dict[str, Any]:
-        """As `cypher.SENDING` takes it."""
-        return {
-            "id": self.outgoing.id,
-            "now": now,
-            "by": self.by,
-            "channel": self.way.channel,
-            "point": self.way.point,
-            "language": self.outgoing.language,
-            "subject": self.outgoing.subject,
-            "reservationId": self.reservation,
-        }
-
-    def begun(self, marked: Row) -> _Begun:
-        """As it is handed over, with what its marking answered."""
-        delivery, offer = self.row["delivery"], self.row["offer"]
-        expires = delivery["expiresAt"]
-        return _Begun(
-            outgoing=replace(self.outgoing, attempt=marked["attempts"]),
-            attachments=tuple(delivery["attachments"] or ()) if self.channel.capability.attachments else (),
-            channel=self.channel,
-            wait=self.wait,
-            since=instant(marked["since"]),
-            unknown=marked["unknown"],
-            expires=None if expires is None else instant(expires),
-            slot=self.reservation,
-            product=offer["productCode"] if offer else None,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Wait:
-    """The channel's pace allows it later."""
-
-    seconds: float
 
 
 class DeliveryService:
@@ -194,16 +113,16 @@ class DeliveryService:
 
     async def due(self, entry: OutboxEntry) -> Effect | None:
         """Send the message that ``entry`` names (topic `delivery.due`); what to write in completing the entry."""
-        identifier, asked = str(entry.payload["deliveryId"]), _Asked(entry.payload, uuid.uuid4().hex)
+        identifier, asked = str(entry.payload["deliveryId"]), Asked(entry.payload, uuid.uuid4().hex)
         if asked.alone:
             async with self._alone:
                 return await self._sending(identifier, await self._begin_alone(asked))
         return await self._sending(identifier, await self._beginning.ask(asked))
 
-    async def _sending(self, identifier: str, begun: _Begun | _Wait | None) -> Effect | None:
+    async def _sending(self, identifier: str, begun: Begun | Wait | None) -> Effect | None:
         if begun is None:
             return None
-        if isinstance(begun, _Wait):
+        if isinstance(begun, Wait):
             return lambda tx: self._later(tx, identifier, begun.seconds, "PACE", None, unsure=True)
         outcome = await self._hand_over(begun)
         if isinstance(outcome, Sent) and begun.slot is None:
@@ -212,9 +131,9 @@ class DeliveryService:
 
     # Before
 
-    async def _begin_all(self, asked: Sequence[_Asked]) -> Sequence[_Begun | _Wait | Exception | None]:
+    async def _begin_all(self, asked: Sequence[Asked]) -> Sequence[Begun | Wait | Exception | None]:
         """Begin messages that are due at the same time, in one transaction; what needs more than that, by itself."""
-        begun: Mapping[str, _Begun] = {}
+        begun: Mapping[str, Begun] = {}
         if len(asked) > 1:
             try:
                 begun = await self._database.write(lambda tx: self._begin_together(tx, asked), idempotent=True)
@@ -224,16 +143,16 @@ class DeliveryService:
                 _logger.info("%d messages are begun one by one: %s", len(asked), type(error).__name__)
         return [begun.get(one.by) or await self._begun_alone(one) for one in asked]
 
-    async def _begun_alone(self, asked: _Asked) -> _Begun | _Wait | Exception | None:
+    async def _begun_alone(self, asked: Asked) -> Begun | Wait | Exception | None:
         try:
             return await self._begin_alone(asked)
         except Exception as error:  # noqa: BLE001 - it goes to the entry that it is about
             return error
 
-    async def _begin_alone(self, asked: _Asked) -> _Begun | _Wait | None:
+    async def _begin_alone(self, asked: Asked) -> Begun | Wait | None:
         return await self._database.write(lambda tx: self._begin(tx, asked.payload, asked.by), idempotent=True)
 
-    async def _begin_together(self, tx: Transaction, asked: Sequence[_Asked]) -> Mapping[str, _Begun]:
+    async def _begin_together(self, tx: Transaction, asked: Sequence[Asked]) -> Mapping[str, Begun]:
         """Mark SENDING what may simply go, by the names of the attempts; the others are left as they are."""
         by = {str(one.payload["deliveryId"]): one.by for one in asked}
         parties = {str(party) for one in asked if (party := one.payload["partyId"]) is not None}
@@ -252,7 +171,7 @@ class DeliveryService:
         ]
         return {one.by: begun for one, begun in zip(starting, await self._mark(tx, starting, now), strict=True)}
 
-    def _simply(self, row: Row, by: str, now: dt.datetime, customers: Mapping[str, Snapshot]) -> _Starting | None:
+    def _simply(self, row: Row, by: str, now: dt.datetime, customers: Mapping[str, Snapshot]) -> Starting | None:
         """How a message goes of which nothing but itself has to be written; None: more is to be thought of."""
         delivery, party = row["delivery"], row["party"]
         begins, expires = delivery["notBefore"], delivery["expiresAt"]
@@ -272,16 +191,17 @@ class DeliveryService:
             outgoing = compose(row, verdict.way, channel, self.templates, self._unsubscriber)
         except (TemplateFailed, NotFound):
             return None
-        return _Starting(row, verdict.way, channel, outgoing, pace.take(clock), None, by)
+        return Starting(row, verdict.way, channel, outgoing, pace.take(clock), None, by)
 
-    async def _mark(self, tx: Transaction, starting: Sequence[_Starting], now: dt.datetime) -> list[_Begun]:
+    async def _mark(self, tx: Transaction, starting: Sequence[Starting], now: dt.datetime) -> list[Begun]:
         """From here on they are SENDING."""
         if not starting:
             return []
-        rows = await tx.run(cypher.SENDING, {"rows": [one.marked(now) for one in starting]})
+        marked = {"rows": [one.marked() for one in starting], "now": epoch_milliseconds(now)}
+        rows = await tx.run(cypher.SENDING, marked)
         return [one.begun(row) for one, row in zip(starting, sorted(rows, key=lambda row: row["place"]), strict=True)]
 
-    async def _begin(self, tx: Transaction, payload: Mapping[str, Any], by: str) -> _Begun | _Wait | None:
+    async def _begin(self, tx: Transaction, payload: Mapping[str, Any], by: str) -> Begun | Wait | None:
         """Decide under the customer's ledgers what becomes of the message; None: it is settled, or not for now.
 
         ``by`` names this very attempt: where its own commit is repeated, it is not taken for somebody else's.
@@ -297,7 +217,7 @@ class DeliveryService:
             return None
         return await self._decide(tx, rows[0], by, instant(rows[0]["now"]))
 
-    async def _decide(self, tx: Transaction, row: Row, by: str, now: dt.datetime) -> _Begun | _Wait | None:
+    async def _decide(self, tx: Transaction, row: Row, by: str, now: dt.datetime) -> Begun | Wait | None:
         delivery = row["delivery"]
         identifier, unsure = delivery["id"], _unsure(delivery, by)
         if unsure and not self._may_repeat(delivery):
@@ -372,7 +292,7 @@ class DeliveryService:
 
     async def _start(
         self, tx: Transaction, row: Row, verdict: Verdict, way: Way, by: str, now: dt.datetime
-    ) -> _Begun | _Wait | None:
+    ) -> Begun | Wait | None:
         """Put the message into words and mark it SENDING, with a slot of its own where it needs one."""
         delivery = row["delivery"]
         identifier = delivery["id"]
@@ -385,7 +305,7 @@ class DeliveryService:
             return None
         pace, clock = self.channels.pace(way.channel), asyncio.get_running_loop().time()
         if pace.ahead(clock) > PATIENCE:
-            return _Wait(pace.ahead(clock))
+            return Wait(pace.ahead(clock))
         turn = pace.take(clock)  # before anything is waited for: another message looks at the same pace
         try:
             outgoing = compose(row, way, channel, self.templates, self._unsubscriber)
@@ -396,12 +316,12 @@ class DeliveryService:
         reservation = delivery["reservationId"]
         if verdict.slot is not None:
             (reservation,) = await self._desk.hold(tx, [verdict.slot], now=now)
-        starting = _Starting(row, way, channel, outgoing, turn, reservation, by)
+        starting = Starting(row, way, channel, outgoing, turn, reservation, by)
         return (await self._mark(tx, [starting], now))[0]
 
     # The hand-over
 
-    async def _hand_over(self, begun: _Begun) -> Sent | Exception:
+    async def _hand_over(self, begun: Begun) -> Sent | Exception:
         """Hand the message over, with no transaction open; what the channel answered or raised."""
         channel = begun.channel
         try:
@@ -431,7 +351,7 @@ class DeliveryService:
 
     # After, in the transaction that completes the entry
 
-    async def _settle(self, tx: Transaction, identifier: str, begun: _Begun, outcome: Sent | Exception) -> None:
+    async def _settle(self, tx: Transaction, identifier: str, begun: Begun, outcome: Sent | Exception) -> None:
         """Write what became of the message."""
         outgoing = begun.outgoing
         match outcome:
@@ -454,7 +374,7 @@ class DeliveryService:
                     await self._again(tx, begun, TryLater(told), unsure=True)
 
     async def _sent(
-        self, tx: Transaction, begun: _Begun, sent: Sent, reason: str | None, diagnostic: str | None
+        self, tx: Transaction, begun: Begun, sent: Sent, reason: str | None, diagnostic: str | None
     ) -> None:
         """The message went: the contact is recorded, the slot confirmed, the offer presented."""
         identifier, slot = begun.outgoing.id, begun.slot
@@ -467,7 +387,7 @@ class DeliveryService:
         row = _sent_row(begun, sent) | {"interactionId": contact, "reason": reason, "diagnostic": diagnostic}
         await tx.run(cypher.SENT, {"rows": [row], "parties": _parties([row]), "now": now})
 
-    async def _all_sent(self, tx: Transaction, went: Sequence[tuple[_Begun, Sent]]) -> None:
+    async def _all_sent(self, tx: Transaction, went: Sequence[tuple[Begun, Sent]]) -> None:
         """Messages without a slot went: each is a contact from now on."""
         rows = sorted((_sent_row(begun, sent) for begun, sent in went), key=itemgetter("id"))
         await tx.run(cypher.SENT, {"rows": rows, "parties": _parties(rows), "now": self._told()})
@@ -491,7 +411,7 @@ class DeliveryService:
         }
         await tx.run(cypher.SENT, {"rows": [sent], "parties": _parties([sent]), "now": now})
 
-    async def _again(self, tx: Transaction, begun: _Begun, answer: TryLater, *, unsure: bool = False) -> None:
+    async def _again(self, tx: Transaction, begun: Begun, answer: TryLater, *, unsure: bool = False) -> None:
         """Another attempt after a pause; where nothing more is to be hoped for on this way, another way."""
         identifier, reason = begun.outgoing.id, NOT_KNOWN if unsure else "TRY_LATER"
         seconds = answer.seconds
@@ -555,7 +475,7 @@ def _unsure(delivery: Mapping[str, Any], by: str) -> bool:
     return bool(delivery["unsure"])
 
 
-def _sent_row(begun: _Begun, sent: Sent) -> dict[str, Any]:
+def _sent_row(begun: Begun, sent: Sent) -> dict[str, Any]:
     """As `cypher.SENT` takes it."""
     identifier = begun.outgoing.id
     return {

@@ -115,7 +115,7 @@ def _least(people: Iterable[Colleague]) -> Colleague | None:
 
 def _ruled(facts: RequestFacts, here: Sequence[Colleague], book: RuleBook | None) -> Named[Route] | None:
     """What the first plugin with a word for this request says."""
-    if book is None:
+    if book is None or not book.answers("route_requests"):
         return None
     candidates = [
         Candidate(

@@ -147,6 +147,10 @@ class RuleBook:
         answers = [(plugin, self._answer(plugin, hook, check, arguments)) for plugin in self._with(hook)]
         return [Named(plugin.name, answer) for plugin, answer in answers if answer is not None]
 
+    def answers(self, hook: str) -> bool:
+        """Whether any plugin that is in force has ``hook``: where none has, nothing need be made ready for it."""
+        return any(True for _ in self._with(hook))
+
     def complain(self, plugin: str, problem: str) -> None:
         """Add a problem of the plugin of this name to those that are reported."""
         for one in self.plugins:

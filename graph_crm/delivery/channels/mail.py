@@ -7,11 +7,11 @@ import re
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry
 from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
+from email.policy import SMTP
 from email.utils import format_datetime, formataddr, localtime, parseaddr
-from typing import Final, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
 import aiosmtplib
 from aiosmtplib.errors import (
@@ -42,7 +42,27 @@ GREETING_SECONDS: Final = 25.0
 """Until the mail itself is handed over; the channel's limit leaves it as long as a command may take."""
 KEPT_OPEN: Final = 8
 """Connections that are kept for the next mail."""
+KINDS_OF_HEADERS: Final = 100
 _FIVE: Final = 500
+
+
+class _Headers(HeaderRegistry):
+    """The library's headers; it would make a class of its own for each header of each mail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._classes: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        found = self._classes.get(name.lower())
+        if found is None:
+            found = super().__getitem__(name)
+            if len(self._classes) < KINDS_OF_HEADERS:
+                self._classes[name.lower()] = found
+        return found
+
+
+SMTP_POLICY: Final = SMTP.clone(header_factory=_Headers())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
