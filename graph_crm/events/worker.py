@@ -163,6 +163,7 @@ class Worker:
         before = self.counts.done
         while True:
             wanted = dict.fromkeys(self._topics, self._concurrency) | dict.fromkeys(self._batches, self._lot)
+            wanted |= self._many
             finished = self._take_finished()
             entries = await self.outbox.lease(
                 self._concurrency, self.name, self._lease, self._topics, wanted=wanted, finished=finished

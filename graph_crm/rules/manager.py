@@ -149,7 +149,7 @@ class RuleBook:
 
     def answers(self, hook: str) -> bool:
         """Whether any plugin that is in force has ``hook``: where none has, nothing need be made ready for it."""
-        return any(True for _ in self._with(hook))
+        return bool(self._with(hook))
 
     def complain(self, plugin: str, problem: str) -> None:
         """Add a problem of the plugin of this name to those that are reported."""
