@@ -17,12 +17,15 @@ from graph_crm.api.edge.callers import Headers, headers_of
 from graph_crm.api.edge.front import Edge, Front
 from graph_crm.api.edge.headers import completed
 from graph_crm.api.execution import Executor, incident
+from graph_crm.api.leaving import leaving
+from graph_crm.api.persisted import Persisted, read_manifests
 from graph_crm.api.platform import Platform
 from graph_crm.api.schema import platform_schema
 from graph_crm.api.subscriptions import SubscriptionEndpoint
 from graph_crm.api.visits import Visits
 from graph_crm.audit.service import Audit
 from graph_crm.errors import CrmError, InvalidInput, Unauthenticated
+from graph_crm.security.budgets import Budgets
 
 __all__ = ["LARGEST_BODY", "PATH", "Application", "GraphQLEndpoint", "create_app"]
 
@@ -49,6 +52,10 @@ class GraphQLEndpoint:
             seconds=self._seconds,
             audit=self._audit,
             sights=platform.sights,
+            budgets=Budgets(settings.query_cost, settings.query_cost_at_once),
+            persisted=Persisted(
+                read_manifests(settings.documents) if settings.documents else {}, settings.documents_only
+            ),
         )
         self._edge = edge
         self._always = completed([_JSON], edge.always)
@@ -91,7 +98,7 @@ class GraphQLEndpoint:
         await self._audit.first_use(authorization, actor)
         check_json(headers)
         body = await read_body(receive, self._seconds)
-        return await self.executor.execute(replace(request_of(body, caller), actor=actor))
+        return await self.executor.execute(replace(request_of(body, caller), actor=actor, gone=leaving(receive)))
 
 
 class _NotPosted(InvalidInput):

@@ -25,14 +25,16 @@ from graphql import (
     validate,
 )
 
+from graph_crm.api.bounds import BOUNDS, TooLarge, check_document
 from graph_crm.api.schema import MappedSchema
 from graph_crm.errors import CrmError, InvalidInput
 from graph_crm.graph.compiler import Statement
 from graph_crm.graph.compiler.arguments import Value, structure, value_of
 
-MOST_TOKENS = 4_000
-"""Tokens of a document: what validation takes grows with their square, and nobody else is served meanwhile."""
+MOST_TOKENS = BOUNDS.tokens
+"""Tokens of a document."""
 _TEXTS = frozenset({"ID", "String"})
+_SUGGESTION = re.compile(r"\s*Did you mean .*\?$", re.DOTALL)
 _UNKNOWN_VALUE = re.compile(r"does not exist in '(\w+)' enum")
 """How graphql-core says that a value is none of an enum."""
 PLANS_KEPT = 64
@@ -57,6 +59,17 @@ class Problem:
 
     errors: list[dict[str, Any]]
 
+    def for_outsiders(self) -> list[dict[str, Any]]:
+        """The errors without what they tell of the schema: suggestions, and the values of an enum."""
+        return [
+            {
+                **error,
+                "message": _SUGGESTION.sub("", error["message"]),
+                "extensions": {name: value for name, value in error["extensions"].items() if name != "hint"},
+            }
+            for error in self.errors
+        ]
+
 
 @dataclass
 class Planned:
@@ -71,7 +84,7 @@ class Planned:
     """The key of the one node that is asked for."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Operation:
     """One operation of a document."""
 
@@ -85,6 +98,8 @@ class Operation:
     texts: frozenset[str]
     """The variables, where all of them are texts (ID and String)."""
     plans: OrderedDict[Any, list[Planned]] = field(default_factory=OrderedDict)
+    prices: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
+    """What it costs (`graph_crm.api.pricing`)."""
     told: Any = None
     """How the audit names it (`graph_crm.api.auditing`)."""
 
@@ -157,6 +172,10 @@ class Documents:
             return Problem([shown(error, Unparsable.code)])
         except RecursionError:
             return Problem([{"message": "The document nests too deeply.", "extensions": {"code": Unparsable.code}}])
+        try:
+            check_document(document)
+        except TooLarge as error:
+            return Problem([{"message": error.message, "extensions": error.extensions()}])
         errors = validate(self._schema.core, document, max_errors=20)
         if errors:
             return Problem([shown(error, Invalid.code, self._schema.core) for error in errors])

@@ -23,11 +23,16 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from graph_crm import logs
 from graph_crm.api import auditing, rights
+from graph_crm.api.bounds import check_variables
 from graph_crm.api.documents import Documents, Operation, Planned, Problem, shown
+from graph_crm.api.leaving import Gone, while_there
+from graph_crm.api.persisted import Persisted
+from graph_crm.api.pricing import Price, Pricing
 from graph_crm.api.schema import MappedSchema
 from graph_crm.audit.acting import SEEN, Actor
 from graph_crm.audit.service import Audit
 from graph_crm.errors import CrmError, InvalidInput, NotFound
+from graph_crm.graph import deadlines
 from graph_crm.graph.compiler import Compiler, Statement
 from graph_crm.graph.compiler.arguments import Value
 from graph_crm.graph.compiler.selection import Fields, Selections
@@ -36,6 +41,7 @@ from graph_crm.graph.database import Database
 from graph_crm.graph.mapping import NodeMapping
 from graph_crm.graph.mutation import PERMISSION
 from graph_crm.security import touching
+from graph_crm.security.budgets import Budgets, told
 from graph_crm.security.roles import Caller, Permission
 from graph_crm.security.sight import Sights, check_key
 
@@ -53,6 +59,14 @@ class Request:
     explain: bool = False
     actor: Actor | None = None
     """Who asks, from where and why; None: only what the caller's token says is known."""
+    cost: bool = False
+    """Whether the answer shall tell what it costs."""
+    identifier: str | None = None
+    """The hash of a persisted document; then ``query`` may be empty."""
+    gone: Gone | None = None
+    """Returns when the caller has left: a query is ended then."""
+    internal: bool = False
+    """Whether a page of the platform itself asks, with a document of its own."""
 
 
 class RequestTimeout(CrmError):
@@ -93,7 +107,12 @@ class Executor:
         seconds: float = 30.0,
         audit: Audit | None = None,
         sights: Sights | None = None,
+        budgets: Budgets | None = None,
+        persisted: Persisted | None = None,
     ) -> None:
+        self._budgets = budgets or Budgets()
+        self._persisted = persisted or Persisted()
+        self._pricing = Pricing(schema)
         self._sights = sights or Sights(notes=audit is not None)
         self._audit = self.audit = audit
         self._schema = schema
@@ -114,7 +133,8 @@ class Executor:
     async def _guarded(self, request: Request) -> dict[str, Any]:
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._execute(request)
+                with deadlines.within(self._seconds):
+                    return await self._execute(request)
         except TimeoutError:
             late = RequestTimeout(
                 f"The request took more than {self._seconds:g} seconds and was given up.",
@@ -127,19 +147,52 @@ class Executor:
             return {"errors": [incident(error)]}
 
     async def _execute(self, request: Request) -> dict[str, Any]:
-        operations = self._documents.load(request.query)
+        caller = request.caller
+        prepared = self._prepared(request)
+        if isinstance(prepared, Problem):
+            return {"errors": prepared.errors if caller.may(Permission.INTROSPECT) else prepared.for_outsiders()}
+        operation, variables = prepared
+        if request.explain or request.cost:
+            caller.require(Permission.EXPLAIN)
+        auditing.tell_operation(self._schema.core, operation)
+        price = self._priced(operation, variables, caller)
+        async with self._budgets.running(caller, price.total):
+            if operation.mapped:
+                response = await while_there(request.gone, self._read(operation, variables, request))
+            elif operation.kind is OperationType.QUERY:
+                response = await while_there(request.gone, self._run(operation, variables, request))
+            else:
+                response = await self._run(operation, variables, request)  # a change is made to its end
+        if request.cost:
+            response["extensions"] = {**response.get("extensions", {}), "cost": self._told(price, caller)}
+        return response
+
+    def _prepared(self, request: Request) -> tuple[Operation, dict[str, Any]] | Problem:
+        """The operation that is asked for, and its variables."""
+        text = request.query
+        if not request.internal:
+            text = self._persisted.text(text, request.identifier, request.caller.role)
+        check_variables(request.variables)
+        operations = self._documents.load(text)
         if isinstance(operations, Problem):
-            return {"errors": operations.errors}
+            return operations
         operation = _choose(operations, request.operation_name)
         variables = operation.variables(self._schema, request.variables)
-        if isinstance(variables, Problem):
-            return {"errors": variables.errors}
-        if request.explain:
-            request.caller.require(Permission.EXPLAIN)
-        auditing.tell_operation(self._schema.core, operation)
-        if operation.mapped:
-            return await self._read(operation, variables, request)
-        return await self._run(operation, variables, request)
+        return variables if isinstance(variables, Problem) else (operation, variables)
+
+    def _priced(self, operation: Operation, variables: dict[str, Any], caller: Caller) -> Price:
+        """What an operation costs. Raises QueryTooExpensive where that is more than the caller may ask for."""
+        shape = operation.shape_of(variables) if operation.mapped else None
+        price = self._pricing.of(operation, variables, shape)
+        self._budgets.check(caller, price.total)
+        return price
+
+    def _told(self, price: Price, caller: Caller) -> dict[str, Any]:
+        return {
+            "cost": told(price.total),
+            "limit": told(self._budgets.of(caller.role).request),
+            "fields": {key: told(cost) for key, cost in price.parts.items()},
+        }
 
     # Mapped queries
 
@@ -371,17 +424,15 @@ class Executor:
 
         Raises CrmError before the first response for what is no subscription, or not allowed.
         """
-        operations = self._documents.load(request.query)
-        if isinstance(operations, Problem):
-            yield {"errors": operations.errors}
+        prepared = self._prepared(request)
+        if isinstance(prepared, Problem):
+            insider = request.caller.may(Permission.INTROSPECT)
+            yield {"errors": prepared.errors if insider else prepared.for_outsiders()}
             return
-        operation = _choose(operations, request.operation_name)
+        operation, variables = prepared
         if operation.kind is not OperationType.SUBSCRIPTION:
             raise InvalidInput("Only subscriptions are answered here.", hint="POST queries and mutations to /graphql.")
-        variables = operation.variables(self._schema, request.variables)
-        if isinstance(variables, Problem):
-            yield {"errors": variables.errors}
-            return
+        self._priced(operation, variables, request.caller)
         self._require(operation, variables, request.caller, self._schema.core.subscription_type)
         self._check_answers(operation, variables, request.caller, self._schema.core.subscription_type)
         await self._check_arguments(operation, variables, request.caller, self._schema.core.subscription_type)

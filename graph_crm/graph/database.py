@@ -34,6 +34,7 @@ from graph_crm.errors import (
     DatabaseUnavailable,
     InvalidInput,
 )
+from graph_crm.graph.deadlines import left
 from graph_crm.graph.faults import (
     DRIVER_ERRORS,
     REPEAT_WITH_KEY,
@@ -354,7 +355,7 @@ class Database:
 
         Raises: DatabaseTimeout, DatabaseUnavailable, DatabaseBusy, DatabaseRefused, InvalidInput, StatementFailed.
         """
-        limit = timeout or self.timeout
+        limit = left(timeout or self.timeout)
         sent = sendable(parameters) if parameters else None
         return await self._bounded(self._auto_commit(statement, sent, READ_ACCESS, limit), limit)
 
@@ -378,7 +379,7 @@ class Database:
         if self.journal is not None and self.journal.wanted():
             # What is written down stands in the transaction of the change, and auto-commit has room for one statement.
             return await self.write(lambda tx: tx.run(statement, parameters), timeout=timeout, idempotent=idempotent)
-        limit = timeout or self.timeout
+        limit = left(timeout or self.timeout)
         sent = sendable(parameters) if parameters else None
         again = _sent_again(repeat=repeat, idempotent=idempotent)
         try:
@@ -481,7 +482,7 @@ class Database:
         Raises: what ``work`` raises; AlreadyExists; DatabaseTimeout; DatabaseBusy where rivals kept it from ending in
         time; DatabaseUnavailable, with ``outcome: UNKNOWN`` where the connection was lost at the commit.
         """
-        limit = timeout or self.timeout
+        limit = left(timeout or self.timeout)
         attempts = _Attempts(limit, self.patience)
         started = time.perf_counter()
         committing = False

@@ -94,6 +94,8 @@ class Scalar:
     """The class of the object, or of the items of the list, that the value is; a stored one is JSON text."""
     shape: Shaping | None = None
     """Makes the response's value from the row's (null too) where Cypher alone can't."""
+    weight: float | None = None
+    """What it costs (`graph_crm.graph.compiler.cost`), in rows; None: what its expression looks like."""
 
     @property
     def is_list(self) -> bool:
@@ -239,12 +241,14 @@ def computed(
     filter: bool = False,  # noqa: A002 - GraphQL's own word
     item: type | None = None,
     shape: Shaping | None = None,
+    weight: float | None = None,
 ) -> Any:
     """A Cypher expression over ``{n}`` (and ``{e}`` on edges) with arguments as parameters.
 
     With ``filter`` it can be filtered by; it must then need neither arguments nor constants nor the origin. ``shape``
     makes the response's value from what the expression gives and from the arguments, in Python: an object of the class
     ``item`` (a dict by GraphQL names) or a list of them. It sees null too, and gives leaves as the response has them.
+    ``weight`` is what it costs, in rows read; without it an expression that walks relationships counts as ten.
     """
 
     def make(name: str, annotation: Any, nullable: bool) -> FieldSpec:  # noqa: FBT001 - called by the decorator only
@@ -259,6 +263,7 @@ def computed(
             constants=constants or {},
             item=item,
             shape=shape,
+            weight=weight,
         )
 
     return _Declared(make)

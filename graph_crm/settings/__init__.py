@@ -109,6 +109,7 @@ class Settings(MessageSettings, BankSettings, AuditSettings, SecuritySettings, P
         "templates_dir",
         "message_folder",
         "jwks_file",
+        "documents",
     )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, SecretStr, field_validator, model_validat
 from graph_crm.settings.measures import SHORTEST_SECRET, Seconds
 
 Rate = Annotated[float, Field(ge=0, le=1_000_000)]
+Cost = Annotated[float, Field(ge=0, le=1e12)]
 _THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _HTTP: Final = frozenset({"http", "https"})
 
@@ -82,6 +83,21 @@ class SecuritySettings(BaseModel):
     )
     address_requests_per_second: Rate = Field(
         default=50.0, description="Requests a second of one address without a valid token; 0: no limit."
+    )
+    query_cost: dict[str, Cost] = Field(
+        default_factory=dict,
+        description='Cost of one query at most by role, as JSON: {"analyst": 200000}; 0: no limit (docs/limits.md).',
+    )
+    query_cost_at_once: dict[str, Cost] = Field(
+        default_factory=dict,
+        description="Cost at most of what one caller has running at once, by role, as JSON; 0: no limit.",
+    )
+    documents: Path | None = Field(
+        default=None, description="Manifest of persisted documents, or a folder of such manifests."
+    )
+    documents_only: list[str] = Field(
+        default_factory=list,
+        description='Roles that may ask for persisted documents only, as JSON: ["customer"] or ["everybody"].',
     )
     connections: int = Field(
         default=4000, ge=1, le=1_000_000, description="Connections of a server at once, of every kind."

@@ -9,6 +9,7 @@ import orjson
 from starlette.types import Receive
 
 from graph_crm.api.execution import Request, RequestTimeout
+from graph_crm.api.persisted import asked_identifier
 from graph_crm.errors import InvalidInput
 from graph_crm.security.roles import Caller
 
@@ -88,9 +89,9 @@ def request_of(body: bytes, caller: Caller) -> Request:
         raise InvalidInput("The body is not JSON.", hint='Send {"query": "..."} as JSON in UTF-8.') from error
     if isinstance(sent, list):
         raise InvalidInput("Batches are not answered.", hint="Send one operation a request.")
-    query = sent.get("query") if isinstance(sent, dict) else None
-    if not isinstance(query, str) or not query:
-        raise InvalidInput("The body has no query.", hint='Send {"query": "...", "variables": {...}}.')
+    if not isinstance(sent, dict):
+        raise _no_query()
+    query = sent.get("query")
     variables = sent.get("variables") or {}
     name = sent.get("operationName")
     extensions = sent.get("extensions") or {}
@@ -98,4 +99,14 @@ def request_of(body: bytes, caller: Caller) -> Request:
         raise InvalidInput(
             "variables and extensions are objects, operationName is a text.", hint="Leave out what you do not use."
         )
-    return Request(query, caller, variables, name, explain=extensions.get("explain") is True)
+    identifier = asked_identifier(sent, extensions)
+    if identifier is not None and query is None:
+        query = ""
+    elif not isinstance(query, str) or not query:
+        raise _no_query()
+    explain, cost = extensions.get("explain") is True, extensions.get("cost") is True
+    return Request(query, caller, variables, name, explain=explain, cost=cost, identifier=identifier)
+
+
+def _no_query() -> InvalidInput:
+    return InvalidInput("The body has no query.", hint='Send {"query": "...", "variables": {...}}.')

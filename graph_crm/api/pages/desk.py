@@ -193,7 +193,7 @@ class DeskPages:
             "product": found.product,
             "first": SUGGESTIONS,
         }
-        answer = await self._executor.execute(execution.Request(_SUGGEST, visit.caller, variables))
+        answer = await self._executor.execute(execution.Request(_SUGGEST, visit.caller, variables, internal=True))
         if answer.get("errors"):
             web.log.info("no_suggestions", reason=answer["errors"][0]["message"])
             return []

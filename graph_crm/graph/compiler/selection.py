@@ -30,11 +30,16 @@ class Selections:
         self.variables = variables
 
     def fields(self, sets: Iterable[SelectionSetNode | None], type_names: frozenset[str]) -> Fields:
-        """The fields that the selection sets ask of an object that goes by any of ``type_names``."""
+        """The fields that the selection sets ask of an object that goes by any of ``type_names``.
+
+        A fragment that several of the sets spread counts once: otherwise fragments within fragments would double what
+        is collected at every level.
+        """
         found: Fields = {}
+        seen: set[str] = set()
         for each in sets:
             if each is not None:
-                self._collect(each, type_names, found, set())
+                self._collect(each, type_names, found, seen)
         return found
 
     def _collect(self, selections: SelectionSetNode, names: frozenset[str], found: Fields, seen: set[str]) -> None:
