@@ -1,6 +1,6 @@
 """How soon a customer has number, owner and due date when requests come in fast, and how soon the mail says so.
 
-    python bench/request_intake.py [--rate 200] [--seconds 60] [--workers 1] [--warm 30]
+    python bench/request_intake.py [--rate 200] [--seconds 60] [--workers 1] [--warm 60]
 
 An embedded Neo4j, `graph-crm serve`, `graph-crm worker` and a mail server that keeps everything, each a process of its
 own on this machine. Requests are sent over HTTP at their times, whether the ones before are answered or not, and
@@ -377,7 +377,7 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--warm", type=float, default=30)
+    parser.add_argument("--warm", type=float, default=60)
     parser.add_argument("--owners", action="store_true")
     options = parser.parse_args()
     done = main(options.rate, options.seconds, options.workers, options.warm, owners=options.owners)

@@ -50,8 +50,8 @@ LONGEST_PAUSE: Final = 900.0
 """Seconds of the longest pause: when the far side is back, what waits for it goes out soon."""
 LONGEST_ASKED: Final = 3_600.0
 """Seconds of the longest pause that a far side may ask for."""
-BEGIN_SECONDS: Final = 0.02
-"""Between two transactions that begin messages; the first one waits for nothing."""
+BEGIN_SECONDS: Final = 0.05
+"""Between two transactions that begin messages, where many are due; one alone waits for nothing."""
 ALONE: Final = 8
 """So many messages are on their way at a time that need a transaction of their own, promotion above all."""
 PATIENCE: Final = 2.0

@@ -14,8 +14,8 @@ from graph_crm.graph.outbox import OutboxEntry
 
 SETTLED: Final = 50
 """At most so many effects are written together."""
-SETTLE_SECONDS: Final = 0.03
-"""Between two such transactions; the first one waits for nothing."""
+SETTLE_SECONDS: Final = 0.05
+"""Between two such transactions, where many end; one alone waits for nothing."""
 
 Effect: TypeAlias = Callable[[Transaction], Awaitable[None]]
 Commit: TypeAlias = Callable[[Sequence[OutboxEntry], Effect], Awaitable[None]]

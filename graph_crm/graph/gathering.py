@@ -29,8 +29,9 @@ class _Asked(Generic[T, R]):
 class Gathering(Generic[T, R]):
     """Gathers the items of all who `ask` and has ``work`` done for many at once. Belongs to one event loop.
 
-    At most ``most`` items go into one call of ``work``, at most ``at_once`` calls run at a time, and each begins at
-    least ``gap`` seconds after the one before: a call costs something however few items it has. What ``work`` raises
+    At most ``most`` items go into one call of ``work``, at most ``at_once`` calls run at a time. Where many come - the
+    last call was for several, or still runs - the next one begins at least ``gap`` seconds after it: a call costs
+    something however few items it has. What ``work`` raises
     is raised to everybody whose item it had; where ``apart`` says so of the error, each of several items is first tried
     alone, so that only the one it is about suffers. Who stops waiting takes nothing back that has begun.
     """
@@ -52,6 +53,8 @@ class Gathering(Generic[T, R]):
         self._waiting: deque[_Asked[T, R]] = deque()
         self._calls: set[asyncio.Task[None]] = set()
         self._begun = float("-inf")
+        self._company = 0
+        """How many the last call was for."""
         self._planned: asyncio.Handle | None = None
 
     async def ask(self, item: T) -> R:
@@ -65,7 +68,8 @@ class Gathering(Generic[T, R]):
         """Begin a call as soon as one may begin: not in this turn of the loop, so that who comes in it comes along."""
         if self._planned is None and self._waiting and len(self._calls) < self._at_once:
             loop = asyncio.get_running_loop()
-            early = self._begun + self._gap - loop.time()
+            crowded = bool(self._calls) or self._company > 1
+            early = self._begun + self._gap - loop.time() if crowded else 0.0
             self._planned = loop.call_later(early, self._begin) if early > 0 else loop.call_soon(self._begin)
 
     def _begin(self) -> None:
@@ -78,7 +82,7 @@ class Gathering(Generic[T, R]):
         if not asked:
             return
         loop = asyncio.get_running_loop()
-        self._begun = loop.time()
+        self._begun, self._company = loop.time(), len(asked)
         # A call for many runs in the context of none of them.
         context = asked[0].context if len(asked) == 1 else contextvars.Context()
         call = loop.create_task(self._call(asked), context=context)

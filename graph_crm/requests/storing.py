@@ -35,8 +35,8 @@ from graph_crm.rules.snapshot import epoch_milliseconds
 
 MOST: Final = 40
 """Requests of one transaction: it stays far below the time that a write may take."""
-GAP: Final = 0.02
-"""Seconds between two transactions of many requests; the first of a rush waits for nothing."""
+GAP: Final = 0.05
+"""Seconds between two transactions in a rush; where requests come one by one, none waits."""
 
 log = logs.get(__name__)
 

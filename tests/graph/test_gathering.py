@@ -38,10 +38,39 @@ async def test_who_comes_alone_is_served_at_once_and_who_comes_together_is_serve
     work = Work()
     gathering = Gathering(work, gap=60.0)
     assert await asyncio.wait_for(gathering.ask(1), 1) == 2
-    assert work.calls == [[1]]
+    assert await asyncio.wait_for(gathering.ask(1), 1) == 2
+    assert work.calls == [[1], [1]]
     together = Gathering(work)
     assert await asyncio.gather(*[together.ask(n) for n in (1, 2, 3)]) == [2, 4, 6]
-    assert work.calls == [[1], [1, 2, 3]]
+    assert work.calls == [[1], [1], [1, 2, 3]]
+
+
+async def test_after_a_call_for_many_the_next_one_waits_for_more() -> None:
+    work = Work()
+    gathering = Gathering(work, gap=0.05)
+    await asyncio.gather(gathering.ask(1), gathering.ask(2))
+    began = asyncio.get_running_loop().time()
+    third = asyncio.create_task(gathering.ask(3))
+    await asyncio.sleep(0.01)
+    await asyncio.gather(third, gathering.ask(4))
+    assert work.calls == [[1, 2], [3, 4]]
+    assert asyncio.get_running_loop().time() - began >= 0.04
+
+
+async def test_one_that_takes_long_holds_up_the_others_for_the_gap_only() -> None:
+    go_on = asyncio.Event()
+
+    async def slow(items: Sequence[int]) -> Sequence[int]:
+        if 1 in items:
+            await go_on.wait()
+        return items
+
+    gathering = Gathering(slow, at_once=2, gap=0.01)
+    first = asyncio.create_task(gathering.ask(1))
+    await asyncio.sleep(0)
+    assert await asyncio.wait_for(gathering.ask(2), 2) == 2
+    go_on.set()
+    assert await first == 1
 
 
 async def test_who_comes_while_something_runs_waits_for_it_with_all_the_others() -> None:
