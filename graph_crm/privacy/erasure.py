@@ -17,6 +17,9 @@ from typing import Any, Final
 import orjson
 
 from graph_crm import logs
+from graph_crm.audit.entries import Entry
+from graph_crm.audit.journal import record
+from graph_crm.audit.kinds import AuditKind
 from graph_crm.consent.pending import cancel
 from graph_crm.contacts import ledger
 from graph_crm.contacts.approach import Approach, Finding
@@ -216,6 +219,8 @@ class ErasureService:
         await tx.run(statements.MARK, {**asked, **named, "erasure": identifier, "values": values})
         party = self._inventory.nodes["Party"]
         await tx.run(cypher.clear(party), {"id": party_id, "values": [], "most": 1, "instead": dict(party.instead)})
+        told = {"basis": str(named["basis"]), "despite": ",".join(named["despite"])}
+        record(tx, Entry(AuditKind.PRIVACY, "party.erased", [party_id], details=told))
         await outbox.put(tx, TOPIC, identifier, {"erasureId": identifier}, f"{TOPIC}:{identifier}:{now.isoformat()}")
 
     async def carry_on(self, entry: OutboxEntry) -> None:

@@ -14,6 +14,9 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from graph_crm import logs
+from graph_crm.audit.entries import Entry
+from graph_crm.audit.journal import record
+from graph_crm.audit.kinds import AuditKind
 from graph_crm.errors import Forbidden, NotFound
 from graph_crm.graph import outbox
 from graph_crm.graph.database import Database, Row, Transaction
@@ -119,7 +122,18 @@ class ExportService:
         row = await self._one(export_id)
         if row is None or row["file"] is None:
             raise NotFound("The export is kept no longer.", hint="Ask for another one.")
-        return await self._files.read(row["file"])
+        content = await self._files.read(row["file"])
+        await self.handed_out(row["party"], export_id)
+        return content
+
+    async def handed_out(self, party_id: str, export_id: str | None = None) -> None:
+        """Write down in the audit that a copy left the bank, before it does."""
+
+        async def work(tx: Transaction) -> None:
+            record(tx, Entry(AuditKind.PRIVACY, "export.handed_out", [party_id]))
+            await tx.run(statements.FETCHED, {"id": export_id})
+
+        await self._database.write(work)
 
     async def _one(self, export_id: str) -> Row | None:
         rows = await self._database.read(statements.ONE, {"id": export_id})

@@ -33,6 +33,11 @@ SET x.state = 'READY', x.readyAt = datetime.realtime(), x.bytes = $bytes,
 RETURN x.id AS id
 """
 
+FETCHED = """
+OPTIONAL MATCH (x:PrivacyExport {id: $id})
+FOREACH (_ IN CASE WHEN x IS NULL THEN [] ELSE [1] END | SET x.fetchedAt = datetime.realtime())
+"""
+
 LET_GO = """
 MATCH (x:PrivacyExport) WHERE x.expiresAt < coalesce($now, datetime.realtime()) AND x.state = 'READY'
 WITH x LIMIT 200

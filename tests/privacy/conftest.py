@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from bank_fixtures import emptied
-from planted_bank import PlantedBank, planted_bank
+from planted_bank import PlantedBank, planted_bank, quiet_bank
 
 from graph_crm.graph.database import Database
 
@@ -16,6 +16,16 @@ async def bank(database: Database, tmp_path_factory: pytest.TempPathFactory) -> 
     """The bank after one customer went through all of it; it is made once for a module."""
     await emptied(database)
     made = await planted_bank(database, tmp_path_factory.mktemp("privacy"))
+    yield made
+    await made.client.aclose()
+    await emptied(database)
+
+
+@pytest.fixture(scope="module")
+async def quiet(database: Database, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PlantedBank]:
+    """A bank with products and nobody in it; it is made once for a module."""
+    await emptied(database)
+    made = await quiet_bank(database, tmp_path_factory.mktemp("privacy"))
     yield made
     await made.client.aclose()
     await emptied(database)

@@ -125,12 +125,17 @@ def wired(database: Database, data: Path) -> Platform:
     return bootstrap.wired(settings, database, Verifier(SECRET), RuleBook.load([ROOT / "plugins"], installed=False))
 
 
-async def planted_bank(database: Database, data: Path) -> PlantedBank:
-    """One customer through everything that the bank does with customers, and a relative who stays."""
+async def quiet_bank(database: Database, data: Path) -> PlantedBank:
+    """A bank with products and nobody in it."""
     await load_catalogue(database)
     platform = wired(database, data)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(platform)), base_url="http://bank")
-    made = PlantedBank(platform, client, Planted(), data)
+    return PlantedBank(platform, client, Planted(), data)
+
+
+async def planted_bank(database: Database, data: Path) -> PlantedBank:
+    """One customer through everything that the bank does with customers, and a relative who stays."""
+    made = await quiet_bank(database, data)
     await _staff(made)
     await _who(made)
     await _business(made)
