@@ -27,6 +27,7 @@ from graph_crm.cli import (
     decisions,
     demo,
     doctor,
+    documents,
     engine,
     events,
     importing,
@@ -102,6 +103,7 @@ app.add_typer(audit.app, name="audit", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(doctor.doctor)
 app.command(rich_help_panel=LOOK)(settings.settings)
 app.add_typer(schema.app, name="schema", rich_help_panel=LOOK)
+app.add_typer(documents.app, name="documents", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(tokens.token)
 app.add_typer(accounts.app, name="account", rich_help_panel=LOOK)
 
