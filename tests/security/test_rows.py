@@ -1,0 +1,251 @@
+"""Which customers a role sees, and what is left of the others."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from graph_crm.security.roles import Caller, Role
+
+pytestmark = pytest.mark.lts
+EVA, NOBODYS_AGENT = Caller("eva", Role.AGENT), Caller("ola", Role.AGENT)
+FULL = """
+{ id displayName status version city segment vulnerable
+  ... on Person { birthDate }
+  contactPoints { totalCount nodes { value kind blocked } }
+  agreements { totalCount nodes { id balance } }
+  events { totalCount nodes { id } pageInfo { hasNextPage endCursor } }
+  requests { totalCount nodes { number } }
+  households { totalCount }
+  relationships { totalCount }
+  whyNot(productCode: "CARD") { text }
+}"""
+
+
+@pytest.mark.parametrize("role", [Role.AGENT, Role.RELATIONSHIP_MANAGER])
+async def test_of_a_customer_without_a_case_employees_see_who_it_is_and_no_more(bank, role: Role) -> None:
+    found = (await bank.ask(role, f'{{ party(id: "ben") {FULL} }}'))["party"]
+    empty: dict[str, Any] = {"totalCount": 0, "nodes": []}
+    assert found == {
+        "id": "ben",
+        "displayName": "Ben Kral",
+        "status": "ACTIVE",
+        "version": 5,
+        "city": "Praha",
+        "segment": None,
+        "vulnerable": None,
+        "birthDate": None,
+        "contactPoints": {"totalCount": 1, "nodes": [{"value": "...42", "kind": "PHONE", "blocked": None}]},
+        "agreements": empty,
+        "events": {**empty, "pageInfo": {"hasNextPage": False, "endCursor": None}},
+        "requests": empty,
+        "households": {"totalCount": 0},
+        "relationships": {"totalCount": 0},
+        "whyNot": None,
+    }
+
+
+@pytest.mark.parametrize(("who", "customer"), [(EVA, "anna"), (Caller("rita", Role.RELATIONSHIP_MANAGER), "rose")])
+async def test_a_customer_of_ones_own_is_seen_in_full(bank, who: Caller, customer: str) -> None:
+    asked = f'{{ party(id: "{customer}") {FULL.replace("endCursor", "")} }}'  # cursors are sealed
+    assert await bank.ask(who, asked) == await bank.ask(Role.SERVICE, asked)
+
+
+async def test_a_case_opens_the_customer_and_its_end_closes_it(bank) -> None:
+    """Each kind of open case by itself, for an agent who has no other."""
+    asked = '{ party(id: "ben") { ... on Person { birthDate } agreements { totalCount } } }'
+    seen = {"party": {"birthDate": "1990-02-02", "agreements": {"totalCount": 2}}}
+    unseen = {"party": {"birthDate": None, "agreements": {"totalCount": 0}}}
+    for make, end in [
+        (
+            "MATCH (r:ServiceRequest {id: 'rb'}) SET r.openOwnerId = 'ola'",
+            "MATCH (r:ServiceRequest {id: 'rb'}) SET r.openOwnerId = 'someone'",
+        ),
+        (
+            "MATCH (r:ServiceRequest {id: 'rb'}) SET r.ownerId = 'ola', r.closedAt = datetime.realtime()",
+            "MATCH (r:ServiceRequest {id: 'rb'}) SET r.closedAt = datetime.realtime() - duration('PT31M')",
+        ),
+        (
+            """MATCH (p:Party {id: 'ben'}) CREATE (p)-[:WAS_SENT]->(:CallEntry {id: 'ce', claimedBy: 'ola',
+                state: 'QUEUED', claimedUntil: datetime.realtime() + duration('PT5M')})""",
+            "MATCH (c:CallEntry {id: 'ce'}) SET c.claimedUntil = datetime.realtime() - duration('PT1S')",
+        ),
+        (
+            """MATCH (p:Party {id: 'ben'}) CREATE (p)<-[:FROM]-(:Call {id: 'ca', agentId: 'ola', state: 'ANSWERED',
+                answeredAt: datetime.realtime() - duration('PT1H'),
+                endedAt: datetime.realtime() - duration('PT29M')})""",
+            "MATCH (c:Call {id: 'ca'}) SET c.endedAt = datetime.realtime() - duration('PT31M')",
+        ),
+        (
+            """MATCH (p:Party {id: 'ben'}) CREATE (p)-[:HAD_SESSION]->(:Session {id: 'se', openedBy: 'ola',
+                state: 'OPEN'})""",
+            "MATCH (s:Session {id: 'se'}) SET s.state = 'ENDED'",
+        ),
+    ]:
+        assert await bank.ask(NOBODYS_AGENT, asked) == unseen
+        await bank.database.execute(make)
+        assert await bank.ask(NOBODYS_AGENT, asked) == seen, make
+        assert await bank.ask(EVA, asked) == unseen, make
+        await bank.database.execute(end)
+        assert await bank.ask(NOBODYS_AGENT, asked) == unseen, end
+    await bank.database.execute(
+        "MATCH (r:ServiceRequest {id: 'rb'}) SET r.ownerId = 'someone', r.closedAt = null"
+        " WITH r MATCH (n:CallEntry|Call|Session) DETACH DELETE n"
+    )
+
+
+async def test_through_what_is_shared_others_are_only_recognised(bank) -> None:
+    """Both hold the loan: the agent of one sees that the other does, and nothing else of the other."""
+    asked = """{ party(id: "anna") { agreements(first: 2) { nodes { id
+      holders(first: 3, orderBy: DISPLAY_NAME_ASC) { totalCount edges { role
+        node { id displayName ... on Person { birthDate }
+        agreements(first: 2) { nodes { id } } } } }
+      transfersOut(first: 2) { totalCount nodes { id movements(first: 2) { nodes { id } } } }
+      movements(first: 2) { nodes { id } } } } } }"""
+    (loan,) = (await bank.ask(EVA, asked))["party"]["agreements"]["nodes"]
+    assert loan["movements"] == {"nodes": [{"id": "m1"}]}
+    assert loan["transfersOut"] == {"totalCount": 0, "nodes": []}
+    assert loan["holders"]["totalCount"] == 3
+    ben = loan["holders"]["edges"][1]
+    assert ben == {
+        "role": "OWNER",
+        "node": {"id": "ben", "displayName": "Ben Kral", "birthDate": None, "agreements": {"nodes": []}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("field", "own"),
+    [
+        ("agreements", ["joint"]),
+        ("events", ["ea"]),
+        ("requests", ["ra", "rs"]),
+        ("households", ["h"]),
+        ("consents", []),
+        ("decisions", []),
+        ("sessions", []),
+    ],
+)
+async def test_an_agents_pages_have_the_records_of_the_agents_customers(bank, field: str, own: list[str]) -> None:
+    asked = f"{{ {field}(orderBy: ID_ASC) {{ totalCount nodes {{ id }} }} }}"
+    if field not in {"agreements", "requests", "households"}:
+        asked = asked.replace("(orderBy: ID_ASC)", "")
+    found = (await bank.ask(EVA, asked))[field]
+    assert (found["totalCount"], [each["id"] for each in found["nodes"]]) == (len(own), own)
+    assert (await bank.ask(NOBODYS_AGENT, asked))[field] == {"totalCount": 0, "nodes": []}
+
+
+@pytest.mark.parametrize("asked", ['agreement(id: "alone")', 'event(id: "eb")', 'agreement(id: "hidden")'])
+async def test_a_record_of_others_is_not_there(bank, asked: str) -> None:
+    assert list((await bank.ask(EVA, f"{{ {asked} {{ id }} }}")).values()) == [None]
+    assert list((await bank.ask(Role.SERVICE, f"{{ {asked} {{ id }} }}")).values()) != [None]
+
+
+EXPLORERS = [Role.MARKETER, Role.RULE_AUTHOR, Role.ANALYST]
+
+
+@pytest.mark.parametrize("role", EXPLORERS)
+async def test_a_path_leads_through_a_protected_node_that_nobody_recognises(bank, role: Role) -> None:
+    asked = """{ party(id: "anna") { relationships(where: {edge: {kind: {eq: PARENT_OF}}}) { totalCount edges { id kind
+      role node { __typename id displayName status version city segment
+        contactPoints { totalCount } agreements { totalCount } events { totalCount }
+        relationships(where: {edge: {kind: {eq: OWNS}}}) { edges { share node { id displayName } } } } } } } }"""
+    (edge,) = (await bank.ask(role, asked))["party"]["relationships"]["edges"]
+    assert edge == {
+        "id": "party-a1b2c3",
+        "kind": "PARENT_OF",
+        "role": "child",
+        "node": {
+            "__typename": "Person",
+            "id": "party-a1b2c3",
+            "displayName": "party-a1b2c3",
+            "status": "ACTIVE",
+            "version": 0,
+            "city": None,
+            "segment": None,
+            "contactPoints": {"totalCount": 0},
+            "agreements": {"totalCount": 0},
+            "events": {"totalCount": 0},
+            "relationships": {"edges": [{"share": 0.5, "node": {"id": "acme", "displayName": "Acme"}}]},
+        },
+    }
+
+
+@pytest.mark.parametrize("role", EXPLORERS)
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ('party(id: "vip") { id }', None),
+        ('party(id: "party-a1b2c3") { id }', None),
+        ("parties { totalCount }", {"totalCount": 4}),
+        ('parties(where: {id: {eq: "vip"}}) { totalCount }', {"totalCount": 0}),
+        ('parties(where: {displayName: {startsWith: "Vera"}}) { totalCount }', {"totalCount": 0}),
+        ('parties(where: {relationships: {some: {displayName: {startsWith: "V"}}}}) { totalCount }', {"totalCount": 0}),
+        ('parties(where: {relationships: {some: {id: {eq: "vip"}}}}) { totalCount }', {"totalCount": 0}),
+        ('parties(where: {relationships: {some: {segment: {eq: "PRIVATE"}}}}) { totalCount }', {"totalCount": 0}),
+        ('searchParties(query: "vera important") { totalCount nodes { id } }', {"totalCount": 0, "nodes": []}),
+        ('searchParties(query: "ann") { nodes { id } }', {"nodes": [{"id": "anna"}]}),
+        ('agreement(id: "hidden") { id }', None),
+        ("agreements { totalCount }", {"totalCount": 2}),
+        ('event(id: "ev") { id }', None),
+        ("events { totalCount }", {"totalCount": 2}),
+        ('household(id: "h") { members { totalCount } }', {"members": {"totalCount": 2}}),
+    ],
+)
+async def test_a_protected_customer_is_found_by_no_page_filter_or_search(bank, role: Role, asked: str, shown) -> None:
+    (found,) = (await bank.ask(role, f"{{ {asked} }}")).values()
+    assert found == shown
+
+
+@pytest.mark.parametrize("role", [Role.SERVICE, Role.AUDITOR, Role.ADMINISTRATOR])
+async def test_who_serves_everybody_sees_the_protected_as_well(bank, role: Role) -> None:
+    found = await bank.ask(role, '{ party(id: "vip") { displayName protected } parties { totalCount } }')
+    assert found == {"party": {"displayName": "Vera Important", "protected": True}, "parties": {"totalCount": 5}}
+
+
+@pytest.mark.parametrize("role", EXPLORERS)
+async def test_contact_points_are_masked_so_that_they_can_be_recognised(bank, role: Role) -> None:
+    asked = '{ a: party(id: "anna") { contactPoints { nodes { id value } } } b: party(id: "ben") { contactPoints { nodes { value } } } }'  # noqa: E501 - one query
+    assert await bank.ask(role, asked) == {
+        "a": {"contactPoints": {"nodes": [{"id": "E...@example.org", "value": "a...@example.org"}]}},
+        "b": {"contactPoints": {"nodes": [{"value": "...42"}]}},
+    }
+
+
+async def test_identifiers_are_masked_one_by_one(bank) -> None:
+    assert (await bank.ask(Role.ANALYST, '{ party(id: "anna") { identifiers } }'))["party"]["identifiers"] == ["...56"]
+
+
+@pytest.mark.parametrize("role", [Role.AGENT, Role.RELATIONSHIP_MANAGER, *EXPLORERS, Role.CUSTOMER])
+async def test_cursors_of_who_does_not_see_everybody_tell_nothing(bank, role: Role) -> None:
+    asked = '{ party(id: "anna") { agreements(first: 1) { edges { cursor } } contactPoints { edges { cursor } } } }'
+    party = (await bank.ask(role, asked))["party"]
+    edges = [edge for page in party.values() for edge in page["edges"]]
+    assert role is Role.RELATIONSHIP_MANAGER or edges
+    for edge in edges:
+        raw = base64.urlsafe_b64decode(edge["cursor"] + "==")
+        assert not any(told in raw for told in (b"joint", b"anna", b"EMAIL", b"o1"))
+
+
+async def test_a_sealed_cursor_leads_on_and_only_for_its_role(bank) -> None:
+    asked = "query ($after: String) { parties(first: 2, after: $after, orderBy: CITY_DESC) { nodes { id } pageInfo { endCursor } } }"  # noqa: E501 - one query
+    pages, after = [], None
+    for _ in range(2):
+        page = (await bank.ask(Role.ANALYST, asked, after=after))["parties"]
+        pages += [each["id"] for each in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+    everybody = (await bank.ask(Role.SERVICE, "{ parties(orderBy: CITY_DESC) { nodes { id } } }"))["parties"]["nodes"]
+    assert pages == [each["id"] for each in everybody if each["id"] != "vip"]
+    for role in (Role.MARKETER, Role.SERVICE, Role.AGENT):
+        assert await bank.code(role, asked, after=after) == "BAD_USER_INPUT"
+    forged = after[:-4] + ("AAAA" if after[-4:] != "AAAA" else "BBBB")
+    assert await bank.code(Role.ANALYST, asked, after=forged) == "BAD_USER_INPUT"
+
+
+async def test_each_root_field_is_one_statement_whoever_asks(bank) -> None:
+    asked = '{ party(id: "anna") { id displayName agreements { nodes { holders { nodes { displayName } } } } } }'
+    for role in (Role.SERVICE, Role.AGENT, Role.RELATIONSHIP_MANAGER, Role.MARKETER, Role.ANALYST):
+        with bank.database.counting() as sent:
+            await bank.ask(role, asked)
+        assert len(sent) == 1, role
