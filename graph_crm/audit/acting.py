@@ -23,7 +23,7 @@ MOST_IDS: Final = 1_000
 LONGEST_AGENT: Final = 60
 LONGEST_REASON: Final = 80
 _REASON: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:#/-]{0,79}")
-_NAMES_IDS: Final = re.compile(r"(?:^|[a-z_])(?:id|ids|Id|Ids)$")
+_NAMES_IDS: Final = re.compile(r"^ids?$|_ids?$|[a-z]Ids?$")
 _UNSHOWN: Final = re.compile(r"[^A-Za-z0-9 ._/;:()+-]")
 
 

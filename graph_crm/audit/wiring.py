@@ -9,6 +9,7 @@ from pathlib import Path
 from graph_crm.audit import acting
 from graph_crm.audit.anchors import Anchors
 from graph_crm.audit.keys import Keyring, keyring
+from graph_crm.audit.kinds import AuditKind
 from graph_crm.audit.service import Audit
 from graph_crm.graph.database import Database
 from graph_crm.graph.timers import Work
@@ -54,7 +55,8 @@ async def audited(settings: Settings, database: Database) -> AsyncIterator[Audit
     finally:
         try:
             if made is not None and not audit.changes:
-                await audit.readings.shown(made.writes, made.about, made=made)
+                kind = AuditKind.AUDIT if made.writes.startswith("audit ") else AuditKind.READ
+                await audit.readings.shown(made.writes, made.about, made=made, kind=kind)
         finally:
             await audit.close()
 

@@ -11,9 +11,10 @@ from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar, cast
 
 import typer
+import typer.main
 
 from graph_crm.errors import CrmError
 
@@ -97,11 +98,10 @@ def _acting() -> Iterator[None]:
     """Have what the running command reads and writes put down to who runs it."""
     import getpass
 
-    import click
-
     from graph_crm.audit import acting
 
-    context = click.get_current_context(silent=True)
+    # typer brings a click of its own, and shows its contexts nowhere else.
+    context = cast(Any, typer.main).get_current_context(silent=True)
     words = context.command_path.split()[1:] if context else []
     if context is None or not words or words[0] in _OF_NOBODY:
         yield
