@@ -51,7 +51,7 @@ from graph_crm.delivery.queueing import DUE as DELIVERIES
 from graph_crm.delivery.screens import Screens
 from graph_crm.delivery.templates.library import Templates
 from graph_crm.delivery.unsubscribe import Unsubscriber
-from graph_crm.delivery.wiring import AT_ONCE, DeliveryParts
+from graph_crm.delivery.wiring import DeliveryParts, at_once
 from graph_crm.errors import ConfigurationError
 from graph_crm.events.catalogue import EventCatalogue, catalogue_of
 from graph_crm.events.counting import EventCounting
@@ -443,7 +443,7 @@ def worker(platform: Platform, *, concurrency: int | None = None) -> Worker:
         topics,
         batches={RECORDED: decide},
         outside=outside,
-        many={DELIVERIES: AT_ONCE * (concurrency or platform.settings.worker_concurrency)},
+        many={DELIVERIES: at_once(concurrency or platform.settings.worker_concurrency)},
         concurrency=concurrency or platform.settings.worker_concurrency,
         lease=platform.settings.worker_lease,
         stop_within=platform.settings.shutdown_timeout,

@@ -23,9 +23,16 @@ from graph_crm.graph.database import Database
 from graph_crm.graph.timers import Work
 from graph_crm.rules.delivery import DeliveryChannel
 
-AT_ONCE = 8
-"""For each transaction that a worker runs at a time, so many messages may be on their way: they are begun and settled
-many at once, and in between they wait for a channel."""
+MOST_AT_ONCE = 64
+"""A channel that hangs must be able to give up as many messages, a few at a time, before a worker gives up one."""
+
+
+def at_once(concurrency: int) -> int:
+    """How many messages may be on their way in a worker that runs so many transactions at a time.
+
+    They are begun and settled many at once, and in between they wait for a channel.
+    """
+    return min(8 * concurrency, MOST_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
