@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
@@ -26,6 +26,7 @@ from graphql import (
 )
 
 from graph_crm.api.bounds import BOUNDS, TooLarge, check_document
+from graph_crm.api.keeping import Kept, parts
 from graph_crm.api.schema import MappedSchema
 from graph_crm.errors import CrmError, InvalidInput
 from graph_crm.graph.compiler import Statement
@@ -34,11 +35,19 @@ from graph_crm.graph.compiler.arguments import Value, structure, value_of
 MOST_TOKENS = BOUNDS.tokens
 """Tokens of a document."""
 _TEXTS = frozenset({"ID", "String"})
-_SUGGESTION = re.compile(r"\s*Did you mean .*\?$", re.DOTALL)
+_SUGGESTION = re.compile(r"\s*Did you mean .*", re.DOTALL)
+LONGEST_MESSAGE = 500
+"""Characters of an error: graphql-core repeats what was sent."""
+INTROSPECTION = frozenset({"__schema", "__type"})
+"""Root fields that tell of the schema itself."""
 _UNKNOWN_VALUE = re.compile(r"does not exist in '(\w+)' enum")
 """How graphql-core says that a value is none of an enum."""
-PLANS_KEPT = 64
-"""Compiled variants kept of one operation (callers' scopes, filters of different shape)."""
+PLANS_KEPT = 6_000_000
+"""Characters of statements that are kept compiled, of all documents; what belongs to one takes several times that."""
+PRICES_KEPT = 200_000
+"""Prices that are kept, each with the parts of what it depends on."""
+_PART = 20
+"""Characters that a part of a key counts as."""
 
 
 class Unparsable(CrmError):
@@ -95,11 +104,10 @@ class Operation:
     """The variables whose texts decide the statement: orderings."""
     mapped: bool
     """Whether the mapping alone can answer it: a query of root fields over the graph."""
+    described: bool
+    """Whether it asks for the description of the schema alone."""
     texts: frozenset[str]
     """The variables, where all of them are texts (ID and String)."""
-    plans: OrderedDict[Any, list[Planned]] = field(default_factory=OrderedDict)
-    prices: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
-    """What it costs (`graph_crm.api.pricing`)."""
     told: Any = None
     """How the audit names it (`graph_crm.api.auditing`)."""
 
@@ -133,22 +141,27 @@ class Operation:
         """What of the variables decides the statements."""
         return tuple([(name, structure(value, names=name in self.orderings)) for name, value in variables.items()])
 
-    def keep(self, shape: Any, plan: list[Planned]) -> None:
-        """Remember a compiled variant; the oldest goes when there are too many."""
-        self.plans[shape] = plan
-        if len(self.plans) > PLANS_KEPT:
-            self.plans.popitem(last=False)
-
 
 class Documents:
     """Documents by their text."""
 
     def __init__(self, schema: MappedSchema, *, kept: int = 2_000_000, most_tokens: int = MOST_TOKENS) -> None:
         self._schema = schema
+        self._mapped = frozenset(schema.registry.roots) | {"__typename"}
         self._most_tokens = most_tokens
         self._loaded: OrderedDict[str, dict[str, Operation] | Problem] = OrderedDict()
         self._kept = kept
         self._characters = 0
+        self._plans: Kept[list[Planned]] = Kept(PLANS_KEPT)
+
+    def plan(self, operation: Operation, shape: Any) -> list[Planned] | None:
+        """The statements of an operation for variables of this shape, if they are known."""
+        return self._plans.get((operation, shape))
+
+    def keep(self, operation: Operation, shape: Any, plan: list[Planned]) -> None:
+        """Remember the statements of an operation."""
+        weight = sum(len(each.statement.text) for each in plan if each.statement) + _PART * parts(shape)
+        self._plans.keep((operation, shape), plan, weight)
 
     def load(self, source: str) -> dict[str, Operation] | Problem:
         """The operations of a document by name (an anonymous one is ``""``), or what is wrong with it.
@@ -194,24 +207,25 @@ class Documents:
             for definition in node.variable_definitions or ()
             if _type_name(definition.type).endswith("OrderBy")
         )
-        mapped = node.operation is OperationType.QUERY and self._only_mapped(node.selection_set, fragments)
+        query = node.operation is OperationType.QUERY
+        mapped = query and _only(self._mapped, node.selection_set, fragments)
+        described = query and not mapped and _only(INTROSPECTION | {"__typename"}, node.selection_set, fragments)
         types = [(each.variable.name.value, _named_type(each.type)) for each in node.variable_definitions or ()]
         texts = frozenset(name for name, kind in types) if {kind for _, kind in types} <= _TEXTS else frozenset()
-        return Operation(document, node, fragments, orderings, mapped, texts)
+        return Operation(document, node, fragments, orderings, mapped, described, texts)
 
-    def _only_mapped(self, selections: Any, fragments: Mapping[str, FragmentDefinitionNode]) -> bool:
-        for each in selections.selections:
-            if isinstance(each, FieldNode):
-                name = each.name.value
-                if name != "__typename" and name not in self._schema.registry.roots:
-                    return False
-            else:
-                below = (
-                    each.selection_set if hasattr(each, "selection_set") else fragments[each.name.value].selection_set
-                )
-                if not self._only_mapped(below, fragments):
-                    return False
-        return True
+
+def _only(names: frozenset[str], selections: Any, fragments: Mapping[str, FragmentDefinitionNode]) -> bool:
+    """Whether a selection asks, with its fragments, for fields of these names alone."""
+    for each in selections.selections:
+        if isinstance(each, FieldNode):
+            if each.name.value not in names:
+                return False
+        else:
+            below = each.selection_set if hasattr(each, "selection_set") else fragments[each.name.value].selection_set
+            if not _only(names, below, fragments):
+                return False
+    return True
 
 
 def _named_type(node: Any) -> str:
@@ -230,6 +244,8 @@ def _type_name(node: Any) -> str:
 def shown(error: GraphQLError, code: str, schema: GraphQLSchema | None = None) -> dict[str, Any]:
     """An error of graphql-core in the response's form, with a stable code; of a wrong enum value the right ones."""
     formatted: dict[str, Any] = {**error.formatted}
+    if len(error.message) > LONGEST_MESSAGE:
+        formatted["message"] = f"{error.message[:LONGEST_MESSAGE]}..."
     extensions = {"code": code, **(formatted.get("extensions") or {})}
     unknown = _UNKNOWN_VALUE.search(error.message)
     kind = schema.get_type(unknown[1]) if schema and unknown else None

@@ -24,10 +24,11 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from graph_crm import logs
 from graph_crm.api import auditing, rights
 from graph_crm.api.bounds import check_variables
+from graph_crm.api.describing import Descriptions
 from graph_crm.api.documents import Documents, Operation, Planned, Problem, shown
 from graph_crm.api.leaving import Gone, while_there
 from graph_crm.api.persisted import Persisted
-from graph_crm.api.pricing import Price, Pricing
+from graph_crm.api.pricing import MOST_DESCRIBED, Price, Pricing
 from graph_crm.api.schema import MappedSchema
 from graph_crm.audit.acting import SEEN, Actor
 from graph_crm.audit.service import Audit
@@ -41,7 +42,7 @@ from graph_crm.graph.database import Database
 from graph_crm.graph.mapping import NodeMapping
 from graph_crm.graph.mutation import PERMISSION
 from graph_crm.security import touching
-from graph_crm.security.budgets import Budgets, told
+from graph_crm.security.budgets import Budgets, told, too_expensive
 from graph_crm.security.roles import Caller, Permission
 from graph_crm.security.sight import Sights, check_key
 
@@ -113,6 +114,7 @@ class Executor:
         self._budgets = budgets or Budgets()
         self._persisted = persisted or Persisted()
         self._pricing = Pricing(schema)
+        self._descriptions = Descriptions(schema)
         self._sights = sights or Sights(notes=audit is not None)
         self._audit = self.audit = audit
         self._schema = schema
@@ -159,6 +161,8 @@ class Executor:
         async with self._budgets.running(caller, price.total):
             if operation.mapped:
                 response = await while_there(request.gone, self._read(operation, variables, request))
+            elif operation.described:
+                response = await self._descriptions.answer(operation, variables)
             elif operation.kind is OperationType.QUERY:
                 response = await while_there(request.gone, self._run(operation, variables, request))
             else:
@@ -184,7 +188,11 @@ class Executor:
         """What an operation costs. Raises QueryTooExpensive where that is more than the caller may ask for."""
         shape = operation.shape_of(variables) if operation.mapped else None
         price = self._pricing.of(operation, variables, shape)
+        if price.described:
+            caller.require(Permission.INTROSPECT)
         self._budgets.check(caller, price.total)
+        if price.described > MOST_DESCRIBED:
+            raise too_expensive("The description of the schema", price.described, MOST_DESCRIBED)
         return price
 
     def _told(self, price: Price, caller: Caller) -> dict[str, Any]:
@@ -219,12 +227,10 @@ class Executor:
 
     def _plan(self, operation: Operation, variables: dict[str, Any], caller: Caller) -> list[Planned]:
         shape = (self._sights.of(caller).key, operation.shape_of(variables))
-        plan = operation.plans.get(shape)
+        plan = self._documents.plan(operation, shape)
         if plan is None:
             plan = self._compile(operation, variables, caller)
-            operation.keep(shape, plan)
-        else:
-            operation.plans.move_to_end(shape)
+            self._documents.keep(operation, shape, plan)
         return plan
 
     def _compile(self, operation: Operation, variables: dict[str, Any], caller: Caller) -> list[Planned]:

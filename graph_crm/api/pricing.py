@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from graphql import FieldNode, GraphQLObjectType, OperationType, get_named_type, get_nullable_type, is_list_type
 
-from graph_crm.api.documents import Operation
+from graph_crm.api.documents import INTROSPECTION, PRICES_KEPT, Operation
+from graph_crm.api.keeping import Kept, parts
 from graph_crm.api.schema import MappedSchema
 from graph_crm.graph.compiler.cost import WEIGHTS, Cost
 from graph_crm.graph.compiler.selection import Selections, sub_selections
@@ -58,11 +58,15 @@ _INTROSPECTED: Final = {
     "locations": 8,
     "possibleTypes": 3,
     "interfaces": 1,
+    "ofType": 0.4,
 }
 """Items of the lists of the schema's own description; ``types`` has as many as the schema."""
-INTROSPECTED: Final = 0.01
+DESCRIBED_LEAF: Final = 0.01
 """A value of the schema's own description: it is in memory."""
-KEPT: Final = 64
+DESCRIBED: Final = 0.05
+"""An object of the same."""
+MOST_DESCRIBED: Final = 15_000.0
+"""What the schema's own description may cost, whoever asks: it is made by this process and not by Neo4j."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ class Price:
 
     total: float
     parts: Mapping[str, float]
+    described: float = 0.0
+    """How much of it is the schema's own description."""
 
 
 class Pricing:
@@ -78,6 +84,7 @@ class Pricing:
 
     def __init__(self, schema: MappedSchema) -> None:
         self._schema = schema
+        self._kept: Kept[Price] = Kept(PRICES_KEPT)
         self._roots = {
             OperationType.QUERY: schema.core.query_type,
             OperationType.MUTATION: schema.core.mutation_type,
@@ -91,13 +98,11 @@ class Pricing:
         """
         if shape is None:
             return self._priced(operation, variables)
-        kept: OrderedDict[Any, Price] = operation.prices
-        known = (shape, () if operation.texts else _sizes(variables))
-        price = kept.get(known)
+        known = (operation, shape, () if operation.texts else _sizes(variables))
+        price = self._kept.get(known)
         if price is None:
-            price = kept[known] = self._priced(operation, variables)
-            if len(kept) > KEPT:
-                kept.popitem(last=False)
+            price = self._priced(operation, variables)
+            self._kept.keep(known, price, parts(known[1:]) + len(price.parts))
         return price
 
     def _priced(self, operation: Operation, variables: Mapping[str, Any]) -> Price:
@@ -107,7 +112,8 @@ class Pricing:
         asked = selections.fields([operation.node.selection_set], names)
         plain = _Plain(self._schema, selections)
         parts = {key: plain.root(operation.kind, root, nodes) for key, nodes in asked.items()}
-        return Price(sum(parts.values()), parts)
+        described = sum(parts[key] for key, nodes in asked.items() if nodes[0].name.value in INTROSPECTION)
+        return Price(sum(parts.values()), parts, described)
 
 
 class _Plain:
@@ -127,7 +133,7 @@ class _Plain:
             return self._mapped.root(mapped, nodes)
         if name == "__typename":
             return WEIGHTS.leaf
-        if name in {"__schema", "__type"}:
+        if name in INTROSPECTION:
             return WEIGHTS.statement + self._described("__Schema" if name == "__schema" else "__Type", nodes)
         field = root.fields.get(name) if root else None
         if field is None:
@@ -171,13 +177,13 @@ class _Plain:
         cost = self._known.get(known)
         if cost is None:
             described = self._schema.core.get_type(kind)
-            cost = INTROSPECTED
+            cost = DESCRIBED
             for inner in self._selections.fields(sets, frozenset({kind})).values():
                 name = inner[0].name.value
                 field = described.fields.get(name) if isinstance(described, GraphQLObjectType) else None
                 below = get_named_type(field.type).name if field else ""
                 many = len(self._schema.core.type_map) if name == "types" else _INTROSPECTED.get(name, 1)
-                cost += many * self._described(below, inner) if inner[0].selection_set else INTROSPECTED
+                cost += many * self._described(below, inner) if inner[0].selection_set else DESCRIBED_LEAF
             self._known[known] = cost
         return cost
 

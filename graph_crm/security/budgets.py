@@ -104,12 +104,7 @@ class Budgets:
         """Raise QueryTooExpensive where one request costs more than the caller's role may ask."""
         limit = self._budgets[caller.role].request
         if limit and cost > limit:
-            raise QueryTooExpensive(
-                f"The query costs {told(cost)}, and the role {caller.role} may ask for {told(limit)} at a time.",
-                hint="Ask for smaller pages (`first`), fewer levels or fewer fields; docs/limits.md.",
-                cost=told(cost),
-                limit=told(limit),
-            )
+            raise too_expensive("The query", cost, limit, f"the role {caller.role}")
 
     @asynccontextmanager
     async def running(self, caller: Caller, cost: float) -> AsyncIterator[None]:
@@ -171,6 +166,16 @@ class Budgets:
             hint="Wait for the answers, then ask again; docs/limits.md.",
             limit=told(limit),
         )
+
+
+def too_expensive(what: str, cost: float, limit: float, who: str = "a request") -> QueryTooExpensive:
+    """The refusal that says what it would cost and what it may."""
+    return QueryTooExpensive(
+        f"{what} costs {told(cost)}, and {who} may ask for {told(limit)} at a time.",
+        hint="Ask for smaller pages (`first`), fewer levels or fewer fields; docs/limits.md.",
+        cost=told(cost),
+        limit=told(limit),
+    )
 
 
 def told(cost: float) -> float | int:
