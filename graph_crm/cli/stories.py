@@ -94,6 +94,9 @@ def refused_loan(hero: Hero) -> list[Step]:
     screen = _ask(
         Role.SERVICE, f"mutation {{ nextScreen(partyId: {party}, channel: ATM) {{ offers {{ productCode text }} }} }}"
     )
+    seen = (
+        f"{{ party(id: {party}) {{ displayName contactPoints {{ nodes {{ value }} }} agreements {{ totalCount }} }} }}"
+    )
     call = _ask(Role.AGENT, "mutation { nextCall { id party { displayName } number script reasons } }")
     refusal = 'mutation { recordCall(input: { entryId: "ENTRY", outcome: REJECTED }) { state outcome } }'
     why = f'{{ party(id: {party}) {{ whyNot(productCode: "SMALL_LOAN") {{ text earliest }} }} }}'
@@ -101,13 +104,17 @@ def refused_loan(hero: Hero) -> list[Step]:
         Step(f"{hero.name} looks at the balance at an ATM. The event is stored, the worker asks the rules.", check),
         Step("A moment later the next screen of the ATM offers a small loan.", screen),
         Step(
+            "To an agent the customer is a name as yet, with a masked phone, and nothing more.", _ask(Role.AGENT, seen)
+        ),
+        Step(
             "It waits on the call list, too. An agent asks whom to call, at which number, and what to say.",
             f"ENTRY=$({call} | tee /dev/stderr | grep -o 'delivery:[0-9a-f]*')",
         ),
+        Step("While the call lasts the agent sees everything of the customer.", _ask(Role.AGENT, seen)),
         Step("The customer refuses. Screen and call list forget the offer.", _ask(Role.AGENT, refusal, ENTRY="ENTRY")),
         Step("The next balance check ...", check),
         Step("... brings no repeat ...", screen),
-        Step("... and the bank can say why not, and when it may ask again.", _ask(Role.AGENT, why)),
+        Step("... and the bank can say why not, and when it may ask again.", _ask(Role.SERVICE, why)),
     ]
 
 
@@ -135,10 +142,12 @@ def complaint_by_mail(hero: Hero, settings: Settings) -> list[Step]:
             "A second later it is acknowledged, with number, owner and due date.",
             f"NUMBER=$({sent(hero.email)} | tee /dev/stderr | grep -om1 'R-[0-9A-Z]*-[0-9A-Z]*')",
         ),
-        Step("So it stands in the bank.", _ask(Role.AGENT, status)),
-        Step("While it is open nothing is sold to this customer, and the bank can say why.", _ask(Role.AGENT, allowed)),
+        Step("So it stands in the bank.", _ask(Role.SERVICE, status)),
+        Step(
+            "While it is open nothing is sold to this customer, and the bank can say why.", _ask(Role.SERVICE, allowed)
+        ),
         Step("The employee has a mail, too. Its link opens the request in a browser.", sent("@bank.example")),
-        Step("The answer is one mutation: written, sent, told.", _ask(Role.AGENT, answer, NUMBER="NUMBER")),
+        Step("The answer is one mutation: written, sent, told.", _ask(Role.SERVICE, answer, NUMBER="NUMBER")),
         Step("The customer prefers text messages, and is told by one.", sent(hero.phone)),
     ]
 

@@ -112,8 +112,8 @@ def stories(settings: Settings, made: dict[Role, str], heroes: list[Hero]) -> li
         "So that the demo shows the same at any hour, customers may be called at night and small loans come first;",
         "GRAPH_CRM_CONTACT_POLICY, GRAPH_CRM_LEVERS and GRAPH_CRM_EXPLORATION decide it otherwise.",
         "",
-        "  AGENT=$TOKEN",
-        f"  SERVICE={made[Role.SERVICE]}",
+        "  SERVICE=$TOKEN",
+        f"  AGENT={made[Role.AGENT]}",
         f"  {asking(f'{base_url(settings)}/graphql')}",
         *told("A loan that is refused, and not offered again:", refused_loan(heroes[0])),
         *told("A complaint by mail:", complaint_by_mail(heroes[1], settings)),
@@ -141,7 +141,7 @@ def welcome(settings: Settings, secret: str, example: Example, heroes: list[Hero
         "",
         "To try (the worker asks the rules about every customer now: within a minute the last one fills):",
         "",
-        f"  TOKEN={made[Role.AGENT]}",
+        f"  TOKEN={made[Role.SERVICE]}",
     ]
     for meaning, query in queries(example):
         body = json.dumps({"query": query}, ensure_ascii=False).replace("'", "'\\''")

@@ -162,6 +162,21 @@ class EdgeMapping:
     fields: dict[str, Scalar] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class NarrowStart:
+    """The start of a root for who does not see every row in full, which tells nothing of what is dimmed.
+
+    ``place`` in it is filled with what ``convert`` makes of the ``argument`` for who may know it whole, with
+    ``nothing`` for others.
+    """
+
+    start: str
+    argument: str
+    place: str
+    convert: Callable[[Any], Any]
+    nothing: Any
+
+
 @dataclass(frozen=True, kw_only=True)
 class Root:
     """A root query field over the mapping: one node by its key, or a page of nodes.
@@ -177,6 +192,8 @@ class Root:
     page: bool = False
     by: str = "id"
     start: str = ""
+    narrow: NarrowStart | None = None
+    """What takes the place of ``start`` for who does not see every row in full."""
     rank: str = ""
     edge: type | None = None
     order: str = ""
@@ -474,6 +491,7 @@ __all__ = [
     "Argument",
     "EdgeMapping",
     "JsonText",
+    "NarrowStart",
     "NodeMapping",
     "Registry",
     "Relation",

@@ -206,6 +206,15 @@ SEARCH_START = (
 )
 """The start of a search, a template: the best ``{limit}`` parties for the Lucene query (see `names.search_query`)."""
 
+SEARCH_NARROW_START = """CALL () {
+  CALL db.index.fulltext.queryNodes('party_names', {query}, {limit: {limit}}) YIELD node, score
+  RETURN node AS {n}, score AS {e}
+  UNION
+  CALL db.index.fulltext.queryNodes('party_search', {exact}, {limit: {limit}}) YIELD node, score
+  RETURN node AS {n}, score AS {e}
+} WITH {n}, max({e}) AS {e}"""
+"""The same for who does not see every customer's contact points: by name, and by what is known whole."""
+
 SEARCH_RANK = "{e} DESC"
 """The order of search results, a template: the best match first; equal ones come by id."""
 

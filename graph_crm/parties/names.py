@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import phonenumbers
 
@@ -130,6 +130,10 @@ def search_text(
     return " ".join(dict.fromkeys(word for word in words if word))
 
 
+Word = Callable[[str], str]
+"""Makes the query of one word."""
+
+
 def _escaped(word: str) -> str:
     """The word as a Lucene term: everything but letters and digits neutralised."""
     return "".join(character if _is_letter(character) else "\\" + character for character in word)
@@ -149,7 +153,18 @@ def _word_query(word: str) -> str:
     return f"({' OR '.join(kinds)})"
 
 
-def _phone_query(run: str) -> str | None:
+def _grouped(query: str) -> str:
+    """The query as one term that can be boosted."""
+    return query if query.startswith("(") else f"({query})"
+
+
+def _exact_query(word: str) -> str:
+    """One word, as it is."""
+    term = _escaped(word[:MAX_WORD_LENGTH])
+    return f'["{term}" TO "{term}"]^{EXACT_BOOST}'
+
+
+def _phone_query(run: str, query: Word) -> str | None:
     """The run of digits as a phone (international or national) or an identifier; None when it is too short."""
     digits = re.sub(r"\D", "", run)
     if len(digits) < MIN_PHONE_DIGITS:
@@ -166,23 +181,23 @@ def _phone_query(run: str) -> str | None:
             pass  # not a number of any country: the digits as typed may still be an identifier
     elif digits.startswith("0"):
         words.append(digits.lstrip("0") or digits)
-    return f"({' OR '.join(_word_query(word) for word in dict.fromkeys(words) if word)})"
+    return f"({' OR '.join(query(word) for word in dict.fromkeys(words) if word)})"
 
 
-def _chunk_query(chunk: str) -> str | None:
+def _chunk_query(chunk: str, query: Word) -> str | None:
     chunk = chunk.removeprefix(GENERATED)
     parts = _parts(chunk)
     if not parts:
         return None
     if len(parts) == 1 and parts[0] == chunk:
-        return _word_query(chunk)
+        return query(chunk)
     # The whole chunk outranks any sum of its parts.
-    whole = [f"{_word_query(''.join(parts))}^{min(len(parts), MAX_WORDS) + 1}"]
+    whole = [f"{_grouped(query(''.join(parts)))}^{min(len(parts), MAX_WORDS) + 1}"]
     if "@" in chunk or "." in chunk:
-        whole.insert(0, _word_query(_address(chunk)))
+        whole.insert(0, query(_address(chunk)))
     # Half of an address must not find everybody with its provider: an e-mail is never taken apart.
     if len(parts) > 1 and "@" not in chunk:
-        whole.append(f"({' AND '.join(_word_query(part) for part in parts[:MAX_WORDS])})")
+        whole.append(f"({' AND '.join(query(part) for part in parts[:MAX_WORDS])})")
     return f"({' OR '.join(whole)})"
 
 
@@ -192,10 +207,19 @@ def search_query(text: str) -> str:
     Every word must match, exactly, as a prefix or with one typo; the ranks are in this order. A phone is found in any
     common way of writing it. Never a query that Lucene refuses, whatever the text.
     """
+    return _query(text, _word_query)
+
+
+def exact_query(text: str) -> str:
+    """The same for what must be known whole: no beginnings and no typos, which would tell of the rest."""
+    return _query(text, _exact_query)
+
+
+def _query(text: str, word: Word) -> str:
     queries: list[str] = []
 
     def take_phone(match: re.Match[str]) -> str:
-        query = _phone_query(match.group())
+        query = _phone_query(match.group(), word)
         if query is None:
             return match.group()
         queries.append(query)
@@ -204,7 +228,7 @@ def search_query(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text[: MAX_WORDS * MAX_WORD_LENGTH])
     plain = _PHONE_RUN.sub(take_phone, plain)
     for chunk in name_key(plain.translate(_APOSTROPHES)).split():
-        query = _chunk_query(chunk)
+        query = _chunk_query(chunk, word)
         if query:
             queries.append(query)
     return " AND ".join(list(dict.fromkeys(queries))[:MAX_WORDS]) or MATCH_NOTHING

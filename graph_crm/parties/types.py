@@ -6,10 +6,10 @@ import datetime as dt
 
 import strawberry
 
-from graph_crm.graph.mapping import Argument, Root, computed, graph, many, prop
-from graph_crm.parties.cypher import SEARCH_RANK, SEARCH_START
+from graph_crm.graph.mapping import Argument, NarrowStart, Root, computed, graph, many, prop
+from graph_crm.parties.cypher import SEARCH_NARROW_START, SEARCH_RANK, SEARCH_START
 from graph_crm.parties.kinds import ContactPointKind, ContactPointUsage, PartyStatus, Sex, TieKind
-from graph_crm.parties.names import name_key, search_query
+from graph_crm.parties.names import MATCH_NOTHING, exact_query, name_key, search_query
 from graph_crm.parties.ties import TIES
 
 START_ROLES = {kind.value: tie.start_role for kind, tie in TIES.items()}
@@ -177,6 +177,7 @@ graph.root(
         description="Parties by name, phone, e-mail or identifier; the best first. Case, accents and a typo are"
         " forgiven, and the beginning of a word is enough.",
         start=SEARCH_START,
+        narrow=NarrowStart(SEARCH_NARROW_START, "query", "exact", exact_query, MATCH_NOTHING),
         rank=SEARCH_RANK,
         edge=Search,
         arguments={"query": Argument(str, "What to look for.", search_query)},

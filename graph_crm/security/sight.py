@@ -60,6 +60,8 @@ class RoleSight(Sight):
         self.rows = rules.rows[role]
         self.head = _HEADS.get(self.rows, "")
         self.seal = None if self.rows is Rows.ALL else seal
+        self.narrow = self.rows is not Rows.ALL
+        self.knows = rules.cells["contact"][role] is Cell.SEE
         self._rules = rules
         self._notes = notes
 

@@ -52,7 +52,7 @@ class RunningDemo:
             time.sleep(0.1)
         raise AssertionError(f"not open after {LONGEST_START} s: {self.output.read_text('utf-8')}")
 
-    def ask(self, query: str, role: str = "agent") -> Any:
+    def ask(self, query: str, role: str = "service") -> Any:
         answer = httpx.post(
             self.url, json={"query": query}, headers={"Authorization": f"Bearer {self.tokens[role]}"}, timeout=30
         ).json()
@@ -195,8 +195,10 @@ def shell(environment: dict[str, str], commands: list[str]) -> Iterator[Shell]:
 def the_loan_is_refused(run: Shell) -> None:
     run.next('"recorded":["event:')
     run.next('"productCode":"SMALL_LOAN"')
+    run.next('"value":"...', '"agreements":{"totalCount":0}')
     call = run.next('"id":"delivery:')
     assert "You checked your balance at an ATM" in call
+    assert '"agreements":{"totalCount":0}' not in run.next('"value":"+')
     run.next('"outcome":"REJECTED"')
     run.next('"recorded":["event:')
     run.next('"offers":[]')

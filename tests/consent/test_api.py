@@ -26,7 +26,7 @@ class Desk:
     def __init__(self, database: Database) -> None:
         self.executor = Executor(platform_schema(), database)
 
-    async def answer(self, query: str, role: Role = Role.AGENT, **variables: Any) -> dict[str, Any]:
+    async def answer(self, query: str, role: Role = Role.SERVICE, **variables: Any) -> dict[str, Any]:
         caller = Caller("somebody", role, party_id="anna" if role is Role.CUSTOMER else None)
         return await self.executor.execute(Request(query, caller, variables))
 

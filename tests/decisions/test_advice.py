@@ -256,7 +256,7 @@ PREVIEW = """
 """
 
 
-async def asked(database: Database, query: str, role: Role = Role.AGENT, **variables: Any) -> dict[str, Any]:
+async def asked(database: Database, query: str, role: Role = Role.SERVICE, **variables: Any) -> dict[str, Any]:
     decisions = service(database)
     executor = Executor(platform_schema(), database, lambda kind: decisions if kind is DecisionService else None)
     return await executor.execute(Request(query, Caller("desk-1", role), variables))

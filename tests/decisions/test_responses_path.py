@@ -17,7 +17,7 @@ from graph_crm.security.roles import Caller, Role
 
 pytestmark = pytest.mark.lts
 
-DESK = Caller("desk-7", Role.AGENT)
+DESK = Caller("desk-7", Role.SERVICE)
 
 
 @pytest.fixture

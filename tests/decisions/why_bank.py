@@ -102,7 +102,7 @@ class Bank:
     async def change(self, statement: str, **parameters: Any) -> None:
         await self.database.execute(statement, parameters)
 
-    async def asked(self, query: str, role: Role = Role.AGENT, **variables: Any) -> Mapping[str, Any]:
+    async def asked(self, query: str, role: Role = Role.SERVICE, **variables: Any) -> Mapping[str, Any]:
         """The whole response."""
         executor = Executor(platform_schema(), self.database)
         return await executor.execute(Request(query, Caller("desk-1", role, party_id="anna"), variables))

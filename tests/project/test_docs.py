@@ -95,7 +95,7 @@ async def client(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def ask(client: httpx.AsyncClient, query: str, role: Role = Role.AGENT, **variables: Any) -> Any:
+async def ask(client: httpx.AsyncClient, query: str, role: Role = Role.SERVICE, **variables: Any) -> Any:
     headers = {"Authorization": f"Bearer {issue(SECRET, role)}"}
     answer = (await client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)).json()
     assert "errors" not in answer, answer["errors"]
@@ -110,7 +110,7 @@ async def test_a_graphql_block_runs_on_the_demo_bank(client: httpx.AsyncClient, 
         if operation.operation is not OperationType.QUERY:
             continue  # what changes something is run below, in the order of its page
         wanted = {variable.variable.name.value for variable in operation.variable_definitions or ()}
-        role = Role.ADMINISTRATOR if block.page == "docs/workers.md" else Role.AGENT  # who may see failed work
+        role = Role.ADMINISTRATOR if block.page == "docs/workers.md" else Role.SERVICE  # who may see failed work
         data = await ask(client, block.text, role, **dict.fromkeys(wanted & {"id", "partyId"}, example.party_id))
         assert any(value for value in data.values()), "the block shows nothing on the demo bank"
 

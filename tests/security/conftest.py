@@ -22,7 +22,7 @@ BANK = """
 CREATE (anna:Party:Person {id: 'anna', displayName: 'Anna Nowak', nameKey: 'anna nowak', searchText: 'anna nowak',
           status: 'ACTIVE', version: 3, city: 'Brno', street: 'Long 1', birthDate: date('1980-01-01'), segment: 'GOLD',
           identifiers: ['ID-123456'], createdAt: datetime('2020-01-01T00:00:00Z')}),
-  (ben:Party:Person {id: 'ben', displayName: 'Ben Kral', nameKey: 'ben kral', searchText: 'ben kral',
+  (ben:Party:Person {id: 'ben', displayName: 'Ben Kral', nameKey: 'ben kral', searchText: 'ben kral 420602123442 602123442',
           status: 'ACTIVE', version: 5, city: 'Praha', street: 'Short 2', birthDate: date('1990-02-02'),
           segment: 'SILVER', vulnerable: true, identifiers: ['ID-654321'],
           createdAt: datetime('2021-01-01T00:00:00Z')}),

@@ -249,3 +249,26 @@ async def test_each_root_field_is_one_statement_whoever_asks(bank) -> None:
         with bank.database.counting() as sent:
             await bank.ask(role, asked)
         assert len(sent) == 1, role
+
+
+@pytest.mark.parametrize("typed", ["+420602123442", "602 123 442", "00420602123442"])
+async def test_a_customer_is_found_by_a_phone_that_is_known_whole(bank, typed: str) -> None:
+    """Of a part of it employees learn no more of it, and who explores finds nobody by a phone."""
+    asked = "query ($q: String!) { searchParties(query: $q) { totalCount nodes { id } } }"
+    found, nobody = {"totalCount": 1, "nodes": [{"id": "ben"}]}, {"totalCount": 0, "nodes": []}
+    for role, whole, part in (
+        (Role.SERVICE, found, found),
+        (Role.AGENT, found, nobody),
+        (Role.RELATIONSHIP_MANAGER, found, nobody),
+        (Role.MARKETER, nobody, nobody),
+        (Role.ANALYST, nobody, nobody),
+    ):
+        assert (await bank.ask(role, asked, q=typed))["searchParties"] == whole, role
+        assert (await bank.ask(role, asked, q=typed[:-1]))["searchParties"] == part, role
+
+
+async def test_names_are_searched_as_ever_whoever_searches(bank) -> None:
+    asked = "query ($q: String!) { searchParties(query: $q) { nodes { id } } }"
+    for role in (Role.SERVICE, Role.AGENT, Role.RELATIONSHIP_MANAGER, Role.ANALYST):
+        for typed in ("ben", "krall", "kral ben", "BEN KR"):
+            assert (await bank.ask(role, asked, q=typed))["searchParties"]["nodes"] == [{"id": "ben"}], (role, typed)

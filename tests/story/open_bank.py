@@ -69,7 +69,7 @@ class Bank:
     post: MailServer
     sms: GatewayServer
 
-    def ask(self, query: str, role: Role = Role.AGENT, subject: str = "story", **variables: Any) -> Any:
+    def ask(self, query: str, role: Role = Role.SERVICE, subject: str = "story", **variables: Any) -> Any:
         token = issue(SECRET, role, subject=subject)
         answer = httpx.post(
             f"{self.url}/graphql",

@@ -49,6 +49,16 @@ RECEIPT = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
 pytestmark = pytest.mark.lts
 
 
+SEEN = """query($party: ID!) { party(id: $party) {
+  displayName ... on Person { birthDate } contactPoints { nodes { value } }
+} }"""
+
+
+def seen(phone: str, birth: str | None) -> dict[str, Any]:
+    """What an agent sees of Anna, with her phone and birth date like this."""
+    return {"displayName": "Anna Nováková", "birthDate": birth, "contactPoints": {"nodes": [{"value": phone}]}}
+
+
 def customer(bank: Bank, name: str, **more: Any) -> str:
     """A customer with a current account who likes to hear of offers."""
     person = {"givenName": name, "familyName": "Nováková", "birthDate": "1985-05-05", "country": "CZ", "language": "en"}
@@ -68,12 +78,16 @@ def test_a_refused_loan_is_not_offered_again_and_the_bank_can_say_why(bank: Bank
     shown = bank.until(lambda: bank.ask(SCREEN, Role.SERVICE, party=anna)["nextScreen"]["offers"], "an ATM screen")
     assert [one["productCode"] for one in shown] == ["SMALL_LOAN"]
 
-    # An agent calls, with the reason at hand; she says no.
-    call = bank.until(lambda: bank.ask(NEXT_CALL, subject="jana")["nextCall"], "an entry of the call list")
+    # An agent, to whom she is no more than a name as yet, calls with the reason at hand, and has everything in view.
+    assert bank.ask(SEEN, Role.AGENT, "jana", party=anna)["party"] == seen("...56", None)
+    call = bank.until(lambda: bank.ask(NEXT_CALL, Role.AGENT, "jana")["nextCall"], "an entry of the call list")
+    assert bank.ask(SEEN, Role.AGENT, "jana", party=anna)["party"] == seen("+420602123456", "1985-05-05")
     assert call["party"] == {"id": anna, "displayName": "Anna Nováková"}
     assert call["number"] == "+420602123456"
     assert "balance" in " ".join(call["reasons"])
-    assert bank.ask(REFUSED, subject="jana", entry=call["id"])["recordCall"]["outcome"] == "REJECTED"
+    # She says no; the case is closed, and so is her record.
+    assert bank.ask(REFUSED, Role.AGENT, "jana", entry=call["id"])["recordCall"]["outcome"] == "REJECTED"
+    assert bank.ask(SEEN, Role.AGENT, "jana", party=anna)["party"] == seen("...56", None)
 
     # The next balance check brings no repeat on any way, and says why.
     bank.ask(BALANCE_CHECK, Role.SERVICE, party=anna, id="atm-2")
@@ -85,7 +99,7 @@ def test_a_refused_loan_is_not_offered_again_and_the_bank_can_say_why(bank: Bank
     after = bank.until(decided, "a decision about the second look")
     assert [one["status"] for one in after["offers"]["nodes"]] == ["REJECTED"]
     assert bank.ask(SCREEN, Role.SERVICE, party=anna)["nextScreen"]["offers"] == []
-    assert bank.ask(NEXT_CALL, subject="jana")["nextCall"] is None
+    assert bank.ask(NEXT_CALL, Role.AGENT, "jana")["nextCall"] is None
     why = bank.ask(WHY_NOT, party=anna)["party"]["whyNot"]
     assert not why["proposed"]
     assert "refused" in why["text"]
@@ -130,7 +144,7 @@ def test_a_complaint_by_mail_has_a_number_an_owner_and_an_answer_while_marketing
     document = bank.upload(
         "receipt.pdf", b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n", request["owner"]["id"]
     )
-    answered = bank.ask(ANSWER, subject=request["owner"]["id"], number=request["number"], attachments=[document])
+    answered = bank.ask(ANSWER, Role.AGENT, request["owner"]["id"], number=request["number"], attachments=[document])
     assert answered["answerRequest"]["status"] == "ANSWERED"
 
     # She is told by a text message, the way that she prefers.

@@ -60,6 +60,10 @@ class Sight:
     """Cypher that a statement begins with, for example to bind the customers of the caller."""
     seal: Seal | None = None
     """Seals cursors; None: they can be read."""
+    narrow = False
+    """Whether some rows are dimmed, so that nothing may be found by what is dimmed."""
+    knows = True
+    """Whether what is dimmed may be found by who knows it whole."""
 
     def check(self, type_name: str, field_name: str) -> None:
         """Raise `Forbidden` for a field that the caller may not see."""

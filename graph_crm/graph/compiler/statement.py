@@ -114,7 +114,7 @@ class Compiler:
                 parts: dict[str | int, Value] = {name: arguments[name] for name in root.arguments if name in arguments}
                 self._parameters.add(Value({name: one.raw for name, one in parts.items()}, (), parts), root.check)
             rank = fill(root.rank, n=var, e=tie)
-            match, view = self._started(root, mapping, var, tie, given, rank)
+            match, view = self._started(root, (var, tie), given, rank, arguments)
         else:
             found = self._sight.start(mapping, var)
             view = View() if found else self._sight.root(mapping, var, root)
@@ -146,20 +146,31 @@ class Compiler:
         return Statement(f"{self._sight.head}RETURN {columns}", self._parameters, shaped)
 
     def _started(
-        self, root: Root, mapping: NodeMapping, var: str, tie: str, given: Mapping[str, str], rank: str
+        self,
+        root: Root,
+        names: tuple[str, str],
+        given: dict[str, str],
+        rank: str,
+        arguments: Mapping[str, Value],
     ) -> tuple[str, View]:
         """What finds the rows of a root that has a start of its own, and which of them the caller sees."""
+        mapping, (var, tie) = self._registry.of(root.node), names
         view = self._sight.root(mapping, var, root)
-        most = str(self._limits.largest_page)
-        surplus = self._sight.surplus(mapping) if "{limit}" in root.start and rank else ""
+        most, start, narrow = str(self._limits.largest_page), root.start, root.narrow
+        if narrow is None or not self._sight.narrow:
+            # WITH: no WHERE may follow a CALL directly.
+            return fill(start, n=var, e=tie, limit=most, **given) + " WITH *", view
+        given[narrow.place] = (
+            self._parameters.add(arguments[narrow.argument], narrow.convert)
+            if self._sight.knows and narrow.argument in arguments
+            else self._parameters.constant(narrow.nothing)
+        )
+        surplus = self._sight.surplus(mapping)
         looked = f"{most} + {surplus}" if surplus else most
-        # WITH: no WHERE may follow a CALL directly.
-        match = fill(root.start, n=var, e=tie, limit=looked, **given) + " WITH *"
-        if surplus and view.where:
-            # As many as if those that are not shown were not there.
-            match += f" WHERE {view.where} WITH * ORDER BY {rank}, {var}.{mapping.key} LIMIT {most} WITH *"
-            return match, View("", view.clear)
-        return match, view
+        where = f" WHERE {view.where}" if view.where else ""
+        # As many as if those that are not shown were not there.
+        found = fill(narrow.start, n=var, e=tie, limit=looked, **given) + f" WITH *{where}"
+        return f"{found} WITH * ORDER BY {rank}, {var}.{mapping.key} LIMIT {most} WITH *", View("", view.clear)
 
     def _held(self, mapping: NodeMapping, var: str, as_of: Value) -> str:
         return fill(mapping.as_of, n=var, asOf=self._day(as_of))

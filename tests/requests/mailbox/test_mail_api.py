@@ -18,7 +18,7 @@ from graph_crm.security.roles import Caller, Role
 pytestmark = pytest.mark.lts
 
 
-async def ask(office: PostOffice, query: str, role: Role = Role.AGENT, **variables: Any) -> dict[str, Any]:
+async def ask(office: PostOffice, query: str, role: Role = Role.SERVICE, **variables: Any) -> dict[str, Any]:
     services: dict[type, Any] = {
         MailIntake: office.intake,
         SortingService: SortingService(office.database, DeskSorter(office.desk)),
