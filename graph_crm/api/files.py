@@ -23,7 +23,9 @@ from graph_crm.privacy.links import PATH as EXPORT_PATH
 from graph_crm.requests.attachments.naming import disposition
 from graph_crm.requests.attachments.service import AttachmentService, AttachmentTooLarge, Upload
 from graph_crm.requests.mailbox.reading import MailArchive
-from graph_crm.security.roles import Caller
+from graph_crm.security import touching
+from graph_crm.security.roles import Caller, Role
+from graph_crm.security.sight import Sights
 
 _STATUS: Final = {NotFound: 404, Forbidden: 403, InvalidInput: 400}
 _HEADERS: Final = {
@@ -49,13 +51,23 @@ def routes(platform: Platform) -> list[Route]:
         taken = await service.upload(Upload(request.query_params.get("name"), content), caller)
         return JSONResponse(asdict(taken), status_code=201, headers=_HEADERS)
 
+    sights = platform.sights or Sights()
+
+    async def seen(caller: Caller, argument: str, identifier: str) -> None:
+        """Refuse staff what belongs to customers whom they do not see; of customers the service asks itself."""
+        if caller.role is not Role.CUSTOMER:
+            sights.of(caller).check_plain("Attachment", "name")
+            await touching.check(platform.database, sights.of(caller), caller, [(argument, {"id": identifier})])
+
     async def download(request: Request) -> Response:
         caller = await known(request)
+        await seen(caller, "GET /attachments", request.path_params["id"])
         found = await platform.service(AttachmentService).open(request.path_params["id"], caller)
         return _file(found.name, found.media_type, found.content)
 
     async def mail(request: Request) -> Response:
         caller = await known(request)
+        await seen(caller, "GET /mails", request.path_params["id"])
         content = await platform.service(MailArchive).original(request.path_params["id"], caller)
         return _file("mail.eml", "message/rfc822", content)
 

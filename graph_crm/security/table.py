@@ -5,7 +5,7 @@ from __future__ import annotations
 from graph_crm.security.matrix import Cell, Matrix
 from graph_crm.security.roles import Role
 
-_SIGNS = {Cell.SEE: "✓", Cell.MASK: "mask", Cell.HIDE: "–"}
+_SIGNS = {Cell.SEE: "✓", Cell.MASK: "mask", Cell.HIDE: "no"}
 
 
 def cells(rules: Matrix) -> str:

@@ -81,7 +81,8 @@ def arguments() -> set[str]:
 def test_every_argument_that_names_a_record_is_judged() -> None:
     known = set(matrix().arguments) | matrix().unchecked
     assert not sorted(arguments() - known)
-    assert not sorted(set(matrix().arguments) - arguments())
+    outside = {each for each in matrix().arguments if each.startswith("GET /")}  # files, which are no GraphQL
+    assert not sorted(set(matrix().arguments) - outside - arguments())
     assert not matrix().unchecked & set(matrix().arguments)
     assert matrix().opening <= set(matrix().arguments)
 
