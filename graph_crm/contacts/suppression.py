@@ -12,6 +12,8 @@ from graph_crm.rules.conditions import in_default
 from graph_crm.rules.snapshot import EventFact, Snapshot
 
 GATE = "suppression"
+MERGING = dt.timedelta(minutes=5)
+"""After so long it is looked again whether two customers are one by now."""
 SERIOUS = ("hardship", "dispute", "vulnerable")
 """What a contact of collections may have told that asks for a longer rest; the names of its payload."""
 
@@ -25,7 +27,7 @@ def suppression(snapshot: Snapshot, approach: Approach, policy: ContactPolicy) -
     """
     if approach.mandatory:
         return Finding(True, "MANDATORY", "the law demands it: nothing stops it", gate=GATE)
-    found = [*_party(snapshot), *_point(snapshot, approach)]
+    found = [*_party(snapshot), *_point(snapshot, approach), *_merging(snapshot, approach)]
     if approach.promotional:
         found += [*_care(snapshot, policy), *_arrears(snapshot, policy), *_complaints(snapshot, approach, policy)]
         found += _collections(snapshot, approach, policy)
@@ -50,6 +52,15 @@ def _party(snapshot: Snapshot) -> Iterator[Finding]:
         yield _no("PARTY_BLOCKED", "the customer is blocked", party.id)
     if party.restricted:
         yield _no("PARTY_RESTRICTED", "the customer's data are only kept: nothing may be done with them", party.id)
+
+
+def _merging(snapshot: Snapshot, approach: Approach) -> Iterator[Finding]:
+    """A past that is still being put together can't be judged; it is soon."""
+    if snapshot.party.merging:
+        at = snapshot.now + MERGING
+        if approach.at < at:
+            told = "the customer is just being made one with another"
+            yield Finding(False, "PARTY_MERGING", told, evidence=(snapshot.id,), earliest=at, gate=GATE)
 
 
 def _point(snapshot: Snapshot, approach: Approach) -> Iterator[Finding]:

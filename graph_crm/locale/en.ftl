@@ -109,6 +109,7 @@ ELIGIBLE = The customer may be offered it.
 DECEASED = The customer has died.
 PARTY_ENDED = The bank no longer deals with the customer.
 PARTY_BLOCKED = The customer is blocked.
+PARTY_MERGING = The customer is just being made one with another: soon.
 PARTY_RESTRICTED = The customer's data are only kept: nothing may be done with them.
 MINOR = Credit is for adults; the customer is a minor.
 APPLICABLE = The product is sold, and the customer does not have it yet.

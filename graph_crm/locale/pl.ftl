@@ -121,6 +121,7 @@ ELIGIBLE = Klientowi wolno to zaproponować.
 DECEASED = Klient zmarł.
 PARTY_ENDED = Bank nie prowadzi już relacji z klientem.
 PARTY_BLOCKED = Klient jest zablokowany.
+PARTY_MERGING = Dane klienta są właśnie łączone z danymi innego: niebawem.
 PARTY_RESTRICTED = Dane klienta są tylko przechowywane: nie wolno ich używać.
 MINOR = Kredyt jest dla pełnoletnich, a klient jest niepełnoletni.
 APPLICABLE = Produkt jest w sprzedaży, a klient jeszcze go nie ma.

@@ -212,6 +212,8 @@ class PartyFacts:
     """Whether the bank must treat the customer with special care: no promotion."""
     restricted: bool = False
     """Whether the customer's data are only kept: no contact that the law does not demand, no decision."""
+    merging: bool = False
+    """Whether the customer is just being made one with another, or separated: its past may be incomplete."""
     household: str | None = None
     """Identifier of the household on the snapshot's day."""
     control_units: tuple[str, ...] = ()

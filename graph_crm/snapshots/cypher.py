@@ -15,7 +15,8 @@ _HOLDINGS = """COLLECT {{
 _PARTY = """[{party}.id, {party}:Organization, {party}.status,
     toString({party}.birthDate), toString({party}.deceasedOn),
     {party}.segment, {party}.country, {party}.region, {party}.language, {party}.blocked, toString({party}.endedOn),
-    {party}.timeZone, {party}.vulnerable, {party}.controlUnit, {party}.restrictedAt IS NOT NULL]"""
+    {party}.timeZone, {party}.vulnerable, {party}.controlUnit, {party}.restrictedAt IS NOT NULL,
+    {party}.merging IS NOT NULL]"""
 
 _TIED = """COLLECT {{
   MATCH (p)-[r:{ties}]-(q:Party)

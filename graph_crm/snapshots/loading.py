@@ -287,6 +287,7 @@ def _party(found: Sequence[Any], day: dt.date) -> PartyFacts:
         time_zone=found[11],
         vulnerable=bool(found[12]),
         restricted=bool(found[14]),
+        merging=bool(found[15]),
     )
 
 

@@ -33,6 +33,7 @@ SITUATIONS: dict[str, dict[str, Any]] = {
     "PARTY_ENDED": {"party": {"status": "ENDED"}},
     "PARTY_BLOCKED": {"party": {"blocked": True}},
     "PARTY_RESTRICTED": {"party": {"restricted": True}},
+    "PARTY_MERGING": {"party": {"merging": True}},
     "POINT_BLOCKED": {"points": (PointFact(MOBILE, "PHONE", blocked=True),)},
     "POINT_UNKNOWN": {"points": (PointFact(OFFICE, "PHONE"),)},
     "VULNERABLE": {"party": {"vulnerable": True}},
@@ -40,7 +41,9 @@ SITUATIONS: dict[str, dict[str, Any]] = {
     "COMPLAINT_OPEN": {"events": (event("complaint", ago(400)),)},
     "COLLECTIONS": {"events": (event("collections_contact", ago(10)),)},
 }
-FOR_EVERYBODY = ("DECEASED", "PARTY_ENDED", "PARTY_BLOCKED", "PARTY_RESTRICTED", "POINT_BLOCKED", "POINT_UNKNOWN")
+FOR_EVERYBODY = (
+    "DECEASED", "PARTY_ENDED", "PARTY_BLOCKED", "PARTY_RESTRICTED", "PARTY_MERGING", "POINT_BLOCKED", "POINT_UNKNOWN",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("code", SITUATIONS)

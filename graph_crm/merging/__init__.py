@@ -1,0 +1,1 @@
+"""Merging two parties that are one person, and taking it back."""
