@@ -4,8 +4,8 @@
 
 One Python process, 16 tasks, the executor of GraphQL over an embedded Neo4j of its own; no HTTP, so that the audit's
 share is seen and not hidden in the server's. Both take turns on the same database; the best round of each counts, and
-beside the rate stands the processor time of this process for one answer. The verdict of `graph-crm audit verify` over all
-that was written is printed with its speed and the memory that it took.
+beside the rate stands the processor time of this process for one answer. Then `graph-crm audit verify` runs over all
+that was written: its verdict, its speed, the memory that it took.
 """
 
 from __future__ import annotations
