@@ -100,7 +100,7 @@ def request_of(body: bytes, caller: Caller) -> Request:
             "variables and extensions are objects, operationName is a text.", hint="Leave out what you do not use."
         )
     identifier = asked_identifier(sent, extensions)
-    if identifier is not None and query is None:
+    if identifier is not None and (query is None or query == ""):
         query = ""
     elif not isinstance(query, str) or not query:
         raise _no_query()
