@@ -157,12 +157,12 @@ async def _anchor() -> int | None:
 
 
 def _kinds(named: list[str] | None) -> list[Any]:
-    from graph_crm.audit.kinds import Kind
+    from graph_crm.audit.kinds import AuditKind
 
     try:
-        return [Kind(one.upper()) for one in named or ()]
+        return [AuditKind(one.upper()) for one in named or ()]
     except ValueError as error:
-        raise InvalidInput(f"--kind: {error}.", hint=f"One of {', '.join(Kind)}.") from None
+        raise InvalidInput(f"--kind: {error}.", hint=f"One of {', '.join(AuditKind)}.") from None
 
 
 def _instant(option: str, written: str | None) -> dt.datetime | None:
