@@ -43,7 +43,9 @@ def build(
     ] = None,
     role: RolesOption = None,
     *,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 where the manifest is another.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 where the manifest is another.")
+    ] = False,
 ) -> None:
     """Check GraphQL files against the schema and write their manifest, which the team commits.
 

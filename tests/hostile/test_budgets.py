@@ -125,7 +125,7 @@ async def test_what_runs_never_costs_more_than_allowed(costs: list[float], gone:
     await asyncio.gather(*tasks, return_exceptions=True)
     assert max(most) <= 20
     assert not now
-    assert not budgets._running  # noqa: SLF001
+    assert not budgets._running
 
 
 async def test_the_cost_is_told_to_those_who_may_see_how_queries_run():
