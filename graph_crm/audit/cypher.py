@@ -1,5 +1,9 @@
 """The statements of the audit. Nothing here changes or deletes an entry: there is no statement that could."""
 
+from __future__ import annotations
+
+from graph_crm.security.sight import CALL_HOURS, GRACE_MINUTES
+
 # The head is locked last of all that a transaction locks, and nothing is locked after it.
 HEAD = """
 MERGE (h:AuditHead {shard: $shard})
@@ -57,6 +61,31 @@ FOUND = f"""
 CALL db.index.fulltext.queryNodes('audit_about', $words) YIELD node AS e
 WITH e WHERE {_BEFORE}
 {_ORDERED}
+"""
+
+# Why an employee may have looked: the cases that are open with these customers, and the portfolio. The same as in
+# graph_crm/security/sight.py, with the name of each; a list may hold what has ended in the second since.
+CASES = f"""
+UNWIND $asked AS one
+CALL (one) {{
+  MATCH (r:ServiceRequest {{openOwnerId: one.who}})<-[:ASKED]-(p:Party) WHERE p.id IN one.ids
+  RETURN p.id AS id, r.number AS reason
+  UNION MATCH (r:ServiceRequest {{ownerId: one.who}})<-[:ASKED]-(p:Party) WHERE p.id IN one.ids
+    AND r.closedAt > datetime.realtime() - duration('PT{GRACE_MINUTES}M')
+  RETURN p.id AS id, r.number AS reason
+  UNION MATCH (e:CallEntry {{claimedBy: one.who}})<-[:WAS_SENT]-(p:Party) WHERE p.id IN one.ids AND e.state = 'QUEUED'
+    AND e.claimedUntil > datetime.realtime()
+  RETURN p.id AS id, 'call-list' AS reason
+  UNION MATCH (c:Call {{agentId: one.who}})-[:FROM]->(p:Party) WHERE p.id IN one.ids
+    AND c.answeredAt > datetime.realtime() - duration('PT{CALL_HOURS}H')
+    AND (c.endedAt IS NULL OR c.endedAt > datetime.realtime() - duration('PT{GRACE_MINUTES}M'))
+  RETURN p.id AS id, 'call' AS reason
+  UNION MATCH (s:Session {{openedBy: one.who}})<-[:HAD_SESSION]-(p:Party) WHERE p.id IN one.ids AND s.state = 'OPEN'
+  RETURN p.id AS id, 'session' AS reason
+  UNION MATCH (:Employee {{id: one.who}})-[:LOOKS_AFTER]->(p:Party) WHERE p.id IN one.ids
+  RETURN p.id AS id, 'portfolio' AS reason
+}}
+RETURN collect([one.who, id, reason]) AS found
 """
 
 # Words are indexed a moment after the entry is there.

@@ -192,7 +192,7 @@ def records_of(told: Mapping[str, Any]) -> Iterable[Record]:
             document=own.get("document"),
             fields=tuple(own.get("fields", ())),
             classes=tuple(own.get("classes", ())),
-            why=own.get("why"),
+            why=own.get("why") or " ".join((details or {}).get("cases", ())) or None,
             address=own.get("from"),
             agent=own.get("with"),
             party=own.get("party"),

@@ -14,13 +14,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from graph_crm.audit import acting
+from graph_crm.audit import acting, cypher
 from graph_crm.audit.acting import Actor
 from graph_crm.audit.entries import NOTHING, Shown, context
 from graph_crm.audit.journal import Batch, Journal
 from graph_crm.audit.kinds import AuditKind
 from graph_crm.errors import CrmError
 from graph_crm.graph.database import Database, Transaction
+from graph_crm.security.roles import Role
 
 WINDOW_SECONDS: Final = 0.5
 """So long reads are kept before they are written: with the time that this takes it stays below one second."""
@@ -34,6 +35,10 @@ ROOM_SECONDS: Final = 10.0
 DENIALS_A_MINUTE: Final = 300
 """Different refusals of a minute that are told one by one; the others are counted together."""
 AGAIN_SECONDS: Final = 1.0
+CASES: Final = 10
+"""Cases that one record names at most."""
+_WITH_CASES: Final = frozenset({Role.AGENT.value, Role.RELATIONSHIP_MANAGER.value})
+"""Roles that see customers because of a case, or of a portfolio."""
 MANY: Final = Actor("many", "unknown")
 """To whom refusals are put down when there are too many to tell them apart."""
 
@@ -207,18 +212,38 @@ class Readings:
         places: dict[_Key, int] = {}
         records: list[list[Any]] = []
         hidden = self._journal.hidden()
+        reasons = await self._reasons(lines)
         for at, key, ids, times in lines:
             place = places.get(key)
             if place is None:
                 place = places[key] = len(contexts)
                 kind, what, actor, operation, document, shown = key
                 contexts.append(context(kind, what, actor, operation=operation, document=document, shown=shown))
-            records.append([round(at * 1000), place, hidden.ids(ids), times, None])
+            told = {each: None for one in ids for each in reasons.get((key[2].subject, one), ())}
+            records.append(
+                [round(at * 1000), place, hidden.ids(ids), times, {"cases": [*told][:CASES]} if told else None]
+            )
 
         async def work(tx: Transaction) -> None:
             tx.notes.append(Batch(contexts, records))
 
         await self._database.write(work)
+
+    async def _reasons(self, lines: Sequence[_Line]) -> dict[tuple[str, str], list[str]]:
+        """Why employees who gave no reason may have looked: by subject and party the cases that are open."""
+        asked: dict[str, dict[str, None]] = {}
+        for _, (kind, _, actor, *_), ids, _ in lines:
+            if kind is AuditKind.READ and actor.reason is None and actor.role in _WITH_CASES:
+                asked.setdefault(actor.subject, {}).update(dict.fromkeys(ids))
+        if not asked:
+            return {}
+        rows = await self._database.read(
+            cypher.CASES, {"asked": [{"who": who, "ids": list(ids)} for who, ids in asked.items()]}
+        )
+        found: dict[tuple[str, str], list[str]] = {}
+        for who, party, reason in rows[0]["found"]:
+            found.setdefault((who, party), []).append(reason)
+        return found
 
     async def _until_roomy(self) -> None:
         self._roomy.clear()

@@ -111,6 +111,22 @@ async def test_customers_see_when_and_why_their_data_were_used_and_no_names(ledg
     assert refused["errors"][0]["extensions"]["code"] == "FORBIDDEN"
 
 
+async def test_without_a_reason_the_open_case_of_an_agent_is_the_reason(ledger: Ledger) -> None:
+    await ledger.database.execute(
+        "CREATE (:Party {id: 'party-1'})-[:ASKED]->(:ServiceRequest {number: 'SR-7', openOwnerId: 'bert'}),"
+        " (:Employee {id: 'bert'})-[:LOOKS_AFTER]->(:Party {id: 'party-2'})"
+    )
+    await looked(ledger, "bert", "party-1", "party-2", "party-3")
+    await looked(ledger, "anna", "party-1")
+    told = {(one.who, one.ids): one.why for one in await ledger.records()}
+    assert told == {
+        ("bert", ("party-1",)): "SR-7",
+        ("bert", ("party-2",)): "portfolio",
+        ("bert", ("party-3",)): None,
+        ("anna", ("party-1",)): None,
+    }
+
+
 async def test_no_value_of_a_person_stands_in_the_audit(ledger: Ledger, ask: Ask) -> None:
     await ask(
         """mutation Make($input: CreatePersonInput!) { createPerson(input: $input) { id displayName } }""",
