@@ -68,6 +68,7 @@ from graph_crm.graph.timers import Timers
 from graph_crm.importing.demo_desk import seed_demo
 from graph_crm.interest.birthdays import BirthdayService
 from graph_crm.interest.service import InterestKeeper
+from graph_crm.merging import service as merging
 from graph_crm.parties.writes import CLOSED
 from graph_crm.privacy.wiring import PrivacyParts
 from graph_crm.requests.alarms import RequestAlarms
@@ -350,6 +351,7 @@ def wired(settings: Settings, database: Database, check: Verifier, book: RuleBoo
         issuers.accounts(database, check),
         *request_services(settings, database, book, events),
         *PrivacyParts(settings, database, link_secret(settings)).services(),
+        merging.MergeService(database, lambda: agreed.policy),
         events,
         sessions,
         EventRetention(database, keeping),
@@ -435,6 +437,7 @@ def worker(platform: Platform, *, concurrency: int | None = None) -> Worker:
     }
     intake = platform.service(IntakeParts)
     outside = {**delivery.outside(), **intake.outside(), **platform.service(PrivacyParts).outside()}
+    outside[merging.TOPIC] = platform.service(merging.MergeService).carry_on
     outside[SETTLE] = platform.service(IncomingCalls).settle
     outside[UNDELIVERED] = noting(platform.service(RequestService))
     outside[sms_receipts.TOPIC] = platform.service(SmsReceipts).settle

@@ -37,6 +37,8 @@ from graph_crm.graph.compiler import Limits
 from graph_crm.graph.mapping import Registry, graph
 from graph_crm.interest import types as interest
 from graph_crm.interest.api import InterestQueries
+from graph_crm.merging import types as merging
+from graph_crm.merging.api import MergeMutations, MergeQueries
 from graph_crm.parties.api import PartyMutations
 from graph_crm.parties.protecting_api import PartyProtectionMutations
 from graph_crm.privacy import types as privacy
@@ -80,6 +82,7 @@ MUTATIONS = (
     WorkMutations,
     AccountMutations,
     PrivacyMutations,
+    MergeMutations,
 )
 QUERIES = (
     ContactQueries,
@@ -97,6 +100,7 @@ QUERIES = (
     WorkQueries,
     AccountQueries,
     PrivacyQueries,
+    MergeQueries,
     AuditQueries,
 )
 """Query fields that no mapping answers, but a service."""
@@ -117,6 +121,7 @@ MAPPED = (
     deliveries,
     mails,
     privacy,
+    merging,
 )
 """Imported for what they declare, and with them the slices that they build on."""
 

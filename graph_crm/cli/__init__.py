@@ -33,6 +33,7 @@ from graph_crm.cli import (
     importing,
     mailbox,
     outbox,
+    parties,
     privacy,
     requests,
     rules,
@@ -91,6 +92,7 @@ app.command(rich_help_panel=DATA)(data.migrate)
 app.command(rich_help_panel=DATA)(importing.seed)
 app.add_typer(importing.app, name="import", rich_help_panel=DATA)
 app.add_typer(events.app, name="events", rich_help_panel=DATA)
+app.add_typer(parties.app, name="parties", rich_help_panel=DATA)
 app.add_typer(privacy.app, name="privacy", rich_help_panel=DATA)
 app.add_typer(rules.app, name="rules", rich_help_panel=RULES)
 app.add_typer(decisions.app, name="decisions", rich_help_panel=RULES)
