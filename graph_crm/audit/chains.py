@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from prometheus_client import Counter
+
 from graph_crm.audit import cypher
 from graph_crm.audit.entries import body, derived
 from graph_crm.audit.keys import AuditKey, Keyring
@@ -26,6 +28,7 @@ MESSAGE: Final = "{shard}|{seq}|{previous}|{body}"
 WAIT_SECONDS: Final = 10.0
 """Longer a change does not wait for a chain; then it is given up and may be repeated."""
 
+SHORTER: Final = Counter("graph_crm_audit_chains_shorter_total", "Times that a chain of the audit had become shorter")
 Settle = Callable[[bool], None]
 _logger = logging.getLogger(__name__)
 
@@ -118,6 +121,7 @@ class Chains:
     def _watch(self, shard: int, seq: int) -> None:
         if seq < self._most.get(shard, 0):
             self.went_back += 1
+            SHORTER.inc()
             _logger.critical(
                 "chain %d of the audit ends at %d and had %d entries before: run `graph-crm audit verify`",
                 shard,

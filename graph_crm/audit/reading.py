@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from prometheus_client import Counter, Gauge
+
 from graph_crm.audit import acting, cypher
 from graph_crm.audit.acting import Actor
 from graph_crm.audit.entries import NOTHING, Shown, context
@@ -42,6 +44,8 @@ _WITH_CASES: Final = frozenset({Role.AGENT.value, Role.RELATIONSHIP_MANAGER.valu
 MANY: Final = Actor("many", "unknown")
 """To whom refusals are put down when there are too many to tell them apart."""
 
+WAITING: Final = Gauge("graph_crm_audit_waiting", "Reads and refusals that are not written down yet")
+FAILURES: Final = Counter("graph_crm_audit_failures_total", "Attempts to write reads and refusals down that failed")
 _Key = tuple[AuditKind, str, Actor, str, str, Shown]
 _Line = tuple[float, _Key, Sequence[str], int]
 _logger = logging.getLogger(__name__)
@@ -173,10 +177,12 @@ class Readings:
                     except TimeoutError:
                         pass
                 self._hurry.clear()
+                WAITING.set(self.waiting)
                 try:
                     await self._flush()
                 except CrmError as error:
                     self.failures += 1
+                    FAILURES.inc()
                     _logger.warning("the audit can't be written now: %s", error.message)
                     if self._closed:
                         return
@@ -204,6 +210,7 @@ class Readings:
                 raise
             del self._lines[: len(lines) - len(denials)]
             self.written += len(lines)
+            WAITING.set(self.waiting)
             if len(self._lines) < self._room:
                 self._roomy.set()
 
