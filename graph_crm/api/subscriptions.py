@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, cast
 
@@ -75,6 +75,8 @@ class _Connection:
     connection_params: dict[str, Any] | None = None
     token: str = ""
     admitted: Admitted | None = None
+    known: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the client has said who it is."""
 
 
 class _Socket:
@@ -153,6 +155,7 @@ class _Places:
         if self._callers[subject] >= self._most_of_caller:
             return False
         connection.admitted = admitted
+        connection.known.set()
         self._callers[subject] += 1
         _less(self._unknown, connection.address)
         return True
@@ -283,14 +286,12 @@ class SubscriptionEndpoint:
     async def _watch(self, connection: _Connection, handler: _Handler) -> None:
         """Ping the client, and end the connection with its token, or when the client is gone or wants nothing."""
         socket = connection.socket
+        await connection.known.wait()
         busy = pinged = time.monotonic()
         try:
-            while True:
-                admitted = connection.admitted
-                left = self._verifier.seconds_left(admitted) if admitted is not None else self._ping
+            while connection.admitted is not None:
+                left = self._verifier.seconds_left(connection.admitted)
                 await asyncio.sleep(max(min(self._ping, left), SHORTEST_LOOK))
-                if connection.admitted is None:
-                    continue
                 if not await self._still_valid(connection):
                     return
                 now = time.monotonic()
@@ -301,7 +302,7 @@ class SubscriptionEndpoint:
                 if now - busy > IDLE_SECONDS:
                     await socket.close(NORMAL, "Nothing is followed")
                     return
-                if now - pinged >= self._ping:
+                if now - pinged >= self._ping - SHORTEST_LOOK:
                     pinged = now
                     await socket.send_json({"type": "ping"})
         except WebSocketDisconnected:

@@ -105,8 +105,15 @@ def _unknown(name: str) -> Finding:
 
 
 async def _secret(settings: Settings) -> AsyncIterator[Finding]:
+    from graph_crm.security.issuers import takes_hs256
     from graph_crm.security.tokens import demo_secret
 
+    if settings.jwks_url is not None or settings.jwks_file is not None:
+        yield ok("tokens", f"of {settings.jwt_issuer}, by {settings.jwks_url or settings.jwks_file}")
+    else:
+        yield hint("tokens", "no identity provider", "Set GRAPH_CRM_JWKS_URL before `graph-crm serve`.")
+    if takes_hs256(settings):
+        yield hint("tokens", "the shared secret makes tokens", "For development only: unset GRAPH_CRM_JWT_HS256.")
     if settings.jwt_secret is not None:
         yield ok("secret", "set")
     elif demo_secret(settings.data_dir, create=False):
