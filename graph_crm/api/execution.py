@@ -22,7 +22,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from graph_crm import logs
-from graph_crm.api import auditing, rights
+from graph_crm.api import auditing, leading, rights
 from graph_crm.api.bounds import check_variables
 from graph_crm.api.describing import Descriptions
 from graph_crm.api.documents import Documents, Operation, Planned, Problem, shown
@@ -167,6 +167,9 @@ class Executor:
                 response = await while_there(request.gone, self._run(operation, variables, request))
             else:
                 response = await self._run(operation, variables, request)  # a change is made to its end
+        if leading.missed(response):
+            asked = leading.arguments(operation, variables)
+            await leading.lead(self._database, self._sights.of(caller), caller, asked, response)
         if request.cost:
             response["extensions"] = {**response.get("extensions", {}), "cost": self._told(price, caller)}
         return response

@@ -16,13 +16,13 @@ MERGE (e:Event {id: told.id})
 WITH now, told, p, a, e, e.type IS NULL AS isNew, datetime({epochMillis: told.at}) AS at
 FOREACH (_ IN CASE WHEN isNew THEN [1] ELSE [] END |
   SET e.type = told.type, e.at = CASE WHEN at > now THEN now ELSE at END, e.recordedAt = now,
-      e.late = at < now - duration({milliseconds: $lateMilliseconds}), e.partyId = told.partyId,
+      e.late = at < now - duration({milliseconds: $lateMilliseconds}), e.partyId = p.id,
       e.channel = told.channel, e.source = told.source, e.payload = told.payload, e.sessionId = told.sessionId,
       e.digest = told.digest
   CREATE (p)-[:DID]->(e)
 )
 FOREACH (about IN CASE WHEN isNew AND a IS NOT NULL THEN [a] ELSE [] END | CREATE (e)-[:ON]->(about))
-RETURN told.id AS id, isNew, e.digest AS digest, e.at.epochMillis AS at, coalesce(e.late, false) AS late
+RETURN told.id AS id, p.id AS partyId, isNew, e.digest AS digest, e.at.epochMillis AS at, coalesce(e.late, false) AS late
 """
 
 PARTIES_KNOWN = """

@@ -18,6 +18,7 @@ from graph_crm.events.keeping import RetentionPolicy
 from graph_crm.events.removed import Ask, without_removed
 from graph_crm.graph import outbox
 from graph_crm.graph.database import Database, Row, Transaction
+from graph_crm.parties.merged import led
 
 __all__ = [
     "FUTURE",
@@ -178,6 +179,15 @@ class EventService:
         batch = _Batch([event.id], await self._accepted([event], tx.run))
         return _only(await self._record(tx, batch) if batch.chosen else batch.result({}, frozenset()))
 
+    async def _led(self, tx: Transaction, told: Sequence[Mapping[str, Any]], late: int) -> dict[str, Row]:
+        """What is told of parties that were merged into others is theirs: nothing that comes in is lost."""
+        kept = await led(tx.run, [one["partyId"] for one in told])
+        again = [{**one, "partyId": kept[one["partyId"]]} for one in told if one["partyId"] in kept]
+        if not again:
+            return {}
+        rows = await tx.run(cypher.RECORD, {"events": again, "lateMilliseconds": late})
+        return {row["id"]: row for row in rows}
+
     async def _accepted(self, events: Sequence[RecordEvent | CrmError], ask: Ask) -> list[Prepared | CrmError]:
         """The events in a form that can be stored; an error in the place of one that can't, or whose like is gone."""
         found = self._prepared(events)
@@ -208,6 +218,8 @@ class EventService:
                 told = [one.parameters for one in sorted(asked, key=lambda one: one.id)]
                 rows = await tx.run(cypher.RECORD, {"events": told, "lateMilliseconds": late})
                 stored |= {row["id"]: row for row in rows}
+                if len(rows) < len(told):
+                    stored |= await self._led(tx, [one for one in told if one["id"] not in stored], late)
         new = sorted((_recorded(*one) for one in batch.new(stored)), key=lambda one: (one.at, one.id))
         if new:
             await outbox.put_many(tx, [_entry(one) for one in new])
@@ -289,7 +301,7 @@ def _recorded(one: Prepared, row: Row) -> RecordedEvent:
     return RecordedEvent(
         id=one.id,
         type=one.event.type,
-        party_id=one.event.party_id,
+        party_id=row["partyId"],
         at=_EPOCH + dt.timedelta(milliseconds=row["at"]),
         channel=one.parameters["channel"],
         payload=orjson.loads(one.payload) if one.payload else {},
