@@ -113,6 +113,11 @@ class Executor:
     ) -> None:
         self._budgets = budgets or Budgets()
         self._persisted = persisted or Persisted()
+        self._roots = {
+            OperationType.QUERY: schema.core.query_type,
+            OperationType.MUTATION: schema.core.mutation_type,
+            OperationType.SUBSCRIPTION: schema.core.subscription_type,
+        }
         self._pricing = Pricing(schema)
         self._descriptions = Descriptions(schema)
         self._sights = sights or Sights(notes=audit is not None)
@@ -157,6 +162,8 @@ class Executor:
         if request.explain or request.cost:
             caller.require(Permission.EXPLAIN)
         auditing.tell_operation(self._schema.core, operation)
+        if not operation.mapped:
+            self._require(operation, variables, caller, self._roots[operation.kind])
         price = self._priced(operation, variables, caller)
         async with self._budgets.running(caller, price.total):
             if operation.mapped:
@@ -191,8 +198,6 @@ class Executor:
         """What an operation costs. Raises QueryTooExpensive where that is more than the caller may ask for."""
         shape = operation.shape_of(variables) if operation.mapped else None
         price = self._pricing.of(operation, variables, shape)
-        if price.described:
-            caller.require(Permission.INTROSPECT)
         self._budgets.check(caller, price.total)
         if price.described > MOST_DESCRIBED:
             raise too_expensive("The description of the schema", price.described, MOST_DESCRIBED)
@@ -338,7 +343,10 @@ class Executor:
         selected = Selections(operation.fragments, variables).fields([operation.node.selection_set], names)
         self._check_roots(selected)
         for nodes in selected.values():
-            field = root.fields.get(nodes[0].name.value) if root else None
+            name = nodes[0].name.value
+            if name == "__typename":
+                continue
+            field = root.fields.get(name) if root else None
             if field is None:
                 caller.require(Permission.INTROSPECT)  # __schema and __type
                 continue
@@ -375,19 +383,13 @@ class Executor:
 
     async def _run(self, operation: Operation, variables: dict[str, Any], request: Request) -> dict[str, Any]:
         caller = request.caller
-        if operation.kind is OperationType.MUTATION:
-            mutations = self._schema.core.mutation_type
-            self._require(operation, variables, caller, mutations)
-            self._check_answers(operation, variables, caller, mutations)
-            await self._check_arguments(operation, variables, caller, mutations)
-        elif operation.kind is OperationType.SUBSCRIPTION:
+        if operation.kind is OperationType.SUBSCRIPTION:
             raise InvalidInput(
                 "Subscriptions are not answered over POST.", hint="Open a WebSocket (graphql-transport-ws) at /graphql."
             )
-        else:
-            self._require(operation, variables, caller, self._schema.core.query_type)
-            self._check_answers(operation, variables, caller, self._schema.core.query_type)
-            await self._check_arguments(operation, variables, caller, self._schema.core.query_type)
+        root_type = self._roots[operation.kind]
+        self._check_answers(operation, variables, caller, root_type)
+        await self._check_arguments(operation, variables, caller, root_type)
         explained: list[dict[str, Any]] | None = [] if request.explain else None
 
         async def fetch(type_name: str, key: str, info: Any) -> Shaped:
@@ -441,8 +443,8 @@ class Executor:
         operation, variables = prepared
         if operation.kind is not OperationType.SUBSCRIPTION:
             raise InvalidInput("Only subscriptions are answered here.", hint="POST queries and mutations to /graphql.")
-        self._priced(operation, variables, request.caller)
         self._require(operation, variables, request.caller, self._schema.core.subscription_type)
+        self._priced(operation, variables, request.caller)
         self._check_answers(operation, variables, request.caller, self._schema.core.subscription_type)
         await self._check_arguments(operation, variables, request.caller, self._schema.core.subscription_type)
         auditing.act_for(self._audit, request.actor or auditing.actor_of(request.caller, None, None))
