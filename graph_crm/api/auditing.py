@@ -106,11 +106,11 @@ async def admit(audit: Audit | None, token: str, caller: Caller) -> None:
         await audit.first_use(token, actor_of(caller, None, None))
 
 
-def refuse(audit: Audit | None, error: CrmError) -> None:
-    """Tell the audit that a connection was refused."""
+def refuse(audit: Audit | None, error: CrmError, what: str = "connection_init") -> None:
+    """Tell the audit that a connection, or what was asked on it, was refused."""
     made = acting.current()
     if audit is not None and made is not None and error.code in _REFUSALS:
-        audit.refused(error, made.actor, "connection_init")
+        audit.refused(error, made.actor, what)
 
 
 async def tell_news(audit: Audit | None, response: Mapping[str, Any]) -> None:

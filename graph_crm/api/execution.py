@@ -443,12 +443,16 @@ class Executor:
         operation, variables = prepared
         if operation.kind is not OperationType.SUBSCRIPTION:
             raise InvalidInput("Only subscriptions are answered here.", hint="POST queries and mutations to /graphql.")
-        self._require(operation, variables, request.caller, self._schema.core.subscription_type)
-        self._priced(operation, variables, request.caller)
-        self._check_answers(operation, variables, request.caller, self._schema.core.subscription_type)
-        await self._check_arguments(operation, variables, request.caller, self._schema.core.subscription_type)
         auditing.act_for(self._audit, request.actor or auditing.actor_of(request.caller, None, None))
         auditing.tell_operation(self._schema.core, operation)
+        try:
+            self._require(operation, variables, request.caller, self._schema.core.subscription_type)
+            self._priced(operation, variables, request.caller)
+            self._check_answers(operation, variables, request.caller, self._schema.core.subscription_type)
+            await self._check_arguments(operation, variables, request.caller, self._schema.core.subscription_type)
+        except CrmError as error:
+            auditing.refuse(self._audit, error, "subscription")
+            raise
 
         async def no_nodes(_type: str, _key: str, _info: Any) -> Any:
             raise InvalidInput("A subscription answers with no nodes.", hint="Query them.")

@@ -84,6 +84,8 @@ class Readings:
         self._hurry = asyncio.Event()
         self._roomy = asyncio.Event()
         self._roomy.set()
+        self._turn = asyncio.Lock()
+        """Held by who writes: two would write the same, and forget what neither has written."""
         self._closed = False
         self.written = 0
         """Records written so far."""
@@ -193,6 +195,10 @@ class Readings:
                 self._roomy.set()
 
     async def _flush(self) -> None:
+        async with self._turn:
+            await self._write_all()
+
+    async def _write_all(self) -> None:
         while self.waiting:
             latest = self._lines[0][0] + ENTRY_SECONDS if self._lines else 0.0
             lines = [line for line in self._lines[:ENTRY_RECORDS] if line[0] <= latest]
