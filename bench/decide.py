@@ -104,7 +104,7 @@ async def main(customers: int, seconds: float, wanted: int, clients: int) -> boo
             raise RuntimeError("\n".join(book.problems))
         async with bank(settings, customers) as database, server(settings) as port:
             ids = await party_ids(database)
-            token = issue(bootstrap.secret(settings), Role.AGENT)
+            token = issue(bootstrap.secret(settings), Role.SERVICE)
             for warm in (
                 floor(database, settings, ids, clients, 1.0),
                 decisions(port, token, ids, clients, WARM_UP_SECONDS),

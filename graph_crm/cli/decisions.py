@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graph_crm.cli.console import AsJson, note, print_json, run, say
+from graph_crm.cli.seeing import AsRole, Seeing
+from graph_crm.security.roles import Role
 
 if TYPE_CHECKING:
     from graph_crm.decisions.reasons.replay import Replay
@@ -23,10 +25,11 @@ def show(
     decision: DecisionId,
     *,
     language: Annotated[str, typer.Option("--language", help="Language of the sentences, for example pl.")] = "en",
+    as_role: AsRole = Role.ADMINISTRATOR,
     as_json: AsJson = False,
 ) -> None:
     """Tell a decision in words: what started it, every candidate, what each check said."""
-    told = run(_told(decision, language))
+    told = run(_told(decision, language, Seeing(as_role)))
     if as_json:
         print_json(told)
         return
@@ -69,7 +72,7 @@ def _shown(change: Any) -> dict[str, Any]:
     return {"kind": change.kind, "name": change.name, "before": change.before, "now": change.now}
 
 
-async def _told(decision: str, language: str) -> dict[str, Any]:
+async def _told(decision: str, language: str, seeing: Seeing) -> dict[str, Any]:
     from graph_crm import bootstrap, texts
     from graph_crm.decisions.reasons import telling as why
     from graph_crm.decisions.reasons.replay import stored_decision
@@ -79,6 +82,7 @@ async def _told(decision: str, language: str) -> dict[str, Any]:
     texts.use(texts.Texts.load(settings.texts_dir))
     tell = why.teller(language)  # an unknown language is told before a database is started
     async with bootstrap.connected(settings) as database:
+        await seeing.require(database, "Decision", "id", decision)
         return why.decided(await stored_decision(database, decision), tell)
 
 

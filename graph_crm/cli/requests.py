@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from graph_crm.cli.console import AsJson, note, print_json, print_table, run, say
+from graph_crm.cli.seeing import AsRole, Seeing
 from graph_crm.errors import InvalidInput
+from graph_crm.security.roles import Permission, Role
 
 if TYPE_CHECKING:
     from graph_crm.graph.database import Database
+    from graph_crm.requests.analytics.listing import Listed
+    from graph_crm.requests.analytics.report import Report
     from graph_crm.requests.desk import Desk
 
 app = typer.Typer(help="Service requests and complaints: the queue, one of them, the report.", no_args_is_help=True)
@@ -37,19 +42,33 @@ def list_requests(
     category: Category = None,
     party: Party = None,
     most: Annotated[int, typer.Option("--most", min=1, max=10_000, help="So many at most.")] = 50,
+    as_role: AsRole = Role.ADMINISTRATOR,
     as_json: AsJson = False,
 ) -> None:
     """List the queue of the desk: what is open, by the day on which it is due."""
     from graph_crm.parties.checks import one_of
-    from graph_crm.requests.analytics.listing import RequestListing
+    from graph_crm.requests.analytics.listing import Listed, RequestListing
     from graph_crm.requests.kinds import RequestStatus
 
     statuses = tuple(one_of("status", one.upper(), RequestStatus) for one in status or ())
-    found = _with_desk(
-        lambda database, desk: RequestListing(database, desk).listed(
+    seeing = Seeing(as_role)
+
+    async def work(database: Database, desk: Desk) -> list[Listed]:
+        listed = await RequestListing(database, desk).listed(
             statuses=statuses, team=team, owner=owner, category=category, party=party, most=most
         )
-    )
+        visible = await seeing.records(database, "ServiceRequest", "number", [one.number for one in listed])
+        return [
+            Listed(
+                **seeing.shown(
+                    "ServiceRequest", asdict(one), customer="party", opened_at="openedAt", due_at="resolutionDueAt"
+                )
+            )
+            for one in listed
+            if one.number in visible
+        ]
+
+    found = _with_desk(work)
     if as_json:
         print_json(found)
         return
@@ -75,12 +94,24 @@ def list_requests(
 def show(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="The number, for example R-4F7K-2M9P.")],
     *,
+    as_role: AsRole = Role.ADMINISTRATOR,
     as_json: AsJson = False,
 ) -> None:
     """Show one request: where it stands, its clocks, and its whole log."""
     from graph_crm.requests.analytics.listing import RequestListing
 
-    found = _with_desk(lambda database, desk: RequestListing(database, desk).shown(number))
+    seeing = Seeing(as_role)
+
+    async def work(database: Database, desk: Desk) -> dict[str, Any]:
+        told = await RequestListing(database, desk).shown(number)
+        await seeing.require(database, "ServiceRequest", "number", told["number"])
+        seen = seeing.shown(
+            "ServiceRequest", told, customer="party", dueAt="resolutionDueAt", clocks="firstRespondedAt"
+        )
+        log = [seeing.shown("RequestEntry", entry) for entry in seen["log"] or ()]
+        return {**seen, "log": log, "clocks": seen["clocks"] or {}}
+
+    found = _with_desk(work)
     if as_json:
         print_json(found)
         return
@@ -117,6 +148,7 @@ def report(
     channel: Annotated[str | None, typer.Option("--channel", help="PHONE, EMAIL, ONLINE and so on.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", help="REQUEST or COMPLAINT.")] = None,
     language: Annotated[str, typer.Option("--language", help="Language of the names of categories.")] = "en",
+    as_role: AsRole = Role.ADMINISTRATOR,
     as_json: AsJson = False,
 ) -> None:
     """Sum up a period: what was asked, how fast it was answered, what is left to do; as tables or an HTML page."""
@@ -127,6 +159,8 @@ def report(
     from graph_crm.requests.kinds import RequestKind
 
     _check_file(html)
+    seeing = Seeing(as_role)
+    seeing.caller.require(Permission.INSIGHT)
     wanted = Filter(
         category=category,
         kind=None if kind is None else one_of("kind", kind.upper(), RequestKind),
@@ -137,11 +171,14 @@ def report(
         owner=owner,
     )
     until = last.date() if last else dt.datetime.now(dt.UTC).date()
-    made = _with_desk(
-        lambda database, desk: make_report(
-            RequestAnalytics(database, desk, most=None), first.date(), until, wanted=wanted, language=language
-        )
-    )
+
+    async def work(database: Database, desk: Desk) -> Report:
+        if party is not None:
+            await seeing.require(database, "Party", "id", party)
+        numbers = RequestAnalytics(database, desk, most=None)
+        return await make_report(numbers, first.date(), until, wanted=wanted, language=language)
+
+    made = _with_desk(work)
     if html is not None:
         html.write_text(made.html(), encoding="utf-8")
         note(f"Written into {html}")

@@ -105,6 +105,15 @@ async def check(
                 _refuse(each, sight.rows, there=each.key in there)
 
 
+async def visible(
+    database: Database, sight: RoleSight, caller: Caller, type_name: str, prop: str, keys: Iterable[str]
+) -> set[str]:
+    """Which of the records with these keys are there and belong to a customer whom the caller sees."""
+    statement = f"{sight.head}RETURN {_found(sight, type_name, prop, 0, visible=True)}"
+    (row,) = await database.read(statement, sight.bound(caller, {"keys0": sorted(set(keys))}))
+    return set(row[0])
+
+
 def _found(sight: RoleSight, type_name: str, prop: str, index: int, *, visible: bool) -> str:
     """The keys of those that are there, or of those among them that the caller sees."""
     if type_name == TIE:
