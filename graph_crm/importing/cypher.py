@@ -363,6 +363,9 @@ RETURN count(*) AS loaded
 TIES: Mapping[str, Kind] = {name: _tie(name) for name in PARTY_TIES}
 """The kind of record for each kind of tie between parties."""
 
+MERGED_PARTIES = "(:MergedParty)"
+"""What `ABSENT` counts of parties that were merged into others."""
+
 _COUNTED = sorted(
     {
         kind.counted
@@ -384,6 +387,7 @@ _COUNTED = sorted(
         )
         if kind.counted
     }
+    | {MERGED_PARTIES}
 )
 ABSENT = f"""
 WITH [{", ".join(f"['{pattern}', COUNT {{ {pattern} }}]" for pattern in _COUNTED)}] AS counts

@@ -14,7 +14,16 @@ from typing import Any, Self, TypeAlias
 from graph_crm.consent.kinds import REFUSALS
 from graph_crm.consent.pending import cancel_refused
 from graph_crm.graph.database import Database, Transaction
-from graph_crm.importing.cypher import ABSENT, CONSENT, PARTIES_TO_SEARCH, WRITE_SEARCH_TEXT, Kind, missing_statement
+from graph_crm.importing.cypher import (
+    ABSENT,
+    CONSENT,
+    MERGED_PARTIES,
+    PARTIES_TO_SEARCH,
+    WRITE_SEARCH_TEXT,
+    Kind,
+    missing_statement,
+)
+from graph_crm.importing.merged_parties import led_rows
 from graph_crm.importing.rejects import Origin, RejectFile
 from graph_crm.importing.values import shown
 from graph_crm.parties.commands import index_text
@@ -152,17 +161,20 @@ class Loader:
         absent = self._absent
 
         async def work(transaction: Transaction) -> dict[int, str]:
+            rows, places, told = batch.rows, list(range(len(batch.rows))), set[str]()
+            if MERGED_PARTIES not in absent:
+                rows, places, told = await led_rows(transaction, kind, batch.rows, self._now)
             if kind.before and kind.counted not in absent:
-                await transaction.run(kind.before, {"rows": [_ends(row) for row in batch.rows]})
-            rows = await transaction.run(kind.statement, {"rows": batch.rows, "now": self._now})
+                await transaction.run(kind.before, {"rows": [_ends(row) for row in rows]})
+            found = await transaction.run(kind.statement, {"rows": rows, "now": self._now})
             refused: dict[int, str] = {}
-            if rows[0]["loaded"] != len(batch.rows):
-                refused = await self._refused(transaction, kind, batch.rows)
+            if found[0]["loaded"] != len(rows):
+                refused = await self._refused(transaction, kind, rows)
             if kind.searchable:
-                await _refresh_search(transaction, sorted({row[kind.searchable] for row in batch.rows}))
+                await _refresh_search(transaction, sorted({row[kind.searchable] for row in rows} | told))
             if kind is CONSENT:
-                await cancel_refused(transaction, [_refusal(row) for row in batch.rows if _refuses(row)])
-            return refused
+                await cancel_refused(transaction, [_refusal(row) for row in rows if _refuses(row)])
+            return {places[index]: reason for index, reason in refused.items()}
 
         refused = await self._database.write(work, timeout=BATCH_SECONDS)
         for index, origin in enumerate(batch.origins):

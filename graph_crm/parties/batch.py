@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from graph_crm.errors import CrmError
@@ -100,6 +100,7 @@ class PartyBatch:
     async def _write(self, tx: Transaction, asked: dict[str, _Asked], before: list[RefusedRow]) -> BatchResult:
         bad = list(before)
         now = self._now()
+        asked = await self._led(tx, asked, bad)
         found = await tx.run(cypher.LOCK_OR_CREATE_PARTIES, {"ids": sorted(asked), "now": now})
         states = {row["id"]: state_of(row) for row in found}
         done: dict[str, _Change] = {}
@@ -121,6 +122,23 @@ class PartyBatch:
             refused=tuple(sorted(bad, key=lambda each: each.index)),
             ids=tuple(done),
         )
+
+    async def _led(self, tx: Transaction, asked: dict[str, _Asked], bad: list[RefusedRow]) -> dict[str, _Asked]:
+        """Rows of parties that were merged are about the kept ones; what the merged one said already is no news."""
+        rows = await tx.run(cypher.MERGED_PARTIES, {"ids": sorted(asked)})
+        if not rows:
+            return asked
+        found = dict(asked)
+        for row in rows:
+            ask, before, kept = found.pop(row["id"]), state_of(row).properties, row["kept"]
+            news = {name: value for name, value in ask.properties.items() if before.get(name) != value}
+            if kept in found:
+                hint = "Send the party that is kept, once."
+                error = checks.refuse("id", f"was merged into the party of row {found[kept].index}", hint)
+                bad.append(refused(ask.index, error))
+            else:
+                found[kept] = replace(ask, id=kept, properties=news)
+        return found
 
     def _change(self, ask: _Asked, state: PartyState) -> _Change:
         new = state.version == 0

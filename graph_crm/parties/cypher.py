@@ -30,9 +30,10 @@ CREATE_PARTY = """
 MERGE (p:Party {id: $id})
 ON CREATE SET p.version = 0, p.status = 'ACTIVE', p.createdAt = $now
 SET p.version = p.version + 1, p:$($label), p += $properties, p.updatedAt = $now
-RETURN p.version AS version
+RETURN p.version AS version, EXISTS { MATCH (:MergedParty {id: $id}) } AS merged
 """
-"""A version above 1 means that the id was taken: the caller rolls back."""
+"""A version above 1, or a party that was merged into another one, means that the id was taken: the caller rolls
+back."""
 
 CHANGE_PARTY = """
 MATCH (p:Party {id: $id})
@@ -53,6 +54,13 @@ WITH p
 RETURN {_STATE}
 """
 """Like `LOCK_PARTIES`, and parties that were missing come with version 0 and nothing but their id."""
+
+MERGED_PARTIES = f"""
+UNWIND $ids AS id
+MATCH (p:MergedParty {{id: id}})-[:MERGED_INTO*]->(k:Party)
+RETURN k.id AS kept, {_STATE}
+"""
+"""Of the ids those of parties that were merged into others, as they were then."""
 
 WRITE_PARTIES = """
 UNWIND $rows AS row

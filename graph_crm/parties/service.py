@@ -160,7 +160,7 @@ class PartyService:
                 cypher.CREATE_PARTY,
                 {"id": identifier, "label": kind.label, "properties": properties, "now": self._now()},
             )
-            if rows[0]["version"] != 1:
+            if rows[0]["version"] != 1 or rows[0]["merged"]:
                 raise AlreadyExists(
                     "id: a party with this id exists", hint="Update it, or send another id.", field="id"
                 )
