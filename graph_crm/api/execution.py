@@ -344,7 +344,7 @@ class Executor:
         self._check_roots(selected)
         for nodes in selected.values():
             name = nodes[0].name.value
-            if name == "__typename":
+            if name == "__typename" and operation.kind is OperationType.QUERY:
                 continue
             field = root.fields.get(name) if root else None
             if field is None:
