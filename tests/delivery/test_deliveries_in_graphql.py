@@ -16,7 +16,7 @@ from graph_crm.graph.database import Database
 from graph_crm.rules.delivery import Refused
 from graph_crm.security.roles import Caller, Role
 
-AGENT = Caller("desk-1", Role.AGENT)
+DESK = Caller("desk-1", Role.SERVICE)
 
 
 class Front:
@@ -29,7 +29,7 @@ class Front:
         }
         self.executor = Executor(platform_schema(), bureau.database, services=services.__getitem__)
 
-    async def ask(self, query: str, caller: Caller = AGENT, **variables: Any) -> Any:
+    async def ask(self, query: str, caller: Caller = DESK, **variables: Any) -> Any:
         return await self.executor.execute(Request(query, caller, variables))
 
 
