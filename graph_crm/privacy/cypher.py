@@ -9,7 +9,8 @@ from graph_crm.privacy.inventory import Node, Tie
 KNOWN = "MATCH (p:Party {id: $id}) RETURN p.id AS id, p.erasedAt IS NOT NULL AS erased"
 
 OWN_VALUES = """
-MATCH (p:Party {id: $id})-[:REACHABLE_AT]->(c:ContactPoint)
+MATCH (p:Party {id: $id})
+MATCH (c:ContactPoint)<-[:REACHABLE_AT|WAS_TIED]-()-[:MERGED_INTO*0..20]->(p)
 WHERE NOT EXISTS { MATCH (c)<-[:REACHABLE_AT]-(o:Party) WHERE o <> p }
 RETURN collect(DISTINCT c.value) AS values
 """
@@ -52,7 +53,9 @@ def names_somebody(node: Node) -> str:
     parts = []
     for name in node.erased():
         there = f"n.`{name}` IS NOT NULL"
-        if name in node.instead:
+        if name.endswith("*"):
+            there = f"any(name IN keys(n) WHERE name STARTS WITH '{name[:-1]}')"
+        elif name in node.instead:
             there = f"coalesce(n.`{name}`, $instead.`{name}`) <> $instead.`{name}`"
         if name in node.unless:
             there = f"({there} AND NOT {node.unless[name]})"
@@ -61,16 +64,20 @@ def names_somebody(node: Node) -> str:
 
 
 def cleared(node: Node) -> str:
-    """The assignments that take from `n` what tells whose it is."""
-    parts = []
+    """The clauses that take from `n` what tells whose it is."""
+    parts, many = [], []
     for name in node.erased():
+        if name.endswith("*"):
+            names = f"[name IN keys(n) WHERE name STARTS WITH '{name[:-1]}']"
+            many.append(f"FOREACH (name IN {names} | SET n[name] = null)")
+            continue
         value = "null"
         if name in node.instead:
             value = f"CASE WHEN n.`{name}` IS NULL THEN null ELSE $instead.`{name}` END"
         if name in node.unless:
             value = f"CASE WHEN {node.unless[name]} THEN n.`{name}` ELSE {value} END"
         parts.append(f"n.`{name}` = {value}")
-    return ", ".join(parts)
+    return "\n".join([f"SET {', '.join(parts)}", *many])
 
 
 LET_FILES_GO = """OPTIONAL MATCH (n)-[:STORED_AS]->(file:StoredFile)
@@ -83,7 +90,7 @@ def clear(node: Node) -> str:
     return f"""{_found(node, near=True)}
 WITH n, p WHERE ({names_somebody(node)}){only}
 WITH DISTINCT n LIMIT $most
-SET {cleared(node)}
+{cleared(node)}
 RETURN count(n) AS records"""
 
 

@@ -23,7 +23,7 @@ from graph_crm.audit.kinds import AuditKind
 from graph_crm.consent.pending import cancel
 from graph_crm.contacts import ledger
 from graph_crm.contacts.approach import Approach, Finding
-from graph_crm.errors import CrmError, NotFound
+from graph_crm.errors import CrmError, DatabaseBusy, NotFound
 from graph_crm.graph import outbox
 from graph_crm.graph.database import Database, Row, Transaction
 from graph_crm.graph.outbox import OutboxEntry
@@ -162,6 +162,8 @@ class ErasureService:
             row = await self._standing(tx, party_id)
             if row["erased"] or locked is None:
                 return Written(party_id, row["version"])
+            if row["merging"]:
+                raise DatabaseBusy("The party is being merged with another one", hint="Repeat the request")
             left = [one for one in self._against(row) if one.obstacle not in weighed]
             if left:
                 raise ErasureRefused(
@@ -245,6 +247,7 @@ class ErasureService:
                 await self._erase_all(label, node, known)
         for label, statement in (
             ("Household", statements.LEAVE_HOUSEHOLDS),
+            ("ContactPoint", statements.FORGET_MERGED_TIES),
             ("ContactPoint", statements.LEAVE_CONTACT_POINTS),
             ("Call", statements.LEAVE_CALLS),
             ("tie", cypher.delete_ties(self._personal_ties())),

@@ -7,7 +7,8 @@ MATCH (p:Party {id: $id})
 SET p.locked = true
 REMOVE p.locked
 WITH p
-RETURN p.erasedAt IS NOT NULL AS erased, p.version AS version, datetime.realtime().epochMillis AS now,
+RETURN p.erasedAt IS NOT NULL AS erased, p.merging IS NOT NULL AS merging, p.version AS version,
+  datetime.realtime().epochMillis AS now,
   COLLECT { MATCH (p)-[h:HOLDS]->(a:Agreement) WHERE h.until IS NULL AND a.closedOn IS NULL
     AND NOT coalesce(a.status, '') IN $closed RETURN DISTINCT a.id ORDER BY a.id LIMIT 20 } AS agreements,
   COLLECT { MATCH (p)-[:ASKED]->(r:ServiceRequest) WHERE r.status <> 'CLOSED' AND r.kind = 'COMPLAINT'
@@ -100,11 +101,21 @@ SET h.name = CASE WHEN h.name IS NULL THEN null ELSE '(erased)' END, h.nameKey =
 RETURN count(h) AS records
 """
 
+FORGET_MERGED_TIES = """
+MATCH (m:MergedParty)-[:MERGED_INTO*1..20]->(:Party {id: $id})
+MATCH (m)-[r:WAS_TIED]-(o)
+DELETE r
+WITH DISTINCT o WHERE o:ContactPoint AND NOT EXISTS { (o)<-[:REACHABLE_AT|WAS_TIED]-() }
+OPTIONAL MATCH (l:ContactLedger {key: 'point:' + o.valueKey})
+DETACH DELETE o, l
+RETURN count(o) AS records
+"""
+
 LEAVE_CONTACT_POINTS = """
 MATCH (:Party {id: $id})-[r:REACHABLE_AT]->(c:ContactPoint)
 DELETE r
 WITH DISTINCT c
-WHERE NOT EXISTS { (c)<-[:REACHABLE_AT]-(:Party) }
+WHERE NOT EXISTS { (c)<-[:REACHABLE_AT|WAS_TIED]-() }
 OPTIONAL MATCH (l:ContactLedger {key: 'point:' + c.valueKey})
 DETACH DELETE c, l
 RETURN count(c) AS records

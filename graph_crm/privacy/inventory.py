@@ -101,6 +101,8 @@ class Inventory(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    everywhere: Names
+    """Properties that any record and any tie may carry; they tell nothing of anybody."""
     bare_ties: Names
     """Types of relationships that carry no properties: what they say is said by the records at their ends."""
     nodes: Mapping[str, Node]
@@ -119,6 +121,7 @@ class Inventory(BaseModel):
         Each is told as ``Label``, ``Label.property``, ``-[:TYPE]-`` or ``-[:TYPE]-.property``.
         """
         found: set[str] = set()
+        every = set(self.everywhere)
         for labels, names in nodes.items():
             known = self.node(labels)
             if known is None:
@@ -126,15 +129,15 @@ class Inventory(BaseModel):
                 continue
             label, rule = known
             found.update(f"{one} (also {label})" for one in labels if one != label and one not in rule.also)
-            found.update(f"{label}.{name}" for name in names if rule.kind_of(name) is None)
+            found.update(f"{label}.{name}" for name in names - every if rule.kind_of(name) is None)
         for kind, names in ties.items():
             tie = self.ties.get(kind)
             if tie is not None:
-                found.update(f"-[:{kind}]-.{name}" for name in names if tie.kind_of(name) is None)
+                found.update(f"-[:{kind}]-.{name}" for name in names - every if tie.kind_of(name) is None)
             elif kind not in self.bare_ties:
                 found.add(f"-[:{kind}]-")
-            elif names:
-                found.update(f"-[:{kind}]-.{name}" for name in names)
+            else:
+                found.update(f"-[:{kind}]-.{name}" for name in names - every)
         return sorted(found)
 
 

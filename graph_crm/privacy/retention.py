@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +31,10 @@ SECONDS: Final = 600.0
 MOST_REPORTS: Final = 100
 MOST_PARTIES: Final = 1_000
 """Former customers that are erased in one run; the others wait for the next."""
+LOT: Final = 50_000
+"""Records that are looked up at once."""
+BATCH: Final = 500
+"""Records of one transaction."""
 NOBODYS_POINTS: Final = "ContactPoint"
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -96,15 +100,9 @@ class PrivacyRetention:
         now = self._clock()
         done = []
         for label, days in sorted(self.rules.keep.items()):
-            node = self._inventory.nodes[label]
-            asked = {
-                "until": round((now - dt.timedelta(days=days)).timestamp() * 1000),
-                "instead": dict(node.instead),
-            }
-            statement = statements.old(node, label) if dry_run else statements.let_go(node, label)
-            done.append(LetGo(label, days, await self._count(statement, asked, dry_run=dry_run)))
-        statement = statements.OLD_POINTS if dry_run else statements.FORGET_POINTS
-        done.append(LetGo(NOBODYS_POINTS, None, await self._count(statement, {}, dry_run=dry_run)))
+            until = round((now - dt.timedelta(days=days)).timestamp() * 1000)
+            done.append(LetGo(label, days, await self._old(label, until, dry_run=dry_run)))
+        done.append(LetGo(NOBODYS_POINTS, None, await self._nobodys_points(dry_run=dry_run)))
         done.append(LetGo("Party", self.rules.former_customers_days, await self._former(now, dry_run=dry_run)))
         if not dry_run:
             if self._files is not None:
@@ -126,11 +124,35 @@ class PrivacyRetention:
             for row in rows
         ]
 
-    async def _count(self, statement: str, asked: Mapping[str, object], *, dry_run: bool) -> int:
+    async def _old(self, label: str, until: int, *, dry_run: bool) -> int:
+        """Let go of the records of a label whose time was over before ``until`` (epoch milliseconds); how many."""
+        node = self._inventory.nodes[label]
+        asked: dict[str, object] = {"until": until, "instead": dict(node.instead)}
         if dry_run:
-            rows = await self._database.read(statement, asked, timeout=SECONDS)
-        else:
-            rows = await self._database.execute(statement, asked, timeout=SECONDS, repeat=True, idempotent=True)
+            return int((await self._database.read(statements.count(node, label), asked, timeout=SECONDS))[0]["records"])
+        gone = 0
+        asked = {**asked, "most": LOT}
+        before: list[str] = []
+        while True:
+            rows = await self._database.read(statements.places(node, label), asked, timeout=SECONDS)
+            places: list[str] = rows[0]["places"]
+            if not places or places == before:  # what is found again can't be let go: nobody waits for it
+                break
+            for some in batched(places, BATCH):
+                gone += await self._step(statements.let_go(node), {**asked, "places": some})
+            before = places
+        return gone
+
+    async def _nobodys_points(self, *, dry_run: bool) -> int:
+        if dry_run:
+            return int((await self._database.read(statements.OLD_POINTS, timeout=SECONDS))[0]["records"])
+        gone = 0
+        while some := await self._step(statements.FORGET_POINTS, {"most": BATCH}):
+            gone += some
+        return gone
+
+    async def _step(self, statement: str, asked: Mapping[str, object]) -> int:
+        rows = await self._database.write(lambda tx: tx.run(statement, asked), timeout=SECONDS, idempotent=True)
         return int(rows[0]["records"])
 
     async def _former(self, now: dt.datetime, *, dry_run: bool) -> int:
@@ -162,3 +184,8 @@ class PrivacyRetention:
         told = {"id": f"retention:{uuid.uuid4().hex}", "counts": orjson.dumps(counts).decode()}
         await self._database.write(lambda tx: tx.run(statements.REPORT, told))
         log.info("retention_done", records=sum(counts.values()))
+
+
+def batched(places: Sequence[str], most: int) -> Iterator[Sequence[str]]:
+    """The places in parts of at most ``most``."""
+    return (places[start : start + most] for start in range(0, len(places), most))

@@ -14,21 +14,23 @@ WITH n, {node.age} AS since
 WHERE since < datetime({{epochMillis: $until}}){still} AND ({there})"""
 
 
-def old(node: Node, label: str) -> str:
+def count(node: Node, label: str) -> str:
     """How many records of a label still tell whose they are though their time was over before ``$until``."""
-    return f"{_old(node, label)}\nRETURN count(n) AS records, $instead AS instead"
+    return f"{_old(node, label)}\nRETURN count(n) AS records"
 
 
-def let_go(node: Node, label: str) -> str:
-    """Take from these records what tells whose they are, or remove them; to be run in auto-commit."""
-    act = f"SET {cleared(node)}"
+def places(node: Node, label: str) -> str:
+    """Where up to ``$most`` of these records are."""
+    return f"{_old(node, label)}\nWITH n LIMIT $most\nRETURN collect(elementId(n)) AS places"
+
+
+# What is to go is found before: who looks and writes in one statement holds locks on what was only looked at.
+def let_go(node: Node) -> str:
+    """Take from the records at ``$places`` what tells whose they are, or remove them."""
+    act = cleared(node)
     if node.erase == "delete":
-        act = f"{LET_FILES_GO}\n  WITH DISTINCT n\n  DETACH DELETE n"
-    return f"""{_old(node, label)}
-CALL (n) {{
-  {act}
-}} IN TRANSACTIONS OF 500 ROWS
-RETURN count(n) AS records, $instead AS instead"""
+        act = f"{LET_FILES_GO}\nWITH DISTINCT n\nDETACH DELETE n"
+    return f"UNWIND $places AS place\nMATCH (n) WHERE elementId(n) = place\n{act}\nRETURN count(*) AS records"
 
 
 _OLD_POINTS = """MATCH (c:ContactPoint)
@@ -37,10 +39,9 @@ WHERE NOT EXISTS { (c)<-[:REACHABLE_AT]-() } AND c.createdAt < datetime.realtime
 OLD_POINTS = f"{_OLD_POINTS}\nRETURN count(c) AS records"
 
 FORGET_POINTS = f"""{_OLD_POINTS}
-CALL (c) {{
-  OPTIONAL MATCH (l:ContactLedger {{key: 'point:' + c.valueKey}})
-  DETACH DELETE c, l
-}} IN TRANSACTIONS OF 500 ROWS
+WITH c LIMIT $most
+OPTIONAL MATCH (l:ContactLedger {{key: 'point:' + c.valueKey}})
+DETACH DELETE c, l
 RETURN count(*) AS records"""
 """Phones and addresses that were a mistake, and taken away on the day they were added: nobody uses them."""
 

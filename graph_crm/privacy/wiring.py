@@ -23,7 +23,9 @@ class PrivacyParts:
 
     def __init__(self, settings: Settings, database: Database, secret: str) -> None:
         rules = PrivacyRules.load(settings.privacy_rules)
-        files = FileStore(database, Storage(settings.attachments_url or str(settings.data_dir / "attachments")))
+        self.files = files = FileStore(
+            database, Storage(settings.attachments_url or str(settings.data_dir / "attachments"))
+        )
         links = ExportLinks(secret, settings.public_url, life=timedelta(minutes=rules.export.link_minutes))
         self.erasure = ErasureService(database, rules, files=files, message_folder=settings.message_folder)
         self.exports = ExportService(database, rules, files, links)

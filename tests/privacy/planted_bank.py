@@ -146,6 +146,21 @@ async def planted_bank(database: Database, data: Path) -> PlantedBank:
     return made
 
 
+async def tell_something(bank: PlantedBank) -> None:
+    """The least that leaves something of most sorts: who it is, a stay, a decision, a request with a document."""
+    await _staff(bank)
+    await _who(bank)
+    plant, party = bank.planted, bank.party
+    session = {"partyId": party, "kind": "ONLINE", "id": "session:1", "place": plant.word("place")}
+    await bank.do("startSession", {**session, "device": plant.word("device")})
+    page = {"type": "product_page_view", "partyId": party, "payload": {"productCode": "SMALL_LOAN"}}
+    await bank.do("recordEvent", page)
+    context = {"note": plant.word("decide.context")}
+    await bank.do("decide", {"partyId": party, "channel": "BRANCH", "context": context, "limit": 1})
+    await _asked(bank)
+    await bank.work()
+
+
 async def _staff(bank: PlantedBank) -> None:
     for team in ("CARDS", "COMPLAINTS", "SORTING", "PAYMENTS"):
         employee = {"id": f"eva-{team.lower()}", "displayName": "Eva", "email": "eva@bank.example", "role": "AGENT"}
@@ -224,7 +239,8 @@ async def _business(bank: PlantedBank) -> None:
     await bank.work()
 
 
-async def _asks(bank: PlantedBank) -> None:
+async def _asked(bank: PlantedBank) -> None:
+    """A request with a document that was answered."""
     plant, party = bank.planted, bank.party
     mark = plant.word("document")
     document = await bank.upload(f"{plant.word('document.name')}.txt", f"A letter of {mark}.\n".encode())
@@ -243,6 +259,11 @@ async def _asks(bank: PlantedBank) -> None:
     await bank.ask(note, n=number, t=plant.word("request.note"))
     answer = {"number": number, "text": plant.word("request.answer"), "attachments": [], "articles": []}
     await bank.do("answerRequest", {**answer, "close": True, "outcome": "SOLVED"}, "id")
+
+
+async def _asks(bank: PlantedBank) -> None:
+    plant, party = bank.planted, bank.party
+    await _asked(bank)
     helped = {"articleId": bank.article, "partyId": party, "text": plant.word("helped")}
     await bank.do("articleHelped", {**helped, "channel": "ONLINE"}, "id")
     complaint = {"partyId": party, "channel": "BRANCH", "kind": "COMPLAINT", "text": plant.word("complaint.text")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
 import zipfile
@@ -15,6 +16,7 @@ from planted_bank import PlantedBank, dump, files
 
 from graph_crm.events.service import RECORDED
 from graph_crm.graph.database import Database, Transaction
+from graph_crm.importing.demo_desk import seed_demo
 from graph_crm.privacy.erasure import ErasureService, erasure_id
 from graph_crm.privacy.inventory import inventory
 from graph_crm.privacy.rules import PrivacyRules
@@ -258,3 +260,12 @@ async def test_what_was_erased_is_erased_once(bank: PlantedBank) -> None:
     assert (await bank.ask(ERASURE, p=bank.party))["partyErasure"]["basis"] == "OBJECTED"
     (error,) = (await bank.raw(ERASE, input={**asked, "partyId": "party:nobody"}))["errors"]
     assert error["extensions"]["code"] == "NOT_FOUND"
+
+
+async def test_nothing_is_in_the_demo_bank_without_a_rule(bank: PlantedBank) -> None:
+    """The last test of the module: the generated bank has what no customer told, such as movements."""
+    database = bank.platform.database
+    await seed_demo(database, customers=12, seed=3, as_of=dt.datetime.now(dt.UTC).date())
+    nodes, ties = await used(database)
+    assert inventory().unknown(nodes, ties) == []
+    assert {"Movement", "Household", "Employee"} <= {label for labels in nodes for label in labels}
