@@ -10,10 +10,17 @@ from typing import Any
 import httpx
 import pytest
 from small_audit import KEY, Ledger
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 from typer.testing import CliRunner
 
 from graph_crm import bootstrap
 from graph_crm.api.app import create_app
+from graph_crm.api.visits import Visits
+from graph_crm.audit import acting
 from graph_crm.audit.keys import AuditKeyMissing, Keyring, keyring
 from graph_crm.audit.kinds import AuditKind
 from graph_crm.audit.service import Audit
@@ -80,6 +87,37 @@ async def test_documents_that_are_not_given_out_are_written_down(
     assert (await client.get("/attachments/attachment-1")).status_code == 401
     (one,) = await records(empty_database)
     assert (one.kind, one.what, one.who) == (AuditKind.DENIAL, "UNAUTHENTICATED GET /attachments/:", "nobody")
+
+
+async def test_pages_and_forms_run_for_whom_their_link_names_and_are_written_down(ledger: Ledger) -> None:
+    async def show(_request: Request) -> Response:
+        acting.known("employee-7", "employee link")
+        acting.about("party-1")
+        return PlainTextResponse("Anna Nowak")
+
+    async def answer(_request: Request) -> Response:
+        acting.known("employee-7", "employee link")
+        await ledger.database.write(lambda tx: tx.run("CREATE (:Probe {name: 'answer'})"))
+        return PlainTextResponse("sent")
+
+    page = "/desk/requests/{number}"
+    site = Starlette(
+        routes=[Route(page, show, methods=["GET"]), Route(page, answer, methods=["POST"])],
+        middleware=[Middleware(Visits, audit=ledger.audit)],
+    )
+    transport = httpx.ASGITransport(site, client=("192.0.2.9", 1))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://bank", headers={"user-agent": "Web/1"}
+    ) as visitor:
+        await visitor.get("/desk/requests/SR-7?k=secret-key")
+        await visitor.post("/desk/requests/SR-7?k=secret-key")
+    await ledger.audit.readings.drain()
+    told = sorted((one.kind, one.what, one.who, one.ids, one.address) for one in await ledger.records())
+    assert told == [
+        (AuditKind.READ, "GET /desk/requests/:", "employee-7", ("SR-7", "party-1"), "192.0.2.9"),
+        (AuditKind.WRITE, "POST /desk/requests/:", "employee-7", (), "192.0.2.9"),
+    ]
+    assert "secret-key" not in str(told)
 
 
 def test_a_bank_with_an_identity_provider_starts_with_a_key_of_its_own_only(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from graph_crm.audit.keys import AuditKey, Keyring
 from graph_crm.audit.kinds import AuditKind
 from graph_crm.audit.reading import AuditFull, Readings
 from graph_crm.audit.verifying import Verifying
-from graph_crm.errors import DatabaseUnavailable
+from graph_crm.errors import DatabaseUnavailable, Forbidden
 from graph_crm.graph.database import Database
 from graph_crm.security.roles import Caller, Role
 
@@ -42,6 +42,7 @@ class Store:
 
     async def write(self, work: Callable[[Any], Awaitable[None]]) -> None:
         self.asked.set()
+        await asyncio.sleep(0)
         if self.away:
             raise DatabaseUnavailable("away")
         tx = type("Tx", (), {"notes": []})()
@@ -153,6 +154,35 @@ async def test_answers_say_whose_data_of_which_classes_they_showed_and_refusals_
     assert (first.operation, first.address, first.fields) == (
         "query Look", "192.0.2.7", ("Party(displayName)", "Person(birthDate)"),
     )  # fmt: skip
+
+
+async def test_two_who_write_at_once_write_each_read_once() -> None:
+    store = Store()
+    reads = readings(store)
+    with acting.acting(ANNA):
+        for number in range(30):
+            await reads.shown("party", [f"party-{number}"])
+            if number % 7 == 0:
+                await asyncio.gather(reads.drain(), reads.drain(), reads.shown("party", [f"more-{number}"]))
+    await reads.drain()
+    names = [record[2][0] for record in store.records]
+    assert len(names) == len(set(names)) == 35
+
+
+@pytest.mark.lts
+async def test_a_subscription_that_is_refused_is_written_down(ledger: Ledger) -> None:
+    executor = Executor(platform_schema(), ledger.database, audit=ledger.audit)
+    asked = Request('subscription Follow { requestChanged(number: "SR-7") { status } }', Caller("eva", Role.ANALYST))
+
+    async def follow() -> None:
+        async for _ in executor.subscribe(asked):
+            raise AssertionError("nothing is told")
+
+    with pytest.raises(Forbidden):
+        await asyncio.create_task(follow())
+    await ledger.audit.readings.drain()
+    (one,) = await ledger.records()
+    assert (one.kind, one.who, one.operation) == (AuditKind.DENIAL, "eva", "subscription Follow")
 
 
 CHILD = """
