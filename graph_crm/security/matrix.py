@@ -65,6 +65,10 @@ class Matrix:
     """What is left of a customer outside of the rows of an employee, by class."""
     through: frozenset[tuple[str, str]]
     """The fields (type, field) of a protected customer that a path may lead through."""
+    named: frozenset[tuple[str, str]]
+    """The fields (type, field) that may be called after a customer."""
+    shared: frozenset[str]
+    """The types of which a record is shown although one of its customers is protected."""
     on_edges: frozenset[str]
     """Classes that the relationship to a customer shows whoever it is."""
     belongs: Mapping[str, tuple[Way, ...]]
@@ -135,7 +139,6 @@ def _checked(found: dict[str, Any]) -> Matrix:
     for name in (*used, *recognised, *outside["edges"]):
         if name not in cells:
             raise ValueError(f"{name} is no class")
-    through = [_FIELD.fullmatch(each) for each in outside["protected"]["fields"]]
     belongs = {
         name: () if ways == "nobody" else tuple(_way(name, way) for way in ways)
         for name, ways in found["belongs"].items()
@@ -145,7 +148,9 @@ def _checked(found: dict[str, Any]) -> Matrix:
         meaning=found["meaning"],
         rows=rows,
         recognised=recognised,
-        through=frozenset((each["type"], each["field"]) for each in through if each),
+        through=_fields(outside["protected"]["fields"]),
+        named=_fields(outside["named"]),
+        shared=frozenset(outside["shared"]),
         on_edges=frozenset(outside["edges"]),
         belongs=belongs,
         mine=found["mine"],
@@ -161,6 +166,13 @@ def _row(name: str, row: str, count: int) -> list[Cell]:
     if len(cells) != count:
         raise ValueError(f"the row of {name} has {len(cells)} cells instead of {count}")
     return cells
+
+
+def _fields(names: list[str]) -> frozenset[tuple[str, str]]:
+    found = [_FIELD.fullmatch(each) for each in names]
+    if not all(found):
+        raise ValueError(f"{names} are no fields Type.field")
+    return frozenset((each["type"], each["field"]) for each in found if each)
 
 
 def _way(name: str, text: str) -> Way:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from graph_crm.errors import Forbidden
+from graph_crm.graph.compiler.place import both
 from graph_crm.graph.compiler.sight import Dim, Seal, Sight, View
 from graph_crm.graph.mapping import NodeMapping, Relation, Root, fill, graph
 from graph_crm.security.cursors import CursorSeal
@@ -106,7 +107,9 @@ class RoleSight(Sight):
                 return Dim.SHOWN
             if declared == PARTY and field_name in {"id", "displayName"}:
                 return Dim.ALIAS
-            return _REQUIRED.get(field_name, Dim.NOTHING) if declared == PARTY else Dim.NOTHING
+            if declared == PARTY:
+                return _REQUIRED.get(field_name, Dim.NOTHING)
+            return Dim.NOTHING if (declared, field_name) in self._rules.named else Dim.SHOWN
         found = self._rules.class_of(type_name, field_name)
         cell = self._rules.recognised.get(found or "", Cell.HIDE)
         return {Cell.SEE: Dim.SHOWN, Cell.MASK: Dim.MASKED, Cell.HIDE: Dim.NOTHING}[cell]
@@ -125,7 +128,7 @@ class RoleSight(Sight):
         if self.rows is Rows.ALL:
             return View()
         if not _is_party(mapping):
-            return View(self.visible(mapping.name, var))
+            return View(self.visible(mapping.name, var), self._unnamed(mapping, var))
         clear = self._clear(var)
         if self.rows in {Rows.OWN, Rows.UNPROTECTED} or (root and self._tells_by_itself(root)):
             return View(clear)
@@ -170,8 +173,18 @@ class RoleSight(Sight):
             return View("", self._clear(var))
         if self._implied(parent, relation, target):
             shown = self.dim(parent.name, relation.name) is Dim.SHOWN
-            return View("", clear if shown else "")
-        return View(self.visible(target.name, var))
+            return View("", both(clear if shown else "", self._unnamed(target, var)))
+        return View(self.visible(target.name, var), self._unnamed(target, var))
+
+    def _unnamed(self, mapping: NodeMapping, var: str) -> str:
+        """That no customer of a record is protected after whom it may be called; empty for other records."""
+        if self.rows is not Rows.UNPROTECTED or mapping.name not in {name for name, _ in self._rules.named}:
+            return ""
+        return " AND ".join(self._none_protected(mapping.name, var))
+
+    def _none_protected(self, type_name: str, var: str) -> list[str]:
+        chains = [fill(chain, p="(own:Party)") for chain in self._chains(type_name, var)]
+        return [f"NOT EXISTS {{ MATCH {chain} WHERE coalesce(own.protected, false) }}" for chain in chains]
 
     def _owned(self, mapping: NodeMapping) -> bool:
         """Whether the type belongs to customers; one that the file does not name is shown to nobody."""
@@ -199,30 +212,18 @@ class RoleSight(Sight):
         some = [f"EXISTS {{ MATCH {chain} WHERE {self._clear('own')} }}" for chain in chains]
         if self.rows is Rows.UNPROTECTED:
             # What belongs to nobody whom the bank knows tells of nobody.
-            none = " AND ".join(
-                f"NOT EXISTS {{ MATCH {chain} WHERE coalesce(own.protected, false) }}" for chain in chains
-            )
-            return none if self._of_one(type_name) else f"({none} OR {' OR '.join(some)})"
+            none = " AND ".join(self._none_protected(type_name, var))
+            return f"({none} OR {' OR '.join(some)})" if self._shared(type_name) else none
         some += [
             predicate if pattern == f"({var})" else f"EXISTS {{ MATCH {pattern} WHERE {predicate} }}"
             for pattern, predicate in self._mine(type_name, var)
         ]
         return f"({' OR '.join(some)})"
 
-    def _of_one(self, type_name: str) -> bool:
-        """Whether a record belongs to one customer at most: each step of its only way leads to one node."""
+    def _shared(self, type_name: str) -> bool:
+        """Whether the record, or what it belongs to, is shown although one of its customers is protected."""
         ways = self._rules.belongs.get(type_name, ())
-        if type_name == PARTY or len(ways) != 1:
-            return type_name == PARTY
-        (way,) = ways
-        along = [
-            each
-            for each in graph.nodes[type_name].fields.values()
-            if isinstance(each, Relation)
-            and each.types == (way.relationship,)
-            and each.direction == ("in" if way.inwards else "out")
-        ]
-        return bool(along) and not any(each.page for each in along) and self._of_one(way.target)
+        return type_name in self._rules.shared or any(self._shared(way.target) for way in ways)
 
     def _clear(self, var: str) -> str:
         return fill(_CLEAR[self.rows], p=var)

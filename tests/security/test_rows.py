@@ -142,6 +142,21 @@ async def test_a_record_of_others_is_not_there(bank, asked: str) -> None:
     assert list((await bank.ask(Role.SERVICE, f"{{ {asked} {{ id }} }}")).values()) != [None]
 
 
+async def test_who_reads_of_an_interest_is_seen_in_full(bank) -> None:
+    """To be on the list says what a customer looked at: managers find their own there, and nobody else."""
+    await bank.database.execute(
+        "UNWIND ['ben', 'rose'] AS id CREATE (:InterestDay {key: id, partyId: id, productCode: 'CARD',"
+        " day: date('2022-01-01'), views: 3, started: 0, abandoned: 0})"
+    )
+    asked = """{ interestedCustomers(productCode: "CARD", from: "2022-01-01", to: "2022-01-31") {
+      totalCount edges { views node { id } } } }"""
+    found = (await bank.ask(Role.RELATIONSHIP_MANAGER, asked))["interestedCustomers"]
+    assert found == {"totalCount": 1, "edges": [{"views": 3, "node": {"id": "rose"}}]}
+    assert (await bank.ask(Role.ANALYST, asked))["interestedCustomers"]["totalCount"] == 2
+    assert await bank.code(Role.AGENT, asked) == "FORBIDDEN"
+    await bank.database.execute("MATCH (d:InterestDay) DETACH DELETE d")
+
+
 EXPLORERS = [Role.MARKETER, Role.RULE_AUTHOR, Role.ANALYST]
 
 
@@ -196,6 +211,40 @@ async def test_a_path_leads_through_a_protected_node_that_nobody_recognises(bank
 async def test_a_protected_customer_is_found_by_no_page_filter_or_search(bank, role: Role, asked: str, shown) -> None:
     (found,) = (await bank.ask(role, f"{{ {asked} }}")).values()
     assert found == shown
+
+
+@pytest.mark.parametrize("role", EXPLORERS)
+async def test_what_is_called_after_a_protected_customer_has_no_name(bank, role: Role) -> None:
+    asked = """{ household(id: "h") { name members(first: 5) { totalCount } }
+      party(id: "anna") { households(where: {name: {startsWith: "Now"}}) { totalCount nodes { name } } }
+      households(orderBy: NAME_ASC) { nodes { id name } } }"""
+    seen = await bank.ask(role, asked)
+    assert seen["household"] == {"name": "Nowak", "members": {"totalCount": 2}}
+    await bank.database.execute(
+        "MATCH (p:Party {id: 'vip'}), (h:Household {id: 'h'}) CREATE (p)-[:MEMBER_OF {id: 'm9', role: 'CHILD'}]->(h)"
+    )
+    unnamed = await bank.ask(role, asked)
+    await bank.database.execute("MATCH ()-[r:MEMBER_OF {id: 'm9'}]->() DELETE r")
+    assert unnamed == {
+        "household": {"name": None, "members": {"totalCount": 3}},
+        "party": {"households": {"totalCount": 0, "nodes": []}},
+        "households": {"nodes": [{"id": "h", "name": None}]},
+    }
+    assert await bank.ask(role, asked) == seen
+
+
+@pytest.mark.parametrize("role", EXPLORERS)
+async def test_a_contact_with_a_protected_customer_is_not_there_for_the_other_either(bank, role: Role) -> None:
+    """It says with whom it was; a loan that both hold says it of the one who is shown."""
+    await bank.database.execute(
+        "MATCH (a:Party {id: 'anna'}), (v:Party {id: 'vip'})"
+        " CREATE (a)-[:HAD]->(i:Interaction {id: 'both', channel: 'PHONE', direction: 'OUTBOUND',"
+        " at: datetime('2022-01-01T00:00:00Z')})<-[:HAD]-(v)"
+    )
+    asked = '{ interactions { totalCount } interaction(id: "both") { id } }'
+    assert await bank.ask(role, asked) == {"interactions": {"totalCount": 0}, "interaction": None}
+    assert (await bank.ask(Role.SERVICE, asked))["interactions"] == {"totalCount": 1}
+    await bank.database.execute("MATCH (i:Interaction {id: 'both'}) DETACH DELETE i")
 
 
 @pytest.mark.parametrize("role", [Role.SERVICE, Role.AUDITOR, Role.ADMINISTRATOR])
