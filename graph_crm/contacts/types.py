@@ -108,6 +108,7 @@ class _OverrideReservations:
         Reservation,
         direction="in",
         order="CREATED_AT_DESC",
+        fan=500,
     )
 
 

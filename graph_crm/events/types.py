@@ -33,7 +33,7 @@ class Event:
 
 @graph.extend(Party)
 class _PartyEvents:
-    events: Event = many("What the party did, the latest first.", "DID", Event, order="AT_DESC")
+    events: Event = many("What the party did, the latest first.", "DID", Event, order="AT_DESC", fan=200)
 
 
 graph.root(Root(name="event", node=Event, description="The event with this identifier; null when there is none."))

@@ -36,6 +36,8 @@ from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
 Direction = Literal["out", "in", "both"]
+FAN = 10.0
+"""Nodes along a relation, if nothing else is said of it."""
 C = TypeVar("C", bound=type)
 _PLACE = re.compile(r"\{(\w+)\}")
 E = TypeVar("E", bound=enum.EnumMeta)
@@ -118,6 +120,8 @@ class Relation:
     nullable: bool = True
     order: str = ""
     """The ordering where the caller names none, for example ``OPENED_ON_DESC``; the key alone when empty."""
+    fan: float = FAN
+    """How many there usually are for one node, where there are many: what a page has to look at."""
 
 
 FieldSpec = Scalar | Relation
@@ -295,8 +299,12 @@ def many(
     edge: type | None = None,
     as_of: bool = False,
     order: str = "",
+    fan: float = FAN,
 ) -> Any:
-    """A page of other nodes. With ``as_of`` the page can be asked as it was on a day (``since`` and ``until``)."""
+    """A page of other nodes. With ``as_of`` the page can be asked as it was on a day (``since`` and ``until``).
+
+    ``fan`` tells how many there usually are where there are many: a page is found among them (its cost grows with it).
+    """
     names = (relationship,) if isinstance(relationship, str) else tuple(relationship)
 
     def make(name: str, _annotation: Any, _nullable: bool) -> FieldSpec:  # noqa: FBT001 - called by the decorator only
@@ -310,6 +318,7 @@ def many(
             edge=edge,
             as_of=as_of,
             order=order,
+            fan=fan,
         )
 
     return _Declared(make)

@@ -158,7 +158,9 @@ class Agreement:
     product: Product | None = one("The product.", "OF", Product)
     holders: Party = many("Who holds it and as what.", "HOLDS", Party, direction="in", edge=Holding, as_of=True)
     standing_orders: StandingOrder = many("Payments that leave it each month.", "HAS_ORDER", StandingOrder)
-    movements: Movement = many("Bookings on the account.", "ON", Movement, direction="in", order="BOOKED_ON_DESC")
+    movements: Movement = many(
+        "Bookings on the account.", "ON", Movement, direction="in", order="BOOKED_ON_DESC", fan=200
+    )
 
 
 @graph.extend(Agreement)

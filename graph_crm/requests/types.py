@@ -134,6 +134,7 @@ class _EmployeeRequests:
         "OWNS_REQUEST",
         ServiceRequest,
         order="OPENED_AT_DESC",
+        fan=1000,
     )
 
 

@@ -47,7 +47,7 @@ class Employee:
     open: int = computed("Requests that the employee is responsible for now.", cypher.OPEN_OF)
     away: bool = computed("Whether the employee is away now.", cypher.AWAY_NOW)
     absences: Absence = many("When the employee is away.", "ABSENT", Absence, order="SINCE_DESC")
-    portfolio: Party = many("Customers whom the employee looks after.", "LOOKS_AFTER", Party, edge=Portfolio)
+    portfolio: Party = many("Customers whom the employee looks after.", "LOOKS_AFTER", Party, edge=Portfolio, fan=500)
 
 
 @graph.extend(Party)

@@ -22,7 +22,7 @@ TOO_LARGE, TOO_EXPENSIVE, INVALID, UNPARSABLE, BAD, FORBIDDEN = (
     "FORBIDDEN",
 )
 QUICKLY = 2.0
-"""Seconds, on a busy machine: what takes longer keeps everybody else from being served."""
+"""Seconds of computing: what takes longer keeps everybody else from being served."""
 
 
 def many(pattern: str, times: int, join: str = " ") -> str:
@@ -154,9 +154,9 @@ ATTACKS: dict[str, tuple[str, str | set[str]]] = {
 @pytest.mark.parametrize("attack", ATTACKS)
 async def test_it_is_refused_before_anything_is_read(attack: str):
     query, expected = ATTACKS[attack]
-    begun = time.perf_counter()
+    begun = time.process_time()
     error = await Desk().refused(query)
-    assert time.perf_counter() - begun < QUICKLY
+    assert time.process_time() - begun < QUICKLY
     assert error["extensions"]["code"] in ({expected} if isinstance(expected, str) else expected), error
     assert len(json.dumps(error)) < 3000, "an error is no echo of the attack"
 
@@ -299,7 +299,7 @@ async def test_only_the_named_operation_counts_and_runs():
 
 async def test_what_is_merged_is_merged_once():
     """Within the bounds of a document nothing doubles from level to level."""
-    begun = time.perf_counter()
+    begun = time.process_time()
     response = await Desk().ask(merging(5, wide=3).replace("relationships", "relationships(first: 1)"))
-    assert time.perf_counter() - begun < QUICKLY
+    assert time.process_time() - begun < QUICKLY
     assert response["errors"]

@@ -117,6 +117,14 @@ def test_aliases_multiply():
             "{ parties(orderBy: CITY_ASC) { nodes { id } } }",
         ),
         ("{ parties { nodes { id } } }", '{ searchParties(query: "x") { nodes { id } } }'),
+        (
+            "{ parties { nodes { requests { totalCount } } } }",
+            "{ employees { nodes { requests { totalCount } } } }",  # an employee has many more
+        ),
+        (
+            "{ parties { nodes { agreements(first: 1) { nodes { id } } } } }",
+            "{ parties { nodes { events(first: 1) { nodes { id } } } } }",
+        ),
         ("{ limitOverrides { nodes { id } } }", "{ limitOverrides { nodes { decisionCount } } }"),
         ('{ parties(where: {id: {in: ["a"]}}) { nodes { id } } }',
          '{ parties(where: {id: {in: ["a", "b", "c"]}}) { nodes { id } } }'),

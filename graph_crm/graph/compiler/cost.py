@@ -54,18 +54,18 @@ class Weights:
     """The same where it looks into a text."""
     exists: float = 5.0
     """A condition along a relation, for each row that is looked at."""
-    fan: float = 3.0
-    """Rows along a relation that a condition looks at."""
+    walked: float = 0.1
+    """A node along a relation that is looked at for a page: how many there are is the relation's ``fan``."""
+    tried: float = 0.3
+    """The same for a condition, which often knows before the last one."""
     item: float = 0.02
     """An item of a list that values are compared with."""
     looked_at_root: float = 50.0
     """Rows that a filter of a root page looks at for the rows that it finds."""
-    looked_at_relation: float = 10.0
-    """The same along a relation."""
     count_root: float = 100.0
     """How many there are of all."""
-    count_relation: float = 5.0
-    """How many there are along a relation."""
+    counted: float = 0.5
+    """A node along a relation that is counted."""
     sort: float = 100.0
     """Rows of a root page in an order that no index keeps."""
 
@@ -148,8 +148,8 @@ class Cost:
         if not spec.page:
             return weights.row + self.node(target, nodes, depth + 1)
         edge = self._registry.edges[spec.edge] if spec.edge else None
-        page = self._page(target, edge, nodes, weights.looked_at_relation, weights.count_relation, depth + 1)
-        return weights.row + page
+        page = self._page(target, edge, nodes, spec.fan, weights.counted * spec.fan, depth + 1)
+        return weights.walked * spec.fan + page
 
     def _page(
         self,
@@ -226,7 +226,8 @@ class Cost:
         target, weights = self._registry.of(spec.target), self._weights
         edge = self._registry.edges[spec.edge] if spec.edge else None
         asked = [each for _, each in value.entries()] if spec.page and isinstance(value.raw, dict) else [value]
-        return sum(weights.exists + weights.fan * self._condition(each, target, edge, level + 1) for each in asked)
+        tried = weights.tried * spec.fan
+        return sum(weights.exists + tried * self._condition(each, target, edge, level + 1) for each in asked)
 
     def _values(self, where: Value) -> float:
         """Conditions on the properties of a relationship."""

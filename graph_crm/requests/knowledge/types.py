@@ -50,7 +50,7 @@ class Article:
     solved: int = computed("Requests that it solved.", cypher.SOLVED_COUNT)
     helped: int = computed("Times that it helped before a request was sent.", cypher.HELPED_COUNT)
     solved_requests: ServiceRequest = many(
-        "The requests that it solved, the latest first.", "SOLVED", ServiceRequest, order="OPENED_AT_DESC"
+        "The requests that it solved, the latest first.", "SOLVED", ServiceRequest, order="OPENED_AT_DESC", fan=500
     )
     versions: ArticleVersion = many(
         "What it said before and says now, the latest first.", "HAD_VERSION", ArticleVersion, order="VERSION_DESC"
