@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
+import tomllib
 from typing import Any
 
 import pytest
-from planted_bank import PlantedBank
+from planted_bank import ROOT, PlantedBank
 
 from graph_crm.security.roles import Role
 
@@ -146,3 +149,31 @@ async def test_a_customer_asks_for_a_correction_as_a_request(quiet: PlantedBank)
     own = {"role": Role.CUSTOMER, "as_party": emil}
     opened = await quiet.do("openRequest", asked, "number", **own)
     assert opened["number"].startswith("R-")
+
+
+async def test_the_page_of_privacy_does_what_it_says(quiet: PlantedBank) -> None:
+    """Every change on the page, in its order, for one customer."""
+    page = (ROOT / "docs" / "privacy.md").read_text("utf-8")
+    changes = re.findall(r"^```graphql\n(mutation.*?)^```\n\n```json\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    person = await quiet.do("createPerson", {"givenName": "Franta", "familyName": "Novák"})
+    answers = [await quiet.ask(text, **json.loads(given.replace("PARTY", person["id"]))) for text, given in changes]
+    copy, corrected, restricted, lifted, erased = answers
+    assert copy["exportParty"]["state"] == "WANTED"
+    assert corrected["updatePerson"]["changes"]["nodes"] == [
+        {"fields": ["displayName", "familyName"], "by": "jana", "reason": "Passport shown at the branch."}
+    ]
+    assert restricted["restrictProcessing"]["restrictedAt"] is not None
+    assert lifted["liftRestriction"]["restrictedAt"] is None
+    assert erased["eraseParty"] == {"state": "ERASING", "despite": ["RETENTION_DUTY"]}
+    await quiet.work()
+    (fetch,) = re.findall(r"^```\n(query Fetch.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    answer = await quiet.raw(fetch, id=copy["exportParty"]["id"])
+    assert answer["errors"][0]["extensions"]["code"] == "NOT_FOUND"  # the copy went with the party
+
+
+def test_the_shipped_rules_are_those_of_the_page() -> None:
+    page = (ROOT / "docs" / "privacy.md").read_text("utf-8")
+    (told,) = re.findall(r"^```toml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    shipped = tomllib.loads((ROOT / "seed" / "privacy.toml").read_text("utf-8"))
+    for name, value in tomllib.loads(told).items():
+        assert value == (shipped[name] if name != "keep" else {one: shipped["keep"][one] for one in value})
