@@ -6,12 +6,14 @@ personal data are masked here, in one place: a log line may name a party's id, n
 
 from __future__ import annotations
 
+import io
 import logging
 import logging.handlers
+import re
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -24,6 +26,9 @@ PERSONAL: Final = frozenset(
         "authorization", "password", "secret", "jwt_secret", "neo4j_password", "account", "counteraccount", "query",
     }
 )  # fmt: skip
+# What somebody's server says of a mail it refused, or a library of a value it can't use, holds the value itself.
+_ADDRESS: Final = re.compile(r"[^\s<>\"'(),;:\[\]{}=/|]+@[^\s<>\"'(),;:\[\]{}]+")
+_PHONE: Final = re.compile(r"\+\d{7,15}(?!\d)")
 # Local variables of a frame may hold a customer's data: a trace shows lines of code only.
 _TRACES: Final = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
@@ -32,14 +37,46 @@ LOG_FILE_BYTES: Final = 10_000_000
 LOG_FILES_KEPT: Final = 3
 
 
+def without_addresses(text: str) -> str:
+    """The text with e-mail addresses and phone numbers masked, wherever they stand in it."""
+    if "@" in text:
+        text = _ADDRESS.sub(MASK, text)
+    return _PHONE.sub(MASK, text) if "+" in text else text
+
+
 def without_personal_data(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Mask the values of keys that could hold personal data or a secret, also inside dictionaries."""
+    """Mask the values of keys that could hold personal data or a secret, and addresses in any text."""
     for key, value in event.items():
         if key.replace("_", "").lower() in PERSONAL or key.lower() in PERSONAL:
             event[key] = MASK
         elif isinstance(value, dict):
             event[key] = without_personal_data(None, "", dict(value))
+        else:
+            event[key] = _masked(value)
     return event
+
+
+def _masked(value: Any) -> Any:
+    """The value without addresses, also inside lists and dictionaries."""
+    if isinstance(value, str):
+        return without_addresses(value)
+    if isinstance(value, list | tuple):
+        return [_masked(each) for each in value]
+    return {name: _masked(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
+def _told_trace(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A trace for machines; an error's own words may name an address."""
+    if "exception" in event:
+        event["exception"] = _masked(event["exception"])
+    return event
+
+
+def _trace(out: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    """A trace for people; an error's own words may name an address."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, exc_info)
+    out.write(without_addresses(text.getvalue()))
 
 
 def configure(
@@ -126,11 +163,9 @@ def configured() -> bool:
 def _formatter(form: str, shared: list[Processor]) -> logging.Formatter:
     last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if form == "json":
-        last += [_TRACES, structlog.processors.JSONRenderer()]
+        last += [_TRACES, _told_trace, structlog.processors.JSONRenderer()]
     else:
-        last.append(
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
-        )
+        last.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_trace))
     return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last)
 
 

@@ -65,6 +65,25 @@ def test_a_trace_shows_lines_of_code_and_no_values(capsys: pytest.CaptureFixture
         assert "Jana" not in shown
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_an_address_is_masked_wherever_it_stands(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    logs.configure(form=form)  # type: ignore[arg-type] # both literals
+    said = "550 <jana.novotna@post.example>: unknown; call +420602123456"
+    logging.getLogger("delivery").warning("message %s failed: %s", "delivery:1", said)
+    logs.get("t").warning("refused", problem=said, more=[said], party="berka:client:18")
+    try:
+        int(said)
+    except ValueError as error:
+        logging.getLogger("worker").warning("entry failed", exc_info=error)
+        logs.get("t").exception("failed")
+    shown = capsys.readouterr().err
+    assert shown.count("550") >= 5
+    assert "novotna" not in shown
+    assert "602123456" not in shown
+    assert "berka:client:18" in shown
+    assert "delivery:1" in shown
+
+
 def test_below_the_level_nothing_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(form="json", level="warning")
     logs.get("t").info("quiet")
