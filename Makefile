@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help demo clean-demo test check tests lts fast install develop rivals format schema lock image clean
+.PHONY: help demo clean-demo test check audit tests lts fast install develop rivals format schema lock image clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -20,7 +20,7 @@ demo: .venv/.installed ## a bank on this machine: database, server, worker, and 
 clean-demo: .venv/.installed ## forget the demo's data
 	@$(BIN)/graph-crm demo --forget
 
-test: check tests lts ## everything that CI runs
+test: check audit tests lts ## everything that CI runs
 
 check: .venv/.developed ## lint, format, types, layers, schema
 	$(BIN)/ruff check .
@@ -29,6 +29,9 @@ check: .venv/.developed ## lint, format, types, layers, schema
 	$(BIN)/mypy plugins/*.py bench/*.py
 	$(BIN)/lint-imports
 	$(BIN)/graph-crm schema check
+
+audit: .venv/.developed ## ask for advisories on every locked package (GRAPH_CRM_REQUIRE_AUDIT=1: fail if nobody answers)
+	$(BIN)/python .ci/audit.py requirements.lock requirements-dev.lock requirements-bench.lock
 
 tests: .venv/.developed ## all tests, on the current Neo4j
 	$(BIN)/pytest

@@ -69,7 +69,8 @@ CORPUS: Final[dict[str, tuple[str, ...]]] = {
 """Texts that mean something to one of the languages that text passes on its way."""
 
 ODD_TEXTS: Final = (
-    "", " ", "\x00", "\ud83d", "😀" * 40, "\ufdfa", "a" * 5_000, "A\u0301" * 30, "\u202egnp.exe", "\u0130\u0131\u017f\xdf",
+    "", " ", "\x00", "\ud83d", "😀" * 40, "\ufdfa", "a" * 5_000, "A\u0301" * 30, "\u202egnp.exe",
+    "\u0130\u0131\u017f\xdf",
     "\ufeff", "NaN",
     "null", "undefined", "true", "-0", "1e400", "00000000-0000-0000-0000-000000000000", "\U0010ffff",
     "a\tb", "\u1d43", "\xbd",
