@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import json
 import os
 import socket
 import sys
@@ -65,7 +66,7 @@ async def server(settings: Settings) -> AsyncIterator[int]:
         "GRAPH_CRM_JWT_SECRET": SECRET,
         "GRAPH_CRM_JWT_HS256": "true",
         # One caller is the load of a whole bank here: its limit is checked, and never reached.
-        "GRAPH_CRM_REQUESTS_PER_SECOND": '{"auditor": 1000000, "agent": 1000000, "service": 1000000}',
+        "GRAPH_CRM_REQUESTS_PER_SECOND": json.dumps({role.value: 1_000_000 for role in Role}),
         "GRAPH_CRM_LOG_LEVEL": "error",
         **({"GRAPH_CRM_PLUGINS_DIR": str(settings.plugins_dir)} if settings.plugins_dir else {}),
     }
