@@ -311,8 +311,9 @@ async def test_who_is_slow_is_told_the_sum(empty_database: Database, desk: Reque
     await changes.aclose()
 
 
+@pytest.mark.parametrize("fault", [DatabaseUnavailable("gone"), ValueError("whatever it is")])
 async def test_an_outage_of_the_database_loses_nothing(
-    empty_database: Database, desk: RequestService, monkeypatch: pytest.MonkeyPatch
+    empty_database: Database, desk: RequestService, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ):
     monkeypatch.setattr(following, "_OUTAGE_SECONDS", 0.02)
     number = await ask(desk)
@@ -323,7 +324,7 @@ async def test_an_outage_of_the_database_loses_nothing(
 
     async def failing(statement: str, parameters: Any = None, **more: Any) -> Any:
         if away and "RequestEntry" in statement:
-            raise DatabaseUnavailable("gone")
+            raise fault
         return await read(statement, parameters, **more)
 
     monkeypatch.setattr(empty_database, "read", failing)
