@@ -482,6 +482,14 @@ class Executor:
             return
         async with aclosing(_told(stream)) as responses:
             async for response in responses:
+                try:
+                    # A case that was closed meanwhile tells nothing any more.
+                    await self._check_arguments(
+                        operation, variables, request.caller, self._schema.core.subscription_type
+                    )
+                except CrmError as error:
+                    yield {"errors": [_error(error)]}
+                    return
                 await auditing.tell_news(self._audit, response)
                 yield response
 
