@@ -195,7 +195,7 @@ def migrator(database: Database) -> Migrator:
 
 def rules(settings: Settings) -> RuleBook:
     """The rules of these settings: the shipped plugins, your folder, the installed entry points."""
-    return RuleBook.load(settings.plugin_folders, modes=settings.rule_modes)
+    return RuleBook.load(settings.plugin_folders, modes=settings.rule_modes, seconds=settings.plugin_seconds)
 
 
 def terms(settings: Settings, book: RuleBook) -> Terms:

@@ -37,6 +37,7 @@ def serve(
     from graph_crm.decisions.authoring.activity import ActivityLog
     from graph_crm.decisions.service import DecisionService
     from graph_crm.requests.sorting.service import SortingService
+    from graph_crm.rules.deadline import PATIENCE, watch_loop
     from graph_crm.security.issuers import require_issuer, takes_hs256
     from graph_crm.settings import load
 
@@ -65,6 +66,7 @@ def serve(
             beside = [
                 asyncio.create_task(ActivityLog(platform.database, platform.rules).keep()),
                 asyncio.create_task(platform.service(SortingService).warm_up()),
+                asyncio.create_task(watch_loop(PATIENCE * settings.plugin_seconds)),
             ]
             try:
                 await server.serve(sockets=sockets)
@@ -100,6 +102,7 @@ def worker(
     from graph_crm.bootstrap import worker as make_worker
     from graph_crm.decisions.authoring.activity import ActivityLog
     from graph_crm.graph.housekeeping import Housekeeping
+    from graph_crm.rules.deadline import PATIENCE, watch_loop
     from graph_crm.settings import load
 
     settings = load()
@@ -129,6 +132,7 @@ def worker(
                 asyncio.create_task(ActivityLog(platform.database, platform.rules).keep()),
                 asyncio.create_task(Housekeeping(platform.database, days=settings.worker_keep_days).keep()),
                 asyncio.create_task(timers(platform).keep(asyncio.Event())),
+                asyncio.create_task(watch_loop(PATIENCE * settings.plugin_seconds)),
             ]
             try:
                 await busy.run()

@@ -18,6 +18,7 @@ from graph_crm.errors import RuleError
 from graph_crm.rules.booked import BookedRule, Judgement, Named, Plugin, RuleCounters
 from graph_crm.rules.conditions.base import Needs
 from graph_crm.rules.conditions.together import Together
+from graph_crm.rules.deadline import SECONDS, Deadline, PluginHangs
 from graph_crm.rules.hookspecs import PROJECT, Hooks
 from graph_crm.rules.limits import ContactLimit
 from graph_crm.rules.loader import ANYTHING, Found, describe, find
@@ -43,7 +44,10 @@ _log = structlog.stdlib.get_logger(__name__)
 class RuleBook:
     """All rules and plugins in force. Build it once with `RuleBook.load`; it is not changed by what it is asked."""
 
-    def __init__(self, found: Iterable[Found], *, modes: Mapping[str, Mode] | None = None) -> None:
+    def __init__(
+        self, found: Iterable[Found], *, modes: Mapping[str, Mode] | None = None, seconds: float = SECONDS
+    ) -> None:
+        self._deadline = Deadline(seconds)
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(Hooks)
         self.plugins: list[Plugin] = []
@@ -64,10 +68,18 @@ class RuleBook:
 
     @classmethod
     def load(
-        cls, folders: Iterable[Path], *, modes: Mapping[str, Mode] | None = None, installed: bool = True
+        cls,
+        folders: Iterable[Path],
+        *,
+        modes: Mapping[str, Mode] | None = None,
+        installed: bool = True,
+        seconds: float = SECONDS,
     ) -> RuleBook:
-        """The plugins of ``folders`` in order, then the installed ones; ``modes`` overrule what the rules say."""
-        return cls(find(folders, installed=installed), modes=modes)
+        """The plugins of ``folders`` in order, then the installed ones; ``modes`` overrule what the rules say.
+
+        A plugin that is asked and gives no answer within ``seconds`` is not asked again.
+        """
+        return cls(find(folders, installed=installed), modes=modes, seconds=seconds)
 
     def _add(self, found: Found) -> None:
         plugin = Plugin(found.name, found.origin)
@@ -228,8 +240,9 @@ class RuleBook:
         key = tuple((one.rule.id, one.version) for one in rules)
         try:
             together = self._together.setdefault(key, Together([one.rule.when for one in rules]))
-            truths = together.truths(snapshots)
-        except ANYTHING:
+            with self._deadline.watched():
+                truths = together.truths(snapshots)
+        except (*ANYTHING, PluginHangs):
             return {}
         return {
             booked.rule.id: [one for one, answers in zip(snapshots, truths, strict=True) if answers[place]]
@@ -246,14 +259,17 @@ class RuleBook:
         for snapshot in snapshots:
             counters.evaluated += 1
             try:
-                verdict = _said(rule, _verdict(rule.when.check(snapshot)))
+                with self._deadline.watched():
+                    verdict = _said(rule, _verdict(rule.when.check(snapshot)))
                 if booked.foreign:
                     for reason in verdict.reasons:
                         check_reason(f"a reason of {rule.id}", reason)
                 proposal = _proposal(booked, snapshot, verdict) if verdict.passed else None
-            except ANYTHING as error:
+            except (*ANYTHING, PluginHangs) as error:
                 counters.failed += 1
                 self._failed(booked.plugin, "rules", f"rule {rule.id}", error)
+                if booked.plugin.suspended:
+                    break
                 continue
             counters.passed += verdict.passed
             counters.unknown += verdict.truth is None
@@ -374,16 +390,21 @@ class RuleBook:
         plugin.calls += 1
         try:
             # A copy for each: what one plugin does to its list is not what the next one sees.
-            answer = implementation.function(*(tuple(arguments[name]) for name in implementation.argnames))
-        except ANYTHING as error:
+            with self._deadline.watched():
+                answer = implementation.function(*(tuple(arguments[name]) for name in implementation.argnames))
+        except (*ANYTHING, PluginHangs) as error:
             self._failed(plugin, hook, f"hook {hook}", error)
             return None
         try:
-            checked = check(answer)
+            with self._deadline.watched():
+                checked = check(answer)
         except RuleError as error:
             self._failed(plugin, hook, f"hook {hook}", RuleError(f"expected {error.message}"))
             return None
-        except ANYTHING as error:  # the answer is an object of the author's own, which may raise when looked at
+        except (
+            *ANYTHING,
+            PluginHangs,
+        ) as error:  # the answer is an object of the author's own, which may raise when looked at
             self._failed(plugin, hook, f"hook {hook}", error)
             return None
         plugin.failures_in_a_row[hook] = 0
@@ -398,7 +419,8 @@ class RuleBook:
         plugin.problem = text
         if plugin.failures == 1:
             self.problems.append(f"Plugin {plugin.name} ({plugin.origin}): {text}")
-        if plugin.failures_in_a_row[hook] >= FAILURES_UNTIL_SUSPENDED:
+        # One that hangs halts everybody each time: it is not asked again.
+        if plugin.failures_in_a_row[hook] >= FAILURES_UNTIL_SUSPENDED or isinstance(error, PluginHangs):
             plugin.suspended = True
             message = f"suspended after {plugin.failures_in_a_row[hook]} failures in a row, the last in {text}"
             self._broken(plugin, message)

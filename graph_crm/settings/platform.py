@@ -34,6 +34,11 @@ class PlatformSettings(BaseModel):
     plugins_dir: Path | None = Field(
         default=None, description="A folder of your own rule plugins, loaded after the shipped ones."
     )
+    plugin_seconds: Seconds = Field(
+        default=30.0,
+        description="Seconds that one call of a plugin may take; one that hangs is not asked again. A process whose"
+        " event loop stands still four times as long ends, so that it is started anew.",
+    )
     rule_modes: dict[str, Literal["off", "shadow", "on"]] = Field(
         default_factory=dict,
         description='Modes that overrule what the rules say, as JSON: {"RULE": "off" or "shadow" or "on"}.',
