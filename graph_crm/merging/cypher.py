@@ -41,12 +41,13 @@ CREATE (k)-[:MERGED_FROM]->(g:Merge {id: $merge, keptId: k.id, mergedId: m.id, m
   took: $take, chosen: $chosen, organization: m:Organization})
 CREATE (m)-[:MERGED_INTO]->(k)
 SET m:MergedParty, k.merging = $merge, k.version = k.version + 1, k.updatedAt = g.at,
-  g.before_identifiers = k.identifiers, g.before_alias = k.alias, k.identifiers = $identifiers,
+  g.before_identifiers = k.identifiers, g.before_protected = k.protected, k.identifiers = $identifiers,
   g.identifiers = $identifiers
 REMOVE m:Party:Person:Organization
 FOREACH (name IN $take | SET g['before_' + name] = k[name] SET k[name] = m[name])
-SET k.alias = CASE WHEN k.protected OR k.restrictedAt IS NOT NULL THEN coalesce(k.alias, $alias) ELSE k.alias END,
-  k.protected = CASE WHEN k.restrictedAt IS NOT NULL THEN true ELSE k.protected END
+SET g.alias = CASE WHEN k.alias IS NULL AND (k.protected OR k.restrictedAt IS NOT NULL) THEN $alias END,
+  g.forced = k.restrictedAt IS NOT NULL AND NOT coalesce(k.protected, false)
+SET k.alias = coalesce(k.alias, g.alias), k.protected = CASE WHEN g.forced THEN true ELSE k.protected END
 CREATE (k)-[:WAS_CHANGED]->(:PartyChange {id: $change, at: g.at, fields: $fields, reason: $reason, by: $by,
   version: k.version})
 RETURN g.at.epochMillis AS at, k.version AS version
@@ -221,6 +222,8 @@ FOREACH (_ IN CASE WHEN g.organization THEN [1] ELSE [] END | SET m:Organization
 FOREACH (_ IN CASE WHEN g.organization THEN [] ELSE [1] END | SET m:Person)
 REMOVE m:MergedParty
 FOREACH (name IN [one IN g.took WHERE NOT one IN stayed] | SET k[name] = g['before_' + name])
+SET k.alias = CASE WHEN k.alias = g.alias THEN null ELSE k.alias END,
+  k.protected = CASE WHEN g.forced AND k.protectedReason IS NULL THEN g.before_protected ELSE k.protected END
 CREATE (k)-[:WAS_CHANGED]->(:PartyChange {id: $change, at: g.undoneAt, fields: ['mergedFrom'], reason: $reason,
   by: $by, version: k.version})
 WITH g, k

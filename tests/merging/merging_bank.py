@@ -17,10 +17,10 @@ PICTURE = """
 MATCH (n) WHERE NOT n:Migration AND NOT n:Lock AND NOT n:IdempotencyKey AND NOT n:ContactLedger AND NOT n:Merge
   AND NOT n:PartyChange AND NOT n:OutboxEntry
 OPTIONAL MATCH (n)-[r]->(o) WHERE NOT o:Merge AND NOT o:PartyChange
-RETURN labels(n) AS labels, n {.*, version: null, updatedAt: null} AS properties,
+RETURN labels(n) AS labels, n {.*, version: null, updatedAt: null, searchText: null} AS properties,
   collect([type(r), properties(r), coalesce(o.id, o.key, o.valueKey, o.code)]) AS ties
 """
-"""All that is in the graph but locks, versions, the log of parties and the merges."""
+"""All that is in the graph but locks, versions, search texts, the log of parties and the merges."""
 
 
 async def picture(database: Database) -> list[str]:
