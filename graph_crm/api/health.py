@@ -1,8 +1,8 @@
 """What an operator's machines ask: is the process alive, may it get traffic, what does it measure.
 
-``/healthz`` (and ``/livez``) answers as long as the process runs, ``/readyz`` when the database answers and is
-migrated, ``/metrics`` in Prometheus's text format. None of them shows personal data. Metrics are for this machine, and
-for who shows the token of the setting ``metrics_token``; the others are for everybody.
+``/healthz`` (and ``/livez``) answers as long as the process runs, ``/readyz`` when the database answers, is migrated and
+took the last change, ``/metrics`` in Prometheus's text format. None of them shows personal data. Metrics are for this
+machine, and for who shows the token of the setting ``metrics_token``; the others are for everybody.
 """
 
 from __future__ import annotations
@@ -96,18 +96,9 @@ def routes(platform: Platform) -> list[Route]:
         return JSONResponse({"status": "ok", "version": __version__})
 
     async def readyz(_request: Request) -> Response:
-        try:
-            async with asyncio.timeout(READY_SECONDS):
-                pending = [one for one in await migrator.status() if one.state != "APPLIED"]
-        except TimeoutError:
-            return _not_ready("The database does not answer in time.")
-        except CrmError as error:
-            log.warning("not_ready", code=error.code)
-            return _not_ready(f"{error.code}: the database is not usable.")
-        if pending:
-            return _not_ready(
-                f"{len(pending)} migrations are not as this version needs them: graph-crm migrate --status."
-            )
+        reason = await _why_not_ready(platform, migrator)
+        if reason is not None:
+            return _not_ready(reason)
         answer: dict[str, object] = {"status": "ready", "version": __version__}
         out_of_force = {one.name: one.state for one in platform.rules.plugins if one.state != "loaded"}
         if out_of_force:  # its rules are silent, but every other rule works: the process may get traffic
@@ -133,6 +124,24 @@ def routes(platform: Platform) -> list[Route]:
         Route("/readyz", readyz, methods=["GET"]),
         Route("/metrics", metrics, methods=["GET"]),
     ]
+
+
+async def _why_not_ready(platform: Platform, migrator: Migrator) -> str | None:
+    """Why the server may not get traffic; None: it may."""
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            pending = [one for one in await migrator.status() if one.state != "APPLIED"]
+            can_write = await platform.database.can_write(timeout=READY_SECONDS)
+    except TimeoutError:
+        return "The database does not answer in time."
+    except CrmError as error:
+        log.warning("not_ready", code=error.code)
+        return f"{error.code}: the database is not usable."
+    if pending:
+        return f"{len(pending)} migrations are not as this version needs them: graph-crm migrate --status."
+    if not can_write:
+        return "The database answers and can't store changes: most likely its disk is full."
+    return None
 
 
 def _may_measure(request: Request, token: SecretStr | None) -> bool:

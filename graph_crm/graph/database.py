@@ -45,8 +45,10 @@ from graph_crm.graph.faults import (
     repeatable,
     translate,
     unreachable,
+    unwritable,
 )
 from graph_crm.graph.metrics import DatabaseMetrics
+from graph_crm.graph.outage import Outage
 from graph_crm.graph.parameters import in_one_map
 from graph_crm.graph.turns import Turns
 
@@ -217,11 +219,14 @@ class Database:
         self._bookmarks = bookmarks
         self._idle: dict[str, list[AsyncSession]] = {READ_ACCESS: [], WRITE_ACCESS: []}
         self._closed = False
+        self.outage = Outage(self._is_there)
         self.name = name
         self.timeout = timeout
         self.patience = patience
         self.slow = slow
         self.metrics = DatabaseMetrics()
+        self.writes_fail = False
+        """Whether the last write was refused by a server that answers: a full disk, a store that is read-only."""
         self.journal: Journal | None = None
         """What writes changes down; None: nobody does."""
         self.version = ""
@@ -252,7 +257,7 @@ class Database:
             driver = AsyncGraphDatabase.driver(
                 uri,
                 auth=(user, password),
-                max_connection_pool_size=pool_size,
+                max_connection_pool_size=pool_size + 1,  # one to ask whether the server is there
                 connection_timeout=min(timeout, 5.0),
                 connection_acquisition_timeout=timeout,
                 liveness_check_timeout=60.0,
@@ -305,6 +310,7 @@ class Database:
     async def close(self) -> None:
         """Close the pool."""
         self._closed = True
+        await self.outage.close()
         for sessions in self._idle.values():
             while sessions:
                 await sessions.pop().close()
@@ -391,14 +397,25 @@ class Database:
                 outcome="UNKNOWN",
             ) from error
 
+    async def _is_there(self) -> bool:
+        """Whether the server answers now, whatever it says."""
+        try:
+            async with self._driver.session(database=self.name, default_access_mode=READ_ACCESS) as session:
+                await (await session.run("RETURN 1")).consume()
+        except DRIVER_ERRORS as error:
+            return not unreachable(error)
+        return True
+
     async def _bounded(self, call: Awaitable[T], limit: float) -> T:
         """Give up a call that the server should have ended by now."""
         try:
-            async with asyncio.timeout(limit + GRACE_SECONDS):
-                return await call
+            async with asyncio.timeout(limit + GRACE_SECONDS) as bound:
+                with self.outage.watched(bound, self.patience):
+                    return await call
         except TimeoutError as error:
-            self.metrics.failed(DatabaseTimeout.code)
-            raise DatabaseTimeout(f"Neo4j did not answer within {limit:g} s") from error
+            if self.outage.away:
+                raise self._failed(DatabaseUnavailable("Neo4j does not answer any more")) from error
+            raise self._failed(DatabaseTimeout(f"Neo4j did not answer within {limit:g} s")) from error
         except CrmError as error:
             self.metrics.failed(error.code)
             raise
@@ -439,6 +456,7 @@ class Database:
         remaining = limit
         text, sent = in_one_map(statement, parameters)
         while True:
+            self.outage.refuse()
             async with self._turns.within(remaining):
                 session = self._session(access)
                 started = time.perf_counter()
@@ -449,12 +467,15 @@ class Database:
                     await self._drop(session)
                     if not isinstance(error, (*DRIVER_ERRORS, *UNSENDABLE)):
                         raise
+                    self._doubt(error)
                     attempts = attempts or _Attempts(limit, self.patience)
                     if not again(error) or not attempts.may_repeat(error):
                         raise translate(error) from error
                     cause: Exception = error
                 else:
                     await self._keep(session, access)
+                    if access is WRITE_ACCESS:
+                        self.writes_fail = False
                     return rows
                 finally:
                     self.count(statement, time.perf_counter() - started, access)
@@ -499,31 +520,31 @@ class Database:
 
         try:
             async with asyncio.timeout(limit + GRACE_SECONDS) as bound:
-                while True:
-                    committing = committed = False
-                    try:
-                        answer = await self._attempt(unit, attempts.remaining)
-                        committed = True
-                        return answer
-                    except (*DRIVER_ERRORS, CrmError) as error:
-                        self._or_raise(error, attempts, idempotent=idempotent)
-                    finally:
-                        if settle is not None:
-                            settle(committed)
-                            settle = None
-                    await attempts.pause()
+                with self.outage.watched(bound, self.patience):
+                    while True:
+                        committing = committed = False
+                        try:
+                            answer = await self._attempt(unit, attempts.remaining)
+                            committed = True
+                        except (*DRIVER_ERRORS, CrmError) as error:
+                            self._or_raise(error, attempts, idempotent=idempotent)
+                        else:
+                            self.writes_fail = False
+                            return answer
+                        finally:
+                            if settle is not None:
+                                settle(committed)
+                                settle = None
+                        await attempts.pause()
         except TimeoutError as error:
             if not bound.expired():
                 raise  # of the work itself
-            if committing:
-                raise self._failed(
-                    DatabaseUnavailable(UNKNOWN_OUTCOME, hint=REPEAT_WITH_KEY, outcome="UNKNOWN")
-                ) from error
-            raise self._failed(DatabaseTimeout(f"The change was given up after {limit:g} s")) from error
+            raise self._given_up(limit, committing=committing) from error
         finally:
             self.metrics.transactions.observe(time.perf_counter() - started)
 
     async def _attempt(self, unit: Callable[[AsyncManagedTransaction], Awaitable[T]], remaining: float) -> T:
+        self.outage.refuse()
         async with self._turns.within(remaining):
             session = self._session(WRITE_ACCESS)
             try:
@@ -546,6 +567,7 @@ class Database:
         cause = error.__cause__ if isinstance(error, CrmError) else error
         if not isinstance(cause, DRIVER_ERRORS):
             raise error  # the work's own no
+        self._doubt(cause)
         if (repeatable(cause) or (idempotent and outcome_unknown(cause))) and attempts.may_repeat(cause):
             self._repeat(cause)
             return
@@ -556,6 +578,30 @@ class Database:
                 hint="Repeat the request",
             )
         raise self._failed(told) from cause
+
+    def _given_up(self, limit: float, *, committing: bool) -> CrmError:
+        """What the caller of a change is told that did not end in its time."""
+        if committing:
+            return self._failed(DatabaseUnavailable(UNKNOWN_OUTCOME, hint=REPEAT_WITH_KEY, outcome="UNKNOWN"))
+        if self.outage.away:
+            return self._failed(DatabaseUnavailable("Neo4j does not answer any more: nothing was stored"))
+        return self._failed(DatabaseTimeout(f"The change was given up after {limit:g} s"))
+
+    def _doubt(self, error: Exception) -> None:
+        """Note what the error says about the server as a whole."""
+        if unreachable(error):
+            self.outage.suspect(self.patience)
+        elif unwritable(error):
+            self.writes_fail = True
+
+    async def can_write(self, *, timeout: float) -> bool:
+        """Whether changes can be stored, as far as is known; tried only after one was refused."""
+        if self.writes_fail:
+            try:
+                await self.execute("MERGE (p:WriteProbe {id: 'ready'}) SET p.at = datetime.realtime()", timeout=timeout)
+            except CrmError:
+                return False
+        return True
 
     def _failed(self, error: CrmError) -> CrmError:
         self.metrics.failed(error.code)

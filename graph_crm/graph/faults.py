@@ -78,6 +78,11 @@ def repeatable(error: Exception) -> bool:
     return False
 
 
+def unwritable(error: Exception) -> bool:
+    """Whether a server that answers says that it can't write."""
+    return code_of(root(error)).endswith(_CAN_NOT_WRITE)
+
+
 def outcome_unknown(error: Exception) -> bool:
     """Whether the connection was lost after COMMIT was sent and before it was answered."""
     return isinstance(root(error), IncompleteCommit)
