@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from graph_crm.graph.database import Database
 from graph_crm.importing.demo_bank import seed_demo_bank
 from graph_crm.importing.demo_people import SOURCE
+from graph_crm.importing.demo_twice import SMALLEST, seed_demo_twice
 from graph_crm.importing.loader import Progress, no_progress
 from graph_crm.importing.rejects import ImportReport
 from graph_crm.requests.clocks import LogEntry, measure
@@ -139,6 +140,8 @@ async def seed_demo(
     """The whole demo: the bank, then its service desk; twice gives the same graph."""
     report = await seed_demo_bank(database, customers=customers, seed=seed, as_of=as_of, progress=progress)
     await seed_demo_desk(database, customers=customers, seed=seed, as_of=as_of, report=report)
+    if customers >= SMALLEST:
+        await seed_demo_twice(database, report)
     return report
 
 
