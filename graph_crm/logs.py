@@ -29,6 +29,7 @@ PERSONAL: Final = frozenset(
 # What somebody's server says of a mail it refused, or a library of a value it can't use, holds the value itself.
 _ADDRESS: Final = re.compile(r"[^\s<>\"'(),;:\[\]{}=/|]+@[^\s<>\"'(),;:\[\]{}]+")
 _PHONE: Final = re.compile(r"\+\d{7,15}(?!\d)")
+_CONTROL: Final = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]")
 # Local variables of a frame may hold a customer's data: a trace shows lines of code only.
 _TRACES: Final = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
@@ -76,7 +77,22 @@ def _trace(out: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
     """A trace for people; an error's own words may name an address."""
     text = io.StringIO()
     structlog.dev.plain_traceback(text, exc_info)
-    out.write(without_addresses(text.getvalue()))
+    # Lines of a trace stand further in than those of the log, so that an error's words can't look like one of them.
+    lines = without_addresses(text.getvalue()).split("\n")
+    out.write("\n".join(f"  {_visible(line)}" if line else line for line in lines))
+
+
+def _visible(text: str) -> str:
+    """The text on one line: what would end the line or move the cursor is written as an escape."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def _on_one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The event for people, on one line whatever its values hold; JSON escapes by itself."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = _visible(value)
+    return event
 
 
 def configure(
@@ -165,7 +181,8 @@ def _formatter(form: str, shared: list[Processor]) -> logging.Formatter:
     if form == "json":
         last += [_TRACES, _told_trace, structlog.processors.JSONRenderer()]
     else:
-        last.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_trace))
+        console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_trace)
+        last += [_on_one_line, console]
     return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last)
 
 

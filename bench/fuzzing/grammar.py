@@ -65,6 +65,10 @@ class Grammar:
     shown: Callable[[str, str], bool]
     may: Callable[[str, str], bool]
     """(kind of operation, root field) -> whether the role has the permission for it."""
+    spice: random.Random
+    """Chooses values, where ``rng`` chooses shapes: documents of one shape share their plan in the database."""
+    small: bool = False
+    """Whether documents are to be cheap: fewer fields, no pages in pages."""
     _variables: dict[str, Any] = field(default_factory=dict)
     _declared: list[str] = field(default_factory=list)
     _fragments: list[str] = field(default_factory=list)
@@ -78,9 +82,9 @@ class Grammar:
         """One operation of ``kind``: query, mutation or subscription."""
         rng = self.rng
         self._variables, self._declared, self._fragments, self._aliases = {}, [], [], 0
-        self._hostile = rng.choice((0.0, 0.0, 0.02, 0.1, 0.5))
+        self._hostile = self.spice.choice((0.0, 0.0, 0.02, 0.1, 0.5))
         self._careful = rng.random() < 0.75  # noqa: PLR2004
-        self._budget = rng.choice(_NARROW)
+        self._budget = rng.choice(_NARROW) if not self.small else 3
         parent = {"query": self.schema.query_type, "mutation": self.schema.mutation_type}.get(
             kind, self.schema.subscription_type
         )
@@ -88,7 +92,7 @@ class Grammar:
         names = list(parent.fields)
         if self._careful:
             names = [each for each in names if self.may(kind, each)] or names
-        count = 1 if kind == "subscription" else rng.choice((1, 1, 1, 2, 3))
+        count = 1 if kind == "subscription" or self.small else rng.choice((1, 1, 1, 2, 3))
         chosen = [rng.choice(names) for _ in range(count)]
         parts = [self._field(name, parent.fields[name], 0) for name in chosen]
         if kind == "query" and rng.random() < 0.02:  # noqa: PLR2004
@@ -100,7 +104,7 @@ class Grammar:
 
     def broken(self, document: Document) -> Document:
         """The same, damaged in one place."""
-        rng, text = self.rng, document.text
+        rng, text = self.spice, document.text
         place = rng.randrange(len(text))
         how = rng.randrange(9)
         if how == 0:
@@ -150,7 +154,7 @@ class Grammar:
         names = [
             name
             for name, spec in kind.fields.items()
-            if (depth < DEEPEST or is_leaf_type(get_named_type(spec.type)))
+            if (depth < (2 if self.small else DEEPEST) or is_leaf_type(get_named_type(spec.type)))
             and (not self._careful or self._seen(kind.name, name))
         ]
         wide = rng.choice((1, 2, 4, 9)) if self._budget > 0 else 1
@@ -186,18 +190,20 @@ class Grammar:
         rng, parts = self.rng, []
         # A page is read in one direction, but for a few.
         left_out = rng.choice((("last", "before"), ("last", "before"), ("first", "after")))
-        if rng.random() < self._hostile / 10:
+        if self.spice.random() < self._hostile / 10:
             left_out = ("", "")
         for name, argument in spec.args.items():
             needed = is_required_argument(argument)
-            if name in left_out or (name in _CURSORS and rng.random() > self._hostile / 2):
+            if name in left_out or (name in _CURSORS and self.spice.random() > self._hostile / 2):
                 continue
             if name in _SLICED:
-                size = rng.choice((0, 1, 2, 5)) if rng.random() > self._hostile else rng.choice(values.NUMBERS)
+                size = self.spice.choice((0, 1, 2, 5))
+                if self.spice.random() < self._hostile:
+                    size = self.spice.choice(values.NUMBERS)
                 parts.append(f"{name}: {_literal(size)}")
             elif needed or rng.random() < (0.25 if depth else 0.35):
                 parts.append(f"{name}: {self._written(argument.type, name)}")
-        if parts and rng.random() < self._hostile / 10:
+        if parts and self.spice.random() < self._hostile / 10:
             parts.append(rng.choice(("unknownThing: 1", parts[0])))
         return f"({', '.join(parts)})" if parts else ""
 
@@ -207,39 +213,39 @@ class Grammar:
         if self.rng.random() < 0.4:  # noqa: PLR2004
             variable = f"v{len(self._declared)}"
             declared = kind
-            if self.rng.random() < self._hostile / 5:
+            if self.spice.random() < self._hostile / 5:
                 declared = self.rng.choice(("String", "Int!", "[ID]", "Nothing", "Party"))
             self._declared.append(f"${variable}: {declared}")
-            if self.rng.random() > self._hostile / 10:
+            if self.spice.random() > self._hostile / 10:
                 self._variables[variable] = _plain(made)
             return f"${variable}"
         return _literal(made)
 
     def _value(self, kind: Any, name: str, depth: int) -> Any:  # noqa: PLR0911 - one answer a kind
-        rng = self.rng
-        if rng.random() < self._hostile / 8:
-            return rng.choice(values.WRONG)
+        rng, spice = self.rng, self.spice
+        if spice.random() < self._hostile / 8:
+            return spice.choice(values.WRONG)
         if isinstance(kind, GraphQLNonNull):
             return self._value(kind.of_type, name, depth)
         if isinstance(kind, GraphQLList):
-            if rng.random() < self._hostile / 4:
-                return [self._value(kind.of_type, name, depth + 1)] * rng.choice((0, 30, 200))
+            if spice.random() < self._hostile / 4:
+                return [self._value(kind.of_type, name, depth + 1)] * spice.choice((0, 30, 200))
             return [self._value(kind.of_type, name, depth + 1) for _ in range(rng.choice((0, 1, 1, 2)))]
         if isinstance(kind, GraphQLEnumType):
-            return _Word(rng.choice(list(kind.values)) if rng.random() > self._hostile / 4 else "NOTHING_SUCH")
+            return _Word(spice.choice(list(kind.values)) if spice.random() > self._hostile / 4 else "NOTHING_SUCH")
         if isinstance(kind, GraphQLInputObjectType):
             given = {}
             for key, spec in kind.fields.items():
                 wanted = 0.4 if len(kind.fields) < 12 else 0.12  # noqa: PLR2004
                 if is_required_input_field(spec) or (depth < 3 and rng.random() < wanted):  # noqa: PLR2004
                     given[key] = self._value(spec.type, key, depth + 1)
-            if rng.random() < self._hostile / 10:
+            if spice.random() < self._hostile / 10:
                 given["unknownThing"] = 1
             return given
         return self._leaf(kind.name, name)
 
     def _leaf(self, kind: str, name: str) -> Any:  # noqa: PLR0911 - one answer a kind
-        rng, hostile = self.rng, self.rng.random() < self._hostile
+        rng, hostile = self.spice, self.spice.random() < self._hostile
         if kind == "Boolean":
             return rng.random() < 0.5 if not hostile else rng.choice(("true", 0, None))  # noqa: PLR2004
         if kind in {"Int", "Float"}:
