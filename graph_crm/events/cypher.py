@@ -22,7 +22,8 @@ FOREACH (_ IN CASE WHEN isNew THEN [1] ELSE [] END |
   CREATE (p)-[:DID]->(e)
 )
 FOREACH (about IN CASE WHEN isNew AND a IS NOT NULL THEN [a] ELSE [] END | CREATE (e)-[:ON]->(about))
-RETURN told.id AS id, p.id AS partyId, isNew, e.digest AS digest, e.at.epochMillis AS at, coalesce(e.late, false) AS late
+RETURN told.id AS id, p.id AS partyId, isNew, e.digest AS digest, e.at.epochMillis AS at,
+  coalesce(e.late, false) AS late
 """
 
 PARTIES_KNOWN = """
