@@ -16,7 +16,8 @@ from graph_crm.api.edge.bodies import LARGEST_BODY, BodyTooLarge, BodyTooSlow, c
 from graph_crm.api.edge.callers import Headers, headers_of
 from graph_crm.api.edge.front import Edge, Front
 from graph_crm.api.edge.headers import completed
-from graph_crm.api.execution import Executor, incident
+from graph_crm.api.execution import Executor
+from graph_crm.api.failures import incident
 from graph_crm.api.leaving import leaving
 from graph_crm.api.persisted import Persisted, read_manifests
 from graph_crm.api.platform import Platform

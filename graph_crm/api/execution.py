@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -21,11 +20,11 @@ from graphql import (
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from graph_crm import logs
 from graph_crm.api import auditing, leading, rights
 from graph_crm.api.bounds import check_variables
 from graph_crm.api.describing import Descriptions
-from graph_crm.api.documents import Documents, Operation, Planned, Problem, shown
+from graph_crm.api.documents import Documents, Operation, Planned, Problem
+from graph_crm.api.failures import incident, shown_error
 from graph_crm.api.leaving import Gone, while_there
 from graph_crm.api.persisted import Persisted
 from graph_crm.api.pricing import MOST_DESCRIBED, Price, Pricing
@@ -45,8 +44,6 @@ from graph_crm.security import touching
 from graph_crm.security.budgets import Budgets, told, too_expensive
 from graph_crm.security.roles import Caller, Permission
 from graph_crm.security.sight import Sights, check_key
-
-log = logs.get(__name__)
 
 
 @dataclass(frozen=True)
@@ -147,9 +144,9 @@ class Executor:
                 f"The request took more than {self._seconds:g} seconds and was given up.",
                 hint="Ask for less. A mutation may or may not have been made: repeat it with the same idempotency key.",
             )
-            return {"errors": [_error(late)]}
+            return {"errors": [shown_error(late)]}
         except CrmError as error:
-            return {"errors": [_error(error)]}
+            return {"errors": [shown_error(error)]}
         except Exception as error:  # noqa: BLE001 - the last resort: a request must not take the server down
             return {"errors": [incident(error)]}
 
@@ -300,7 +297,7 @@ class Executor:
         """The value of a root field, or null and its error."""
         statement = planned.statement
         if planned.refused:
-            return None, {**_error(planned.refused), "path": [planned.key]}
+            return None, {**shown_error(planned.refused), "path": [planned.key]}
         if statement is None:
             return planned.constant, None
         try:
@@ -308,7 +305,7 @@ class Executor:
                 check_key(caller, planned.name, planned.asked.fetch(variables))
             return await self._fetched(statement, planned.key, variables, explained, caller), None
         except CrmError as error:
-            return None, {**_error(error), "path": [planned.key]}
+            return None, {**shown_error(error), "path": [planned.key]}
         except Exception as error:  # noqa: BLE001 - the other root fields still get their answers
             return None, {**incident(error), "path": [planned.key]}
 
@@ -423,7 +420,7 @@ class Executor:
         done: Any = await result if isawaitable(result) else result
         response: dict[str, Any] = {"data": done.data}
         if done.errors:
-            response["errors"] = [_resolver_error(error) for error in done.errors]
+            response["errors"] = [resolver_error(error) for error in done.errors]
         if explained is not None:
             response["extensions"] = {"explain": explained}
         return response
@@ -478,7 +475,7 @@ class Executor:
         )
         stream = await found if isawaitable(found) else found
         if not hasattr(stream, "__aiter__"):
-            yield {"errors": [_resolver_error(error) for error in stream.errors or []]}
+            yield {"errors": [resolver_error(error) for error in stream.errors or []]}
             return
         async with aclosing(_told(stream)) as responses:
             async for response in responses:
@@ -488,7 +485,7 @@ class Executor:
                         operation, variables, request.caller, self._schema.core.subscription_type
                     )
                 except CrmError as error:
-                    yield {"errors": [_error(error)]}
+                    yield {"errors": [shown_error(error)]}
                     return
                 await auditing.tell_news(self._audit, response)
                 yield response
@@ -501,12 +498,12 @@ async def _told(stream: Any) -> AsyncGenerator[dict[str, Any], None]:
             async for done in results:
                 response: dict[str, Any] = {"data": done.data}
                 if done.errors:
-                    response["errors"] = [_resolver_error(error) for error in done.errors]
+                    response["errors"] = [resolver_error(error) for error in done.errors]
                 yield response
     except GraphQLError as error:
-        yield {"errors": [_resolver_error(error)]}
+        yield {"errors": [resolver_error(error)]}
     except CrmError as error:
-        yield {"errors": [_error(error)]}
+        yield {"errors": [shown_error(error)]}
 
 
 def _choose(operations: Mapping[str, Operation], name: str | None) -> Operation:
@@ -521,32 +518,3 @@ def _choose(operations: Mapping[str, Operation], name: str | None) -> Operation:
             f"The document has {len(operations)} operations.", hint="Send operationName to say which to run."
         )
     return next(iter(operations.values()))
-
-
-def _error(error: CrmError) -> dict[str, Any]:
-    return {"message": error.message, "extensions": error.extensions()}
-
-
-def incident(error: Exception) -> dict[str, Any]:
-    """An unexpected error: the caller gets a number, the log gets the error."""
-    number = uuid.uuid4().hex[:12]
-    log.error("internal_error", incident=number, exc_info=error)
-    return {
-        "message": "Something went wrong inside the platform.",
-        "extensions": {
-            "code": CrmError.code,
-            "incident": number,
-            "hint": "Tell the operator the incident number; it is in the log.",
-        },
-    }
-
-
-def _resolver_error(error: GraphQLError) -> dict[str, Any]:
-    original = error.original_error
-    while isinstance(original, GraphQLError) and original.original_error:
-        original = original.original_error
-    if isinstance(original, CrmError):
-        return {**_error(original), "path": error.path or []}
-    if original is None or isinstance(original, GraphQLError):
-        return shown(error, InvalidInput.code)
-    return {**incident(original), "path": error.path or []}
