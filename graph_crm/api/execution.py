@@ -24,7 +24,7 @@ from graph_crm.api import auditing, leading, rights
 from graph_crm.api.bounds import check_variables
 from graph_crm.api.describing import Descriptions
 from graph_crm.api.documents import Documents, Operation, Planned, Problem
-from graph_crm.api.failures import incident, shown_error
+from graph_crm.api.failures import incident, resolver_error, shown_error
 from graph_crm.api.leaving import Gone, while_there
 from graph_crm.api.persisted import Persisted
 from graph_crm.api.pricing import MOST_DESCRIBED, Price, Pricing
