@@ -1,8 +1,8 @@
 """What an operator's machines ask: is the process alive, may it get traffic, what does it measure.
 
-``/healthz`` (and ``/livez``) answers as long as the process runs, ``/readyz`` when the database answers, is migrated and
-took the last change, ``/metrics`` in Prometheus's text format. None of them shows personal data. Metrics are for this
-machine, and for who shows the token of the setting ``metrics_token``; the others are for everybody.
+``/healthz`` (and ``/livez``) answers as long as the process runs, ``/readyz`` when the database answers, is migrated
+and took the last change, ``/metrics`` in Prometheus's text format. None of them shows personal data. Metrics are for
+this machine, and for who shows the token of the setting ``metrics_token``; the others are for everybody.
 """
 
 from __future__ import annotations

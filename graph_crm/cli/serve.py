@@ -101,6 +101,7 @@ def worker(
     from graph_crm.bootstrap import running, timers
     from graph_crm.bootstrap import worker as make_worker
     from graph_crm.decisions.authoring.activity import ActivityLog
+    from graph_crm.events.recycling import end_above
     from graph_crm.graph.housekeeping import Housekeeping
     from graph_crm.rules.deadline import PATIENCE, watch_loop
     from graph_crm.settings import load
@@ -132,6 +133,7 @@ def worker(
                 asyncio.create_task(ActivityLog(platform.database, platform.rules).keep()),
                 asyncio.create_task(Housekeeping(platform.database, days=settings.worker_keep_days).keep()),
                 asyncio.create_task(timers(platform).keep(asyncio.Event())),
+                asyncio.create_task(end_above(settings.worker_memory_mb, busy.stop)),
                 asyncio.create_task(watch_loop(PATIENCE * settings.plugin_seconds)),
             ]
             try:

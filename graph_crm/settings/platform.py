@@ -131,6 +131,12 @@ class PlatformSettings(BaseModel):
     worker_keep_days: int = Field(
         default=30, ge=1, le=3650, description="Days that done work and used idempotency keys are kept."
     )
+    worker_memory_mb: int | None = Field(
+        default=None,
+        ge=100,
+        description="MiB of memory above which a worker finishes what it has begun and ends, so that its supervisor"
+        " starts it anew: what a plugin that leaks needs. Unset: it never ends by itself.",
+    )
     worker_metrics_port: int | None = Field(
         default=None, ge=1, le=65535, description="Port on which a worker shows its metrics; unset: it shows none."
     )

@@ -103,11 +103,9 @@ class FaultyBank:
         """Whether the server says that it may not."""
         return not await self.ready(url)
 
-    async def ask(self, url: str, query: str, *, key: str | None = None, **variables: Any) -> dict[str, Any]:
+    async def ask(self, url: str, query: str, **variables: Any) -> dict[str, Any]:
         """The whole answer of GraphQL, with its errors."""
         headers = {"Authorization": f"Bearer {issue(SECRET, Role.SERVICE, subject='faults')}"}
-        if key:
-            headers["Idempotency-Key"] = key
         answer = await self.http.post(f"{url}/graphql", json={"query": query, "variables": variables}, headers=headers)
         found: dict[str, Any] = answer.json()
         return found
