@@ -21,7 +21,7 @@ from graph_crm.security.roles import Role
 from graph_crm.security.tokens import issue
 
 SECRET = "a-secret-of-more-than-thirty-two-characters"
-PATIENCE = 40.0
+PATIENCE = 90.0
 """Seconds after which something that should have happened has not; the machine may be busy."""
 
 
@@ -90,7 +90,7 @@ class FaultyBank:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
         for process in self.processes.values():
-            await asyncio.to_thread(process.wait, 30)
+            await asyncio.to_thread(process.wait, PATIENCE)
 
     async def ready(self, url: str) -> bool:
         """Whether the server may get traffic."""
