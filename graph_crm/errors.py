@@ -209,3 +209,9 @@ class CallRecorded(CrmError):
     """What became of the entry of the call list is recorded already."""
 
     code = "CALL_RECORDED"
+
+
+class ProcessingRestricted(CrmError):
+    """The customer's data are only kept (GDPR, art. 18): no decision may be made about them."""
+
+    code = "PROCESSING_RESTRICTED"

@@ -21,7 +21,7 @@ from graph_crm.decisions.bank import Bank, Terms
 from graph_crm.decisions.gates import BankState
 from graph_crm.decisions.pipeline import MOST_OFFERS, Asked, Outcome, decide
 from graph_crm.decisions.storing import Told, parameters, store
-from graph_crm.errors import CrmError, DatabaseBusy, InvalidInput, NotFound
+from graph_crm.errors import DatabaseBusy, InvalidInput, NotFound, ProcessingRestricted
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.rules.booked import BookedRule
 from graph_crm.rules.conditions import Needs
@@ -68,12 +68,6 @@ class Wish:
 def utc_now() -> dt.datetime:
     """The clock of this machine."""
     return dt.datetime.now(dt.UTC)
-
-
-class ProcessingRestricted(CrmError):
-    """The customer's data are only kept (GDPR, art. 18): no decision may be made about them."""
-
-    code = "PROCESSING_RESTRICTED"
 
 
 class DecisionService:
