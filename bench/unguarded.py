@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import socket
 import sys
+from collections.abc import Mapping
 from typing import Any, cast
 
 import orjson
@@ -37,13 +38,21 @@ FREE = Price(0.0, {})
 JSON = [(b"content-type", b"application/json; charset=utf-8")]
 
 
+class Open(Sight):
+    """Sees everything, and binds nothing of who asks."""
+
+    def bound(self, _caller: Caller, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters as they are."""
+        return dict(parameters)
+
+
 class EverythingSeen:
     """Sights that see everything and add nothing to any statement."""
 
     def __init__(self) -> None:
-        self._sight = Sight()
+        self._sight = Open()
 
-    def of(self, _caller: Caller) -> Sight:
+    def of(self, _caller: Caller) -> Open:
         """The same for everybody."""
         return self._sight
 
