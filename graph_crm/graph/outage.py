@@ -20,6 +20,8 @@ SUSPICIOUS_SECONDS: Final = 1.5
 """So long a call runs before the server is asked whether it is there."""
 ANSWER_SECONDS: Final = 2.0
 """So long one question may take."""
+QUESTIONS: Final = 3
+"""It takes so many without an answer: one may be due to an event loop that stood still."""
 BETWEEN_SECONDS: Final = 0.25
 """Pause between two questions."""
 
@@ -75,9 +77,11 @@ class Outage:
 
     async def _until_it_answers(self, patience: float) -> None:
         given_up_at = time.monotonic() + patience
+        asked = 0
         try:
-            while not await self._answers(given_up_at):
-                if not self.away and time.monotonic() >= given_up_at:
+            while not await self._answers():
+                asked += 1
+                if not self.away and asked >= QUESTIONS and time.monotonic() >= given_up_at:
                     self._give_up(patience)
                 await asyncio.sleep(BETWEEN_SECONDS)
         finally:
@@ -86,10 +90,9 @@ class Outage:
             self.away = False
             _logger.warning("Neo4j answers again")
 
-    async def _answers(self, given_up_at: float) -> bool:
-        left = given_up_at - time.monotonic()
+    async def _answers(self) -> bool:
         try:
-            async with asyncio.timeout(ANSWER_SECONDS if self.away else min(ANSWER_SECONDS, max(left, 0.1))):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 return await self._ask()
         except TimeoutError:
             return False
