@@ -34,7 +34,8 @@ VISIBLE: dict[str, frozenset[str]] = {
     "all": frozenset(ZONES),
 }
 RECOGNISING = frozenset({"cases", "portfolio"})
-PLAIN = {
+PLAIN: dict[str, Any] = {
+    "version": 1, "attempts": 0, "eventCount": 0,  # what changes count up would look like the next value
     "language": "cs", "country": "CZ", "timeZone": "Europe/Prague", "currency": "CZK", "productCode": "LOAN",
     "familyCode": "LOAN", "code": "LOAN", "rule": "loan_rule", "ruleId": "loan_rule", "category": "OTHER",
     "queue": "calls", "mediaType": "text/plain", "region": "Praha",
