@@ -17,7 +17,7 @@ def test_nothing_breaks_and_nobody_sees_what_is_not_theirs(
 ) -> None:
     uri, password = neo4j_address
     done = subprocess.run(
-        [sys.executable, str(BENCH), uri, "--documents", "1500", "--small"],
+        [sys.executable, str(BENCH), uri, "--documents", "500", "--small"],
         env={**os.environ, "NEO4J_PASSWORD": password},
         cwd=tmp_path,
         capture_output=True,
