@@ -95,10 +95,10 @@ async def main(options: argparse.Namespace) -> bool:
             audit = database.journal
             if not isinstance(audit, Audit):
                 raise TypeError("the audit is attached to whatever database a process opens")
-            ids = await party_ids(database)
+            parties: list[dict[str, object]] = [{"id": key} for key in await party_ids(database)]
             people: list[dict[str, object]] = [{"input": {"givenName": "Jan", "familyName": "Nowak"}}]
             asked = (
-                ("customer 360", CUSTOMER_360.graphql, [{"id": key} for key in ids], FLOOR_READ),
+                ("customer 360", CUSTOMER_360.graphql, parties, FLOOR_READ),
                 ("createPerson", CREATE, people, FLOOR_WRITE),
             )
             print(f"{'':<16}{'off/s':>9}{'on/s':>9}{'ratio':>7}{'asked':>7}   p95 ms off, on   processor us off, on")
