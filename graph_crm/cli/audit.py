@@ -30,13 +30,13 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find any entry that was altered, removed, inserted, moved or cut off; exit 1 where there is one."""
+    """Find any entry that was altered, removed, inserted, moved or cut off; exit 1 for one, and for an empty audit."""
     verdict = run(_verify(anchors))
     if as_json:
         print_json(verdict)
     else:
         _tell(verdict)
-    if not verdict.sound:
+    if not verdict.sound or not verdict.entries:
         raise typer.Exit(1)
 
 
@@ -50,6 +50,9 @@ def _tell(verdict: Verdict) -> None:
     checked = f"{verdict.entries:,} entries with {verdict.records:,} records in {verdict.chains} chains"
     last = f", the last of {verdict.last_anchor:%Y-%m-%d %H:%M:%S} UTC" if verdict.last_anchor else ""
     note(f"Checked {checked}, and {verdict.anchors:,} anchors{last}.")
+    if verdict.sound and not verdict.entries:
+        say("There is no entry: nothing was checked. Is it the right database? GRAPH_CRM_DATA_DIR, NEO4J_URI name it.")
+        return
     if verdict.sound:
         say("Whole: nothing was altered, removed, inserted or moved.")
         if not verdict.anchors:

@@ -46,12 +46,15 @@ def export(
         from graph_crm.privacy.export import page
 
         async with _parts() as parts:
-            await parts.exports.handed_out(party)
             if file.suffix == ".json":
-                return (await parts.exports.holdings(party)).as_json()
-            if file.suffix == ".html":
-                return page(await parts.exports.holdings(party)).encode()
-            return await parts.exports.packed(party)
+                made = (await parts.exports.holdings(party)).as_json()
+            elif file.suffix == ".html":
+                made = page(await parts.exports.holdings(party)).encode()
+            else:
+                made = await parts.exports.packed(party)
+            # Written down before it is in anybody's hands, and not where there was nothing to hand out.
+            await parts.exports.handed_out(party)
+            return made
 
     content = run(work())
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

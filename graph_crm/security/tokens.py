@@ -338,7 +338,8 @@ def signing_secret(configured: str | None, data_dir: Path, *, demo: bool) -> str
     secret = configured or (demo_secret(data_dir, create=False) if demo else None)
     if secret is None:
         raise ConfigurationError(
-            "No secret is set to check tokens with.",
-            hint="Set GRAPH_CRM_JWT_SECRET to 32 random characters or more; only the demo makes one by itself.",
+            f"No secret is set to check tokens with, and no demo has made one in {data_dir}.",
+            hint="Of a demo that runs, name its folder in GRAPH_CRM_DATA_DIR. Otherwise set GRAPH_CRM_JWT_SECRET to 32"
+            " random characters or more.",
         )
     return secret
