@@ -44,3 +44,14 @@ async def test_a_party_is_shown_in_a_file_and_erased_to_the_end(
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["state"] == "ERASED"
     assert name not in await dump(quiet.platform.database)
+
+
+async def test_nothing_is_put_down_as_handed_out_of_who_is_not_there(
+    quiet: PlantedBank, neo4j_address: tuple[str, str], tmp_path: Path
+) -> None:
+    done = run(quiet, neo4j_address, "export", "nobody-here", "--to", str(tmp_path / "nobody.zip"))
+    assert done.returncode == 1
+    assert not (tmp_path / "nobody.zip").exists()
+    told = """MATCH (e:AuditEntry) WHERE any(k IN keys(e) WHERE toStringOrNull(e[k]) CONTAINS 'nobody-here'
+      AND toStringOrNull(e[k]) CONTAINS 'export.handed_out') RETURN e"""
+    assert not await quiet.platform.database.read(told)
