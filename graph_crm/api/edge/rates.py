@@ -60,7 +60,8 @@ class Buckets:
         self, rate: float, *, burst: float = BURST_SECONDS, most: int = MOST_KEPT, ticks: Ticks = time.monotonic
     ) -> None:
         self._each = 1.0 / rate if rate else 0.0
-        self._burst = burst
+        self._room = max(burst - self._each, 0.0)
+        """So many seconds before it is full a bucket still has a token; one token fits into every bucket."""
         self._most = most
         self._ticks = ticks
         self._full_at: dict[str, float] = {}
@@ -71,7 +72,7 @@ class Buckets:
             return 0.0
         now = self._ticks()
         full_at = max(self._full_at.get(key, now), now)
-        lacking = full_at + self._each - now - self._burst
+        lacking = full_at - now - self._room
         if lacking > 0:
             return lacking
         if key not in self._full_at and len(self._full_at) >= self._most:
@@ -84,7 +85,7 @@ class Buckets:
         if not self._each:
             return 0.0
         now = self._ticks()
-        return max(0.0, max(self._full_at.get(key, now), now) + self._each - now - self._burst)
+        return max(0.0, max(self._full_at.get(key, now), now) - now - self._room)
 
     def _drop(self, now: float) -> None:
         """Forget full buckets; where there are none, the half that was begun first."""
