@@ -141,7 +141,8 @@ class RuleScan:
         in the past whose offers would still be alive.
         """
         now = self._now(as_of)
-        self._must_be_over(now)
+        if as_of is not None:
+            self._must_be_over(now)
         _, book = await self._bank.now(self._read, now)
         rules = [self._wanted(book, one) for one in rule_ids] or [
             one for one in book.rules if one.mode != "off" and not one.rule.events

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
+import itertools
 
 import pytest
 
@@ -97,3 +99,11 @@ async def test_several_scans_at_once_keep_them_too(street: Database):
     assert {len(parties) for place, parties in found.items() if place.startswith("home")} == {1}
     assert len(found.get("PHONE:shared", [])) <= 2
     assert len(await street.read("MATCH (d:Decision) RETURN d.id AS id")) == 12
+
+
+async def test_a_scan_as_of_now_is_not_taken_for_one_of_the_past_because_a_moment_passes(street: Database):
+    start = dt.datetime.now(dt.UTC)
+    moments = itertools.count()
+    scanner = scan(street, HOME)
+    scanner._clock = lambda: start + dt.timedelta(milliseconds=next(moments))
+    assert (await scanner.run()).decisions == 12

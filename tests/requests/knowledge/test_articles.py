@@ -148,7 +148,7 @@ async def test_a_customer_whom_an_article_helped_counts_once_a_day(bank: Databas
         assert (await do(bank, HELPED, Role.CUSTOMER, input=given))["helped"] == 1
     stranger = await answer(bank, HELPED, Role.CUSTOMER, input={**given, "partyId": "jan"})
     assert stranger["errors"][0]["extensions"]["code"] == "FORBIDDEN"
-    later = ArticleService(bank, now=lambda: NOW + dt.timedelta(days=1))
+    later = ArticleService(bank, now=lambda: dt.datetime.now(dt.UTC) + dt.timedelta(days=1))
     await later.helped(CARD_ID, caller=Caller("eva", Role.AGENT), party_id="anna")
     rows = await bank.read(
         "MATCH (:Article {id: $id})-[:HELPED]->(f:FirstContact)<-[:WAS_HELPED]-(p:Party)"
