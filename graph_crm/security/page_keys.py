@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-from joserfc import jwt
-from joserfc.errors import ExpiredTokenError, JoseError
-from joserfc.jwk import OctKey
-
 from graph_crm.errors import Unauthenticated
+from graph_crm.security.signed_keys import SignedKeys
 
 EMPLOYEE_LIFE: Final = timedelta(days=30)
 """So long an employee's link opens a request."""
 CUSTOMER_LIFE: Final = timedelta(days=180)
 LONGEST: Final = 2_000
 """Characters of a key."""
-_ALGORITHM: Final = "HS256"
 _USE: Final = b"graph-crm pages 1"
 _EMPLOYEE, _CUSTOMER = "employee", "customer"
 
@@ -32,8 +26,9 @@ class PageKeys:
     """
 
     def __init__(self, secret: str, *, clock: Callable[[], float] = time.time) -> None:
-        self._key = OctKey.import_key(hmac.digest(secret.encode(), _USE, hashlib.sha256))
-        self._clock = clock
+        self._keys = SignedKeys(
+            secret, _USE, unusable=_unusable, expired_hint="Ask for a new one, or log in.", longest=LONGEST, clock=clock
+        )
 
     def employee(self, number: str, employee_id: str) -> str:
         """A key for one employee and one request."""
@@ -58,19 +53,10 @@ class PageKeys:
         return found
 
     def _signed(self, use: str, number: str, subject: str | None, life: timedelta) -> str:
-        claims = {"use": use, "n": number, "s": subject, "exp": int(self._clock() + life.total_seconds())}
-        return jwt.encode({"alg": _ALGORITHM}, claims, self._key, algorithms=[_ALGORITHM])
+        return self._keys.sign({"use": use, "n": number, "s": subject}, life)
 
     def _read(self, key: str | None, use: str, number: str) -> Any:
-        if not key or len(key) > LONGEST:
-            raise _unusable()
-        try:
-            claims = jwt.decode(key, self._key, algorithms=[_ALGORITHM]).claims
-            jwt.JWTClaimsRegistry(now=lambda: int(self._clock()), exp={"essential": True}).validate(claims)
-        except ExpiredTokenError as error:
-            raise Unauthenticated("The link has expired.", hint="Ask for a new one, or log in.") from error
-        except (JoseError, ValueError, RecursionError) as error:
-            raise _unusable() from error
+        claims = self._keys.read(key)
         if claims.get("use") != use or claims.get("n") != number:
             raise _unusable()
         return claims.get("s")
