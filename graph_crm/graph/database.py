@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import datetime as dt
 import logging
 import random
 import re
@@ -32,7 +31,6 @@ from graph_crm.errors import (
     DatabaseRefused,
     DatabaseTimeout,
     DatabaseUnavailable,
-    InvalidInput,
 )
 from graph_crm.graph.deadlines import left
 from graph_crm.graph.faults import (
@@ -49,7 +47,7 @@ from graph_crm.graph.faults import (
 )
 from graph_crm.graph.metrics import DatabaseMetrics
 from graph_crm.graph.outage import Outage
-from graph_crm.graph.parameters import in_one_map
+from graph_crm.graph.parameters import as_sent
 from graph_crm.graph.turns import Turns
 
 Row: TypeAlias = Record
@@ -65,7 +63,6 @@ GRACE_SECONDS = 2.0
 OLDEST_VERSION = (5, 26)
 
 _SCHEMES = frozenset({"bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc"})
-_PLAIN = frozenset({str, int, float, bool, type(None), bytes, dt.date})
 _logger = logging.getLogger(__name__)
 
 
@@ -81,28 +78,6 @@ class StatementCount:
 
 
 _counter: contextvars.ContextVar[StatementCount | None] = contextvars.ContextVar("statement_count", default=None)
-
-
-def sendable(value: Any) -> Any:
-    """The same value with every instant in `datetime.timezone.utc`, copied only where one had another zone.
-
-    A `zoneinfo.ZoneInfo` crashes the process inside the driver's packer. A datetime without a zone would be stored as
-    a local one, which compares with no instant, so it is refused.
-    """
-    kind = type(value)
-    if kind in _PLAIN:
-        return value
-    if kind is dict or isinstance(value, Mapping):
-        sent = {key: item if type(item) in _PLAIN else sendable(item) for key, item in value.items()}
-        return value if kind is dict and all(sent[key] is value[key] for key in sent) else sent
-    if isinstance(value, (list, tuple)):
-        items = [item if type(item) in _PLAIN else sendable(item) for item in value]
-        return value if all(map(lambda a, b: a is b, items, value)) else items
-    if isinstance(value, dt.datetime):
-        if value.tzinfo is None:
-            raise InvalidInput("A point in time needs a time zone", hint="For example 2026-01-31T12:00:00Z")
-        return value if value.tzinfo is dt.UTC else value.astimezone(dt.UTC)
-    return value
 
 
 def _sent_again(*, repeat: bool, idempotent: bool) -> Callable[[Exception], bool]:
@@ -157,7 +132,7 @@ class Transaction:
         """
         started = time.perf_counter()
         try:
-            text, sent = in_one_map(statement, parameters and sendable(parameters))
+            text, sent = as_sent(statement, parameters)
             result = await self._transaction.run(text, sent)
             return [record async for record in result]
         except (*DRIVER_ERRORS, *UNSENDABLE) as error:
@@ -362,8 +337,9 @@ class Database:
         Raises: DatabaseTimeout, DatabaseUnavailable, DatabaseBusy, DatabaseRefused, InvalidInput, StatementFailed.
         """
         limit = left(timeout or self.timeout)
-        sent = sendable(parameters) if parameters else None
-        return await self._bounded(self._auto_commit(statement, sent, READ_ACCESS, limit), limit)
+        return await self._bounded(
+            self._auto_commit(statement, as_sent(statement, parameters), READ_ACCESS, limit), limit
+        )
 
     async def execute(
         self,
@@ -386,10 +362,11 @@ class Database:
             # What is written down stands in the transaction of the change, and auto-commit has room for one statement.
             return await self.write(lambda tx: tx.run(statement, parameters), timeout=timeout, idempotent=idempotent)
         limit = left(timeout or self.timeout)
-        sent = sendable(parameters) if parameters else None
         again = _sent_again(repeat=repeat, idempotent=idempotent)
         try:
-            return await self._bounded(self._auto_commit(statement, sent, WRITE_ACCESS, limit, again), limit)
+            return await self._bounded(
+                self._auto_commit(statement, as_sent(statement, parameters), WRITE_ACCESS, limit, again), limit
+            )
         except DatabaseUnavailable as error:
             raise DatabaseUnavailable(
                 "The connection was lost while a statement ran: it may or may not have had its effect",
@@ -447,14 +424,14 @@ class Database:
     async def _auto_commit(
         self,
         statement: str,
-        parameters: dict[str, Any] | None,
+        told: tuple[str, dict[str, Any] | None],
         access: str,
         limit: float,
         again: Callable[[Exception], bool] = repeatable,
     ) -> list[Row]:
         attempts: _Attempts | None = None
         remaining = limit
-        text, sent = in_one_map(statement, parameters)
+        text, sent = told
         while True:
             self.outage.refuse()
             async with self._turns.within(remaining):

@@ -25,8 +25,9 @@ from graph_crm.errors import (
     StatementFailed,
 )
 from graph_crm.graph import database as module
-from graph_crm.graph.database import Database, Transaction, sendable
+from graph_crm.graph.database import Database, Transaction
 from graph_crm.graph.metrics import BOUNDS, Histogram
+from graph_crm.graph.parameters import sendable
 
 pytestmark = pytest.mark.lts
 

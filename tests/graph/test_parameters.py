@@ -6,7 +6,7 @@ import pytest
 
 from graph_crm.errors import StatementFailed
 from graph_crm.graph.database import Database
-from graph_crm.graph.parameters import in_one_map
+from graph_crm.graph.parameters import as_sent
 
 pytestmark = pytest.mark.lts
 
@@ -38,4 +38,4 @@ async def test_wherever_a_parameter_may_stand_a_value_of_the_map_may(database: D
 
 
 def test_a_statement_without_parameters_is_sent_as_it_is():
-    assert in_one_map("RETURN '$a' AS a, $b AS b", None) == ("RETURN '$a' AS a, $b AS b", None)
+    assert as_sent("RETURN '$a' AS a, $b AS b", None) == ("RETURN '$a' AS a, $b AS b", None)
