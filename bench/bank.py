@@ -54,20 +54,32 @@ def token() -> str:
     return issue(SECRET, Role.AUDITOR)
 
 
-@contextlib.asynccontextmanager
-async def server(settings: Settings) -> AsyncIterator[int]:
-    """`graph-crm serve` in a process of its own over the engine that runs already; gives its port."""
+def free_port() -> int:
+    """A port that nobody has now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    environment = {
+        return int(probe.getsockname()[1])
+
+
+def of_servers(settings: Settings) -> dict[str, str]:
+    """The environment of a server over the engine that runs already, whose tokens `issue` makes with SECRET."""
+    return {
         **os.environ,
         "GRAPH_CRM_DATA_DIR": str(settings.data_dir),
         "GRAPH_CRM_JWT_SECRET": SECRET,
         "GRAPH_CRM_JWT_HS256": "true",
+        "GRAPH_CRM_LOG_LEVEL": "error",
+    }
+
+
+@contextlib.asynccontextmanager
+async def server(settings: Settings) -> AsyncIterator[int]:
+    """`graph-crm serve` in a process of its own over the engine that runs already; gives its port."""
+    port = free_port()
+    environment = {
+        **of_servers(settings),
         # One caller is the load of a whole bank here: its limit is checked, and never reached.
         "GRAPH_CRM_REQUESTS_PER_SECOND": json.dumps({role.value: 1_000_000 for role in Role}),
-        "GRAPH_CRM_LOG_LEVEL": "error",
         **({"GRAPH_CRM_PLUGINS_DIR": str(settings.plugins_dir)} if settings.plugins_dir else {}),
     }
     process = await asyncio.create_subprocess_exec(

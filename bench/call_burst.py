@@ -29,7 +29,6 @@ import multiprocessing as mp
 import os
 import queue
 import random
-import socket
 import subprocess
 import sys
 import tempfile
@@ -44,6 +43,7 @@ from typing import Any
 
 import httpx
 import neo4j
+from bank import free_port
 
 from graph_crm.graph.database import Database
 from graph_crm.graph.migrations import Migrator
@@ -404,9 +404,7 @@ async def queue_numbers(port: int, world: World) -> dict[str, Any]:
 
 
 async def replay(options: argparse.Namespace, password: str, calls: Sequence[Planned]) -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     context = mp.get_context("spawn")
     ringing, states = context.Queue(), context.Array("b", len(calls))
     with platform(options.uri, password, port) as (server, worker), tempfile.TemporaryDirectory() as place:

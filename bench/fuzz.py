@@ -20,7 +20,6 @@ import contextlib
 import os
 import random
 import re
-import socket
 import sys
 import tempfile
 import time
@@ -33,6 +32,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+from bank import free_port
 from fuzzing.grammar import Document, Grammar
 from fuzzing.planted import AGENT, MANAGER, MINE, ZONES, Judge, Planted, plant
 from fuzzing.wire import Wire, subscribe
@@ -240,9 +240,7 @@ class Fuzz:
 @contextlib.asynccontextmanager
 async def serving(uri: str, password: str, data: Path) -> AsyncIterator[tuple[int, psutil.Process, Path]]:
     """A server over that Neo4j: its port, its process, its log of errors."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     rates = ", ".join(f'"{role}": 0' for role in Role)
     environment = {
         **os.environ, "GRAPH_CRM_DATA_DIR": str(data), "GRAPH_CRM_JWT_SECRET": SECRET, "GRAPH_CRM_JWT_HS256": "true",

@@ -22,7 +22,6 @@ import asyncio
 import contextlib
 import os
 import re
-import socket
 import statistics
 import subprocess
 import sys
@@ -34,7 +33,7 @@ from pathlib import Path
 import httpx
 import orjson
 import psutil
-from bank import SECRET, server, temporary_settings
+from bank import SECRET, free_port, server, temporary_settings
 from load import request
 
 from graph_crm.bootstrap import connected
@@ -130,12 +129,6 @@ class Front:
             return await reader.readexactly(int(head[start : head.index(b"\r\n", start)]))
         finally:
             self._free.put_nowait((reader, writer))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

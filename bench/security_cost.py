@@ -14,15 +14,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import os
-import socket
 import statistics
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import uvloop
-from bank import SECRET, bank, party_ids, server, temporary_settings
+from bank import SECRET, bank, free_port, of_servers, party_ids, server, temporary_settings
 from load import Result, http, request
 from shapes import CUSTOMER_360
 
@@ -66,18 +64,9 @@ async def deal(database: Database, ids: Sequence[str]) -> dict[Role, list[tuple[
 @contextlib.asynccontextmanager
 async def unguarded(settings: Settings) -> AsyncIterator[int]:
     """The server without guards; gives its port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    environment = {
-        **os.environ,
-        "GRAPH_CRM_DATA_DIR": str(settings.data_dir),
-        "GRAPH_CRM_JWT_SECRET": SECRET,
-        "GRAPH_CRM_JWT_HS256": "true",
-        "GRAPH_CRM_LOG_LEVEL": "error",
-    }
+    port = free_port()
     script = Path(__file__).with_name("unguarded.py")
-    process = await asyncio.create_subprocess_exec(sys.executable, str(script), str(port), env=environment)
+    process = await asyncio.create_subprocess_exec(sys.executable, str(script), str(port), env=of_servers(settings))
     try:
         for _ in range(600):
             with contextlib.suppress(OSError):
