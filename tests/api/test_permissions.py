@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
+from fitting_literals import literal
 from graphql import (
-    GraphQLEnumType,
     GraphQLField,
-    GraphQLInputObjectType,
-    GraphQLList,
-    GraphQLNonNull,
     get_named_type,
     is_leaf_type,
     is_required_argument,
-    is_required_input_field,
 )
 
 from graph_crm.api.execution import Executor, Request
@@ -155,7 +151,6 @@ WHO = {
     Permission.PRIVACY: {Role.ADMINISTRATOR},
 }
 CORE = platform_schema().core
-WORDS = {"DateTime": '"2026-11-23T10:00:00Z"', "Date": '"2026-11-23"', "Decimal": '"1"', "Int": "1", "Float": "1.5"}
 
 
 class Reached(InvalidInput):
@@ -176,20 +171,6 @@ def fields() -> list[tuple[str, str, GraphQLField]]:
     assert CORE.subscription_type is not None
     followed = [("subscription", name, field) for name, field in CORE.subscription_type.fields.items()]
     return changes + asked + followed
-
-
-def literal(kind: Any) -> str:
-    """A value that fits the type."""
-    if isinstance(kind, GraphQLNonNull):
-        return literal(kind.of_type)
-    if isinstance(kind, GraphQLList):
-        return f"[{literal(kind.of_type)}]"
-    if isinstance(kind, GraphQLEnumType):
-        return str(next(iter(kind.values)))
-    if isinstance(kind, GraphQLInputObjectType):
-        needed = {name: field.type for name, field in kind.fields.items() if is_required_input_field(field)}
-        return f"{{{', '.join(f'{name}: {literal(type_)}' for name, type_ in needed.items())}}}"
-    return WORDS.get(str(kind), '"x"')
 
 
 def document(operation: str, name: str, field: GraphQLField) -> str:

@@ -6,16 +6,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from fitting_literals import literal
 from graphql import (
-    GraphQLEnumType,
     GraphQLField,
-    GraphQLInputObjectType,
-    GraphQLList,
-    GraphQLNonNull,
     get_named_type,
     is_leaf_type,
     is_required_argument,
-    is_required_input_field,
 )
 from small_audit import ANNA, KEY, Ledger, whats
 
@@ -34,26 +30,12 @@ from graph_crm.graph.database import Database, Transaction
 from graph_crm.security.roles import Caller, Role
 
 pytestmark = pytest.mark.lts
-WORDS = {"DateTime": '"2026-11-23T10:00:00Z"', "Date": '"2026-11-23"', "Decimal": '"1"', "Int": "1", "Float": "1.5"}
-
-
-def literal(kind: Any) -> str:
-    """A value that fits the type."""
-    if isinstance(kind, GraphQLNonNull):
-        return literal(kind.of_type)
-    if isinstance(kind, GraphQLList):
-        return f"[{literal(kind.of_type)}]"
-    if isinstance(kind, GraphQLEnumType):
-        return str(next(iter(kind.values)))
-    if isinstance(kind, GraphQLInputObjectType):
-        needed = {name: field.type for name, field in kind.fields.items() if is_required_input_field(field)}
-        return f"{{{', '.join(f'{name}: {literal(type_)}' for name, type_ in needed.items())}}}"
-    return WORDS.get(str(kind), '"x-1"')
 
 
 def document(name: str, field: GraphQLField) -> str:
     needed = {key: one.type for key, one in field.args.items() if is_required_argument(one)}
-    given = ", ".join(f"{key}: {literal(type_)}" for key, type_ in needed.items())
+    text = '"x-1"'
+    given = ", ".join(f"{key}: {literal(type_, text)}" for key, type_ in needed.items())
     below = "" if is_leaf_type(get_named_type(field.type)) else " { __typename }"
     return f"mutation {{ {name}{f'({given})' if given else ''}{below} }}"
 
