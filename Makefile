@@ -5,6 +5,9 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& echo "$$python" && break; done)
 LTS := 5.26.28
 BIN := .venv/bin
+# Processes of tests, each with a Neo4j of its own (about 1.5 GB); a file's tests stay together.
+TESTERS ?= 2
+PYTEST := $(BIN)/pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
@@ -34,10 +37,10 @@ audit: .venv/.developed ## ask for advisories on every locked package (GRAPH_CRM
 	$(BIN)/python .ci/audit.py requirements.lock requirements-dev.lock requirements-bench.lock
 
 tests: .venv/.developed ## all tests, on the current Neo4j
-	$(BIN)/pytest
+	$(PYTEST)
 
 lts: .venv/.developed ## the engine, graph and concurrency tests again, on the Neo4j LTS
-	GRAPH_CRM_TEST_NEO4J_VERSION=$(LTS) $(BIN)/pytest -m lts
+	GRAPH_CRM_TEST_NEO4J_VERSION=$(LTS) $(PYTEST) -m lts
 
 fast: .venv/.developed ## what needs no database, in seconds
 	$(BIN)/pytest -m "not lts" --ignore=tests/project -x -q

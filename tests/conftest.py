@@ -1,4 +1,4 @@
-"""Fixtures for every test: one Neo4j a run, an empty graph where a test asks for it."""
+"""Fixtures for every test: one Neo4j for each process of a run, an empty graph where a test asks for it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ from graph_crm.graph.engine.config import CURRENT_VERSION
 from graph_crm.graph.engine.program import Program
 from graph_crm.graph.migrations import Migrator
 from graph_crm.resources import folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no process waits for another one's at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")
@@ -47,12 +52,15 @@ def neo4j_address(
 ) -> Iterator[tuple[str, str]]:
     """Address and password of this run's Neo4j; the user is neo4j.
 
-    GRAPH_CRM_TEST_NEO4J_URI names one that runs (its password: GRAPH_CRM_TEST_NEO4J_PASSWORD, else `devpassword`);
-    otherwise the run starts an embedded one of its own.
+    GRAPH_CRM_TEST_NEO4J_URI names one that runs (its password: GRAPH_CRM_TEST_NEO4J_PASSWORD, else `devpassword`),
+    or several with commas between, one for each process of `-n`; otherwise each process starts an embedded one.
     """
-    uri = os.environ.get("GRAPH_CRM_TEST_NEO4J_URI")
-    if uri:
-        yield uri, os.environ.get("GRAPH_CRM_TEST_NEO4J_PASSWORD", "devpassword")
+    uris = [one for one in os.environ.get("GRAPH_CRM_TEST_NEO4J_URI", "").split(",") if one]
+    if uris:
+        turn = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        if turn >= len(uris):
+            pytest.exit("GRAPH_CRM_TEST_NEO4J_URI must name a Neo4j for each process of -n: tests empty theirs", 4)
+        yield uris[turn], os.environ.get("GRAPH_CRM_TEST_NEO4J_PASSWORD", "devpassword")
         return
     config = EngineConfig(
         data_dir=tmp_path_factory.mktemp("neo4j"),

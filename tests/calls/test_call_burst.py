@@ -8,7 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from graph_crm.graph.database import Database
+
+pytestmark = pytest.mark.long
 
 BENCH = Path(__file__).parents[2] / "bench" / "call_burst.py"
 

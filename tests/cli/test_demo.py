@@ -24,7 +24,10 @@ from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.resources import folder
 from graph_crm.settings import Settings
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals to a process group work differently there")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(sys.platform == "win32", reason="signals to a process group work differently there"),
+]
 
 CUSTOMERS = 200
 LONGEST_START = 240.0

@@ -21,7 +21,7 @@ from graph_crm.resources import folder
 from graph_crm.rules.loader import find
 from graph_crm.rules.manager import RuleBook
 
-pytestmark = pytest.mark.lts
+pytestmark = [pytest.mark.long, pytest.mark.lts]
 
 RULE = "loan_to_credit_card"
 JANUARY, MARCH = dt.date(2025, 1, 1), dt.date(2025, 3, 2)

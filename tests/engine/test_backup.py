@@ -14,7 +14,7 @@ from graph_crm.graph.engine import Address, Engine, EngineConfig
 from graph_crm.graph.engine.backup import verify
 from graph_crm.graph.engine.home import Home
 
-pytestmark = pytest.mark.lts
+pytestmark = [pytest.mark.long, pytest.mark.lts]
 
 
 def run(address: Address, statement: str) -> list[object]:

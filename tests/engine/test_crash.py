@@ -18,7 +18,7 @@ import pytest
 
 from graph_crm.graph.engine import Address, Engine, EngineConfig
 
-pytestmark = pytest.mark.lts
+pytestmark = [pytest.mark.long, pytest.mark.lts]
 SCRIPT = Path(__file__).with_name("writer.py")
 PATIENCE = 90.0
 

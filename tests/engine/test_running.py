@@ -23,7 +23,7 @@ from graph_crm.graph.engine import Address, Engine, EngineConfig
 from graph_crm.graph.engine.home import Home
 from graph_crm.graph.engine.process import free_port
 
-pytestmark = pytest.mark.lts
+pytestmark = [pytest.mark.long, pytest.mark.lts]
 
 ABANDON = """
 import os, sys

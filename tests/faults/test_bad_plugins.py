@@ -11,7 +11,7 @@ from faulty_bank import PATIENCE, FaultyBank, until
 from graph_crm.graph.outbox import Outbox
 from graph_crm.products.catalogue import load_catalogue
 
-pytestmark = pytest.mark.lts
+pytestmark = [pytest.mark.long, pytest.mark.lts]
 
 HEAD = "from graph_crm.rules import hookimpl\n\n\n@hookimpl\ndef propose(snapshots):\n    "
 PLUGINS = {

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from faulty_bank import FaultyBank, until
 
-pytestmark = pytest.mark.lts
+pytestmark = [pytest.mark.long, pytest.mark.lts]
 READ = "{ parties(first: 1) { nodes { id } } }"
 WRITE = 'mutation { createPerson(input: {displayName: "Ada"}) { id } }'
 

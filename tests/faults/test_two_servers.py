@@ -11,7 +11,7 @@ from faulty_bank import FaultyBank, until
 from graph_crm.graph.migrations import Migrator
 from graph_crm.resources import folder
 
-pytestmark = pytest.mark.lts
+pytestmark = [pytest.mark.long, pytest.mark.lts]
 CREATE = """mutation M($name: String!, $key: String) {
   createPerson(input: {displayName: $name, idempotencyKey: $key}) { id } }"""
 

@@ -14,6 +14,8 @@ from graph_crm.errors import InvalidInput
 from graph_crm.graph.database import Database
 from graph_crm.importing.berka import COLUMNS, import_berka
 
+pytestmark = pytest.mark.long
+
 
 def raw(folder: Path, name: str) -> Iterator[dict[str, str]]:
     with (folder / f"{name}.asc").open(newline="") as stream:

@@ -7,6 +7,7 @@ import operator
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,8 @@ from graph_crm.rules.snapshot import Snapshot, end_of
 sys.path.insert(0, str(Path(__file__).parent))
 
 from worlds import ATOMS, DAYS, PRODUCTS, conditions, periods, world, write
+
+pytestmark = pytest.mark.long
 
 CUSTOMERS = 60
 MANY_CUSTOMERS = 250
