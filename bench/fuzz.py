@@ -1,13 +1,15 @@
 """Generated documents of every role against a real server: nothing breaks, and nobody sees what is not theirs.
 
-    [NEO4J_PASSWORD=...] python bench/fuzz.py [BOLT_URI] [--documents 50000] [--seed 1] [--small]
+    [NEO4J_PASSWORD=...] python bench/fuzz.py [BOLT_URI] [--documents 50000] [--values 8] [--seed 1] [--small]
 
 The database given is EMPTIED; without one an embedded Neo4j is started in a temporary folder. A small bank holds a
 value found nowhere else in every stored field of every type (bench/fuzzing/planted.py): of the customer who asks, of
 one whom a manager looks after, of a stranger, of a protected stranger. Documents are made from the schema itself
 (grammar.py) with values that somebody would try (values.py): valid, nearly valid and broken, for each role and with
-missing, expired and foreign tokens; over HTTP, and subscriptions over WebSocket. Each document depends on the seed and
-its own number alone; changes begin after a third of the run. Exits with 1 for an answer 5xx, an error INTERNAL, a line
+missing, expired and foreign tokens; over HTTP, and subscriptions over WebSocket. Some documents (`--values`) have the
+same fields for the same role, each with arguments, variables, faults and tokens of its own: a database plans a new
+statement for far longer than it takes to run it. Each document depends on the seed and its own number alone; changes
+begin after a third of the run. Exits with 1 for an answer 5xx, an error INTERNAL, a line
 of a stack trace, a planted value that the role may not see, a closed connection, memory that keeps growing, a server
 that is not ready afterwards.
 """
@@ -59,6 +61,8 @@ TRACES = re.compile(
 )
 SHAPES = 90
 """Shapes of documents of a small run: the plans of statements are what documents cost."""
+ROUND = 48
+"""Shapes that take turns, so that those who ask at the same time do not ask the same."""
 CHANGING_FROM = 1 / 3
 CHANGERS = (Role.ADMINISTRATOR, Role.ADMINISTRATOR, Role.SERVICE, Role.AGENT, Role.RELATIONSHIP_MANAGER)
 
@@ -93,6 +97,7 @@ class Fuzz:
     seed: int
     count: int
     small: bool = False
+    values: int = 8
     findings: Findings = field(default_factory=Findings)
 
     def __post_init__(self) -> None:
@@ -142,10 +147,15 @@ class Fuzz:
         needed = declared.metadata.get(PERMISSION) if declared else None
         return needed is None or Permission(needed) in permissions(role)
 
+    def shape(self, number: int) -> int:
+        """Which fields the document of this number asks for: those of a shape are chosen by the shape's number."""
+        if self.small:
+            return number % (SHAPES if number <= self.count * CHANGING_FROM else 2 * SHAPES)
+        return number // (ROUND * self.values) * ROUND + number % ROUND
+
     def made(self, number: int) -> tuple[Role, Document]:
         """The document of this number and who asks it."""
-        shapes = SHAPES if number <= self.count * CHANGING_FROM else 2 * SHAPES
-        shape = number % shapes if self.small else number
+        shape = self.shape(number)
         rng, spice = random.Random(f"{self.seed}/{shape}"), random.Random(f"{self.seed}/values/{number}")
         kind = "query"
         if rng.random() < 0.02:  # noqa: PLR2004
@@ -289,13 +299,15 @@ async def main(uri: str, password: str, data: Path, options: argparse.Namespace)
     judge = Judge(bank)
     started = time.perf_counter()
     async with serving(uri, password, data) as (port, process, log):
-        fuzz = Fuzz(schema, bank, judge, port, seed, documents, small=options.small)
+        fuzz = Fuzz(schema, bank, judge, port, seed, documents, small=options.small, values=options.values)
         sizes = await fuzz.run(process)
         still = await ready(port)
         logged = log.read_text("utf-8", "replace")
     found, seconds = fuzz.findings, time.perf_counter() - started
+    shapes = len({fuzz.shape(number) for number in range(documents)})
     print(
-        f"{documents} documents in {seconds:.0f} s ({documents / seconds:.0f}/s), seed {seed}; by {dict(found.roles)}"
+        f"{documents} documents of {shapes} shapes in {seconds:.0f} s ({documents / seconds:.0f}/s), seed {seed};"
+        f" by {dict(found.roles)}"
     )
     print(f"status {dict(found.statuses)}; slowest {found.slowest:.1f} s")
     print(f"codes {dict(found.codes.most_common())}")
@@ -339,6 +351,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("uri", nargs="?")
     parser.add_argument("--documents", type=int, default=50_000)
+    parser.add_argument("--values", type=int, default=8, help="documents that have the same fields")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--small", action="store_true", help="cheap documents, for a run of seconds")
     sys.exit(0 if asyncio.run(start(parser.parse_args())) else 1)
