@@ -18,6 +18,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +32,7 @@ _FILE = re.compile(r"(?P<number>\d{4})_(?P<name>[a-z0-9_]+)\.cypher")
 _TOKEN = re.compile(
     r"""//[^\n]*|/\*.*?\*/|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:``|[^`])*`|;|[^/'"`;]+|.""", re.DOTALL
 )
+_SCHEMA = re.compile(r"(CREATE|DROP)\s+(\w+\s+){0,2}(CONSTRAINT|INDEX)\b", re.IGNORECASE)
 _LOCK = "migrations"
 _OWN_CONSTRAINTS = (
     "CREATE CONSTRAINT lock_name IF NOT EXISTS FOR (n:Lock) REQUIRE n.name IS UNIQUE",
@@ -68,6 +70,16 @@ def split_statements(text: str) -> list[str]:
         else:
             current += piece
     return [statement for statement in (*statements, current.strip()) if statement]
+
+
+def steps(statements: Sequence[str]) -> list[list[str]]:
+    """What is done at once: indexes and constraints that stand together, and each other statement alone.
+
+    Each transaction of the schema costs the database the same whatever stands in it, a new database has hundreds of
+    them, and data may not be in it.
+    """
+    groups = groupby(statements, key=lambda one: _SCHEMA.match(one) is not None)
+    return [step for is_schema, found in groups for step in ([list(found)] if is_schema else [[one] for one in found])]
 
 
 @dataclass(frozen=True)
@@ -194,7 +206,30 @@ class Migrator:
         return list(migrations[len(applied) :])
 
     async def _apply(self, migration: Migration) -> None:
-        for statement in migration.statements:
+        for step in steps(migration.statements):
+            await self._take()
+            if not await self._together(step):
+                await self._one_by_one(migration, step)
+        record = {"number": migration.number, "name": migration.name, "checksum": migration.checksum}
+        await self._database.write(lambda tx: tx.run(RECORD, record), idempotent=True)
+
+    async def _together(self, schema: Sequence[str]) -> bool:
+        """Whether all went through in one transaction; where not, one by one tells which one it was, and why."""
+        if len(schema) == 1:
+            return False
+
+        async def work(tx: Transaction) -> None:
+            for statement in schema:
+                await tx.run(statement)
+
+        try:
+            await self._database.write(work, timeout=STATEMENT_SECONDS, idempotent=True)
+        except CrmError:
+            return False
+        return True
+
+    async def _one_by_one(self, migration: Migration, statements: Sequence[str]) -> None:
+        for statement in statements:
             await self._take()
             try:
                 await self._repeated(statement)
@@ -204,8 +239,6 @@ class Migrator:
                     hint=error.hint,
                     statement=" ".join(statement.split())[:300],
                 ) from error
-        record = {"number": migration.number, "name": migration.name, "checksum": migration.checksum}
-        await self._database.write(lambda tx: tx.run(RECORD, record), idempotent=True)
 
     async def _prepare(self) -> None:
         """What the lock itself stands on."""

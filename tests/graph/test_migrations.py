@@ -15,7 +15,7 @@ import pytest
 
 from graph_crm.errors import MigrationRefused
 from graph_crm.graph.database import Database
-from graph_crm.graph.migrations import Migrator, read_folder, split_statements
+from graph_crm.graph.migrations import Migrator, read_folder, split_statements, steps
 from graph_crm.resources import folder
 
 pytestmark = pytest.mark.lts
@@ -68,6 +68,29 @@ async def made(database: Database) -> list[str]:
 )
 def test_statements_are_cut_outside_of_strings_names_and_comments(text: str, statements: list[str]):
     assert split_statements(text) == statements
+
+
+def test_indexes_and_constraints_that_stand_together_are_one_step_and_data_stands_alone():
+    schema = [
+        "CREATE CONSTRAINT a IF NOT EXISTS FOR (n:A) REQUIRE n.x IS UNIQUE",
+        "create index b IF NOT EXISTS FOR (n:B) ON (n.x)",
+        "CREATE FULLTEXT INDEX c IF NOT EXISTS FOR (n:C) ON EACH [n.x]",
+        "DROP INDEX d IF EXISTS",
+    ]
+    data = ["CREATE (:Index {x: 1})", "MERGE (n:INDEX)", "MATCH (n) SET n.x = 'CREATE INDEX e'"]
+    assert steps([*schema, *data, *schema]) == [schema, *([one] for one in data), schema]
+    assert steps([]) == []
+
+
+async def test_one_of_several_indexes_that_fails_is_named_and_the_file_is_not_recorded(
+    unmigrated: Database, files: Path
+):
+    good = "CREATE INDEX made_name IF NOT EXISTS FOR (n:Made) ON (n.name)"
+    write(files, 4, "two_indexes", f"{good}; CREATE RANGE INDEX made_nothing FOR (n:Made) ON (n.name, n.name)")
+    with pytest.raises(MigrationRefused, match="0004_two_indexes failed") as caught:
+        await Migrator(unmigrated, files).migrate()
+    assert "made_nothing" in caught.value.details["statement"]
+    assert (await Migrator(unmigrated, files).status())[-1].state == "PENDING"
 
 
 async def test_files_are_applied_once_and_in_order(unmigrated: Database, files: Path):
