@@ -17,7 +17,7 @@ BENCH = Path(__file__).parents[2] / "bench" / "contact_limits.py"
 @pytest.mark.lts
 def test_processes_that_race_and_die_exceed_no_limit_and_lose_no_slot(neo4j_address: tuple[str, str]) -> None:
     uri, password = neo4j_address
-    small = {"attempts": 2000, "processes": 3, "tasks": 8, "kills": 1, "customers": 45, "scale": 0.15, "ttl": 1.5}
+    small = {"attempts": 1200, "processes": 3, "tasks": 8, "kills": 1, "customers": 45, "scale": 0.15, "ttl": 1.5}
     options = [f"--{name}={value}" for name, value in small.items()]
     done = subprocess.run(
         [sys.executable, str(BENCH), uri, *options],

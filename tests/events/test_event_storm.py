@@ -16,7 +16,7 @@ BENCH = Path(__file__).parents[2] / "bench" / "event_storm.py"
 def test_a_storm_of_events_through_workers_that_are_killed_loses_and_doubles_nothing(
     engine_cache: Path, engine_version: str
 ):
-    small = {"events": 20_000, "customers": 2_000, "cache": engine_cache, "version": engine_version}
+    small = {"events": 8_000, "customers": 1_000, "cache": engine_cache, "version": engine_version}
     options = [f"--{name}={value}" for name, value in small.items()]
     done = subprocess.run(
         [sys.executable, str(BENCH), *options], capture_output=True, text=True, timeout=600, check=False
