@@ -72,7 +72,8 @@ class Scalar:
     """A leaf: a stored property, or a Cypher expression over it (``cypher``).
 
     In ``cypher``, ``{n}`` stands for the node, ``{e}`` for the relationship, ``{o}`` for the node that
-    it was reached from, and ``{name}`` for the parameter of the argument or constant ``name``.
+    it was reached from, ``{sight}`` for how much of the node the caller sees, and ``{name}`` for the parameter of the
+    argument or constant ``name``.
     """
 
     name: str

@@ -37,6 +37,22 @@ class PartyStatus(StrEnum):
 
 
 @word_list(
+    "How much of a party the caller sees.",
+    FULL="All that the caller's role may see: what is null or empty is not there.",
+    RECOGNISED="Who it is, and masked contact points. The rest is null or an empty page, whatever the bank knows: open"
+    " a case with the customer, or have it put into your portfolio.",
+    ALIAS="A protected party that a path leads through: its `id` and `displayName` are an alias, and the rest is null"
+    " or an empty page.",
+)
+class PartySight(StrEnum):
+    """How much of a party the caller sees."""
+
+    FULL = "FULL"
+    RECOGNISED = "RECOGNISED"
+    ALIAS = "ALIAS"
+
+
+@word_list(
     "The sex by the person's papers.",
     FEMALE="Female.",
     MALE="Male.",

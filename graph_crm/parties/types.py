@@ -8,7 +8,7 @@ import strawberry
 
 from graph_crm.graph.mapping import Argument, NarrowStart, Root, computed, graph, many, prop
 from graph_crm.parties.cypher import SEARCH_NARROW_START, SEARCH_RANK, SEARCH_START
-from graph_crm.parties.kinds import ContactPointKind, ContactPointUsage, PartyStatus, Sex, TieKind
+from graph_crm.parties.kinds import ContactPointKind, ContactPointUsage, PartySight, PartyStatus, Sex, TieKind
 from graph_crm.parties.names import MATCH_NOTHING, exact_query, name_key, search_query
 from graph_crm.parties.ties import TIES
 
@@ -70,6 +70,9 @@ class Party:
     id: strawberry.ID = prop("Identifier of the party, for example berka:client:18.", order=True)
     display_name: str = prop("The name as people write it.", text="nameKey", normalise=name_key, order=True)
     status: PartyStatus = prop("Whether the bank still deals with the party.")
+    sight: PartySight = computed(
+        "How much of the party you see. Where it is not `FULL`, what is null or empty may well be there.", "{sight}"
+    )
     ended_on: dt.date | None = prop("The day on which the bank stopped dealing with the party.", order=True)
     identifiers: list[str] | None = prop("Identifiers of the party in other systems.", filter=True)
     street: str | None = prop("Street and number.")

@@ -63,6 +63,7 @@ class RoleSight(Sight):
         self.seal = None if self.rows is Rows.ALL else seal
         self.narrow = self.rows is not Rows.ALL
         self.knows = rules.cells["contact"][role] is Cell.SEE
+        self.unclear = "ALIAS" if self.rows is Rows.UNPROTECTED else "RECOGNISED"
         self._rules = rules
         self._notes = notes
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+import json
+import re
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from graphql import FieldNode, OperationDefinitionNode, parse
 
+from graph_crm.api.schema import platform_schema
+from graph_crm.graph.compiler import Compiler
 from graph_crm.security.roles import Caller, Role
+from graph_crm.security.sight import Sights
 
 pytestmark = pytest.mark.lts
 EVA, NOBODYS_AGENT = Caller("eva", Role.AGENT), Caller("ola", Role.AGENT)
@@ -185,6 +192,80 @@ async def test_a_path_leads_through_a_protected_node_that_nobody_recognises(bank
             "relationships": {"edges": [{"share": 0.5, "node": {"id": "acme", "displayName": "Acme"}}]},
         },
     }
+
+
+HOW_MUCH = """{
+  anna: party(id: "anna") { ...seen agreements { nodes { holders { nodes { sight } } } } }
+  ben: party(id: "ben") { ...seen }
+  found: searchParties(query: "rose") { nodes { sight } }
+}
+fragment seen on Party { sight relationships(where: {edge: {kind: {eq: PARENT_OF}}}) { nodes { sight } } }"""
+
+
+@pytest.mark.parametrize(
+    ("role", "anna", "ben", "holders", "found"),
+    [
+        (Role.AGENT, "FULL", "RECOGNISED", ["FULL", "RECOGNISED", "RECOGNISED"], ["RECOGNISED"]),
+        (Role.RELATIONSHIP_MANAGER, "RECOGNISED", "RECOGNISED", None, ["FULL"]),
+        *((role, "FULL", "FULL", ["FULL", "FULL", "ALIAS"], ["FULL"]) for role in EXPLORERS),
+        *(
+            (role, "FULL", "FULL", ["FULL", "FULL", "FULL"], ["FULL"])
+            for role in (Role.SERVICE, Role.AUDITOR, Role.ADMINISTRATOR)
+        ),
+    ],
+)
+async def test_each_customer_says_how_much_of_it_is_seen(
+    bank, role: Role, anna: str, ben: str, holders: list[str] | None, found: list[str]
+) -> None:
+    """What is null or empty of a customer who is only recognised, or an alias, may well be there."""
+    seen = await bank.ask(role, HOW_MUCH)
+    assert (seen["anna"]["sight"], seen["ben"]["sight"]) == (anna, ben)
+    assert [each["sight"] for each in seen["found"]["nodes"]] == found
+    pages = [[one["sight"] for one in each["holders"]["nodes"]] for each in seen["anna"]["agreements"]["nodes"]]
+    assert [sorted(page) for page in pages] == ([sorted(holders)] if holders else [])
+    # The protected parent, who is the last of the holders, too.
+    assert [each["sight"] for each in seen["anna"]["relationships"]["nodes"]] == (holders or [])[-1:]
+
+
+async def test_a_customer_sees_the_own_party_in_full(bank) -> None:
+    assert await bank.ask(Role.CUSTOMER, '{ party(id: "anna") { sight } }') == {"party": {"sight": "FULL"}}
+
+
+async def test_the_page_shows_what_an_agent_without_a_case_is_answered(bank) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text("utf-8")
+    (query,) = re.findall(r"```graphql\n(.*?)```", page, re.DOTALL)
+    (shown,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert await bank.answer(Role.AGENT, query, id="ben") == json.loads(shown)
+
+
+def nodes(selection: str) -> list[FieldNode]:
+    """The field nodes of ``x { selection }``."""
+    (operation,) = parse(f"{{ x {{ {selection} }} }}").definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    return [cast(FieldNode, each) for each in operation.selection_set.selections]
+
+
+def test_what_is_not_asked_for_is_not_in_the_statement() -> None:
+    schema = platform_schema()
+    for role in Role:
+        statements = [
+            Compiler(schema.registry, {}, {}, sight=Sights().of(Caller("x", role, "p1")))
+            .node(schema.registry.nodes["Person"], "x", nodes(asked))
+            .text
+            for asked in ("id displayName", "id sight displayName")
+        ]
+        assert ["'FULL'" in each for each in statements] == [False, True]
+
+
+async def test_what_is_seen_changes_with_the_case(bank) -> None:
+    asked = '{ party(id: "ben") { sight } }'
+    await bank.database.execute("MATCH (r:ServiceRequest {id: 'rb'}) SET r.openOwnerId = 'ola'")
+    during = await bank.ask(NOBODYS_AGENT, asked)
+    await bank.database.execute("MATCH (r:ServiceRequest {id: 'rb'}) SET r.openOwnerId = 'someone'")
+    assert [during, await bank.ask(NOBODYS_AGENT, asked)] == [
+        {"party": {"sight": "FULL"}},
+        {"party": {"sight": "RECOGNISED"}},
+    ]
 
 
 @pytest.mark.parametrize("role", EXPLORERS)

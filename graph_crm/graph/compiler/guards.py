@@ -74,6 +74,12 @@ def dimmed(how: Dim, clear: str, expression: str, place: Place, kind: Any) -> st
     return f"CASE WHEN {clear} THEN {expression}{rest} END"
 
 
+def sight_of(sight: Sight, place: Place) -> str:
+    """The expression that says whether the caller sees the node at ``place`` in full."""
+    shown = f"'{sight.shown}'"
+    return f"CASE WHEN {place.clear} THEN {shown} ELSE '{sight.unclear}' END" if place.clear else shown
+
+
 def alias(place: Place) -> str:
     """The alias of the node at ``place``, or of the one that it was reached from."""
     return f"coalesce({place.var}.{_ALIAS}, {place.origin}.{_ALIAS})" if place.origin else f"{place.var}.{_ALIAS}"

@@ -64,6 +64,8 @@ class Sight:
     """Whether some rows are dimmed, so that nothing may be found by what is dimmed."""
     knows = True
     """Whether what is dimmed may be found by who knows it whole."""
+    shown, unclear = "FULL", "RECOGNISED"
+    """What a node is called that is clear, and one that is not, where a field asks for it (``{sight}``)."""
 
     def check(self, type_name: str, field_name: str) -> None:
         """Raise `Forbidden` for a field that the caller may not see."""

@@ -294,7 +294,8 @@ class Compiler:
             for name, argument in spec.arguments.items()
         }
         values |= {name: self._parameters.constant(value) for name, value in spec.constants.items()}
-        expression = fill(spec.cypher, n=place.var, e=place.edge_var, o=place.origin, **values)
+        sight = guards.sight_of(self._sight, place)
+        expression = fill(spec.cypher, n=place.var, e=place.edge_var, o=place.origin, sight=sight, **values)
         return scalars.stored_expression(spec.type, expression)
 
     def _items(self, spec: Scalar, nodes: list[FieldNode]) -> Callable[[Any], Any]:
