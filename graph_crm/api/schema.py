@@ -11,7 +11,7 @@ from graphql import GraphQLObjectType, GraphQLSchema, get_named_type, get_nullab
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from graph_crm.api import auditing
+from graph_crm.api import auditing, own_keys
 from graph_crm.api.generated import GeneratedTypes
 from graph_crm.api.scalars import SCALARS
 from graph_crm.audit.api import AuditQueries
@@ -164,6 +164,7 @@ class MappedSchema:
         if self.core.subscription_type:
             self.core.subscription_type.description = "Everything that can be followed, over a WebSocket."
             _nullable(self.core.subscription_type, self.core.subscription_type.fields)
+        own_keys.separate(self.core)
         auditing.watch(self.core, registry.roots)
 
     def sdl(self) -> str:

@@ -76,6 +76,16 @@ def digest(command: Any) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
+def own_key(subject: str, key: str | None) -> str | None:
+    """An idempotency key as it is kept for this caller: the same as nobody else's, and as none of the platform's own.
+
+    Those are readable (``call:...``, ``mail:...``, ``unsubscribe:...``). Raises InvalidInput for a key that is none.
+    """
+    if key is None:
+        return None
+    return f"own:{digest([subject, checks.text('idempotencyKey', key, checks.ID_LIMIT)])}"
+
+
 async def write_once(
     database: Database,
     scope: str,

@@ -15,7 +15,6 @@ from graph_crm.graph.context import RequestContext
 from graph_crm.graph.mutation import mutation, query
 from graph_crm.parties.inputs import KEY
 from graph_crm.requests.commands import Changed, NewRequest, Opened
-from graph_crm.requests.keys import own_key
 from graph_crm.requests.kinds import RequestKind, RequestOutcome, RequestPriority, RequestStatus
 from graph_crm.requests.service import RequestService
 from graph_crm.requests.types import ServiceRequest
@@ -144,10 +143,6 @@ def _by(info: Info[RequestContext, None]) -> str:
     return str(info.context.caller.subject)
 
 
-def _key(info: Info[RequestContext, None], key: str | None) -> str | None:
-    return own_key(_by(info), key)
-
-
 async def _shown(info: Info[RequestContext, None], changed: Changed) -> ServiceRequest:
     return cast(ServiceRequest, await info.context.fetch("ServiceRequest", changed.id, info))
 
@@ -168,9 +163,7 @@ class RequestMutations:
     ) -> OpenedRequest:
         """Open a request and answer with it."""
         command = input.command(info.context.caller)
-        opened = await info.context.service(RequestService).open(
-            command, key=_key(info, input.idempotency_key), by=_by(info)
-        )
+        opened = await info.context.service(RequestService).open(command, key=input.idempotency_key, by=_by(info))
         return OpenedRequest.of(opened)
 
     @mutation("Write something more to a request, as the customer or for the customer.", permission=OWN)
@@ -189,7 +182,7 @@ class RequestMutations:
             number,
             text,
             attachments=attachments or (),
-            key=_key(info, idempotency_key),
+            key=idempotency_key,
             by=_by(info),
             paced=info.context.caller.role is Role.CUSTOMER,
         )
@@ -216,7 +209,7 @@ class RequestMutations:
             outcome=input.outcome,
             root_cause=input.root_cause,
             version=input.version,
-            key=_key(info, input.idempotency_key),
+            key=input.idempotency_key,
         )
         return await _shown(info, changed)
 
@@ -226,7 +219,7 @@ class RequestMutations:
     ) -> ServiceRequest:
         """Add a note and answer with the request."""
         service = info.context.service(RequestService)
-        return await _shown(info, await service.note(number, text, by=_by(info), key=_key(info, idempotency_key)))
+        return await _shown(info, await service.note(number, text, by=_by(info), key=idempotency_key))
 
     @mutation("Make an employee responsible; without one, whoever routing finds.", permission=SERVE)
     async def assign_request(
@@ -269,9 +262,7 @@ class RequestMutations:
     ) -> ServiceRequest:
         """Ask back and answer with the request."""
         service = info.context.service(RequestService)
-        changed = await service.wait_for_customer(
-            number, question, by=_by(info), version=version, key=_key(info, idempotency_key)
-        )
+        changed = await service.wait_for_customer(number, question, by=_by(info), version=version, key=idempotency_key)
         return await _shown(info, changed)
 
     @mutation("Let the clocks run again though the customer did not write.", permission=SERVE)

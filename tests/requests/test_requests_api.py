@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +65,20 @@ class Front:
 @pytest.fixture
 async def front(empty_database: Database) -> Front:
     return Front(await build(empty_database))
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "requests.md").read_text("utf-8")
+
+
+async def test_a_customer_asks_and_follows_as_the_page_shows(front: Front) -> None:
+    ask, given, mine = (
+        re.findall(rf"```{language}\n({start}.*?)```", PAGE, re.DOTALL)[0]
+        for language, start in (("graphql", "mutation Ask"), ("json", "{"), ("gql", "query Mine"))
+    )
+    opened = await front.do(ask, ANNA, **json.loads(given))
+    (followed,) = await front.do(mine, ANNA)
+    assert (followed["number"], followed["owner"]["displayName"]) == (opened["number"], opened["owner"]["name"])
+    assert followed["messages"] == opened["request"]["messages"]
 
 
 async def test_a_customer_asks_and_follows_with_the_own_token(front: Front) -> None:

@@ -15,7 +15,6 @@ from graph_crm.graph.idempotency import digest_of
 from graph_crm.parties import checks
 from graph_crm.parties.service import new_id
 from graph_crm.parties.writes import Written, expect_version, write_once
-from graph_crm.requests.keys import own_key
 from graph_crm.requests.knowledge import cypher
 from graph_crm.requests.knowledge.words import article_words, scope_words
 from graph_crm.rules.snapshot import ticked
@@ -234,8 +233,7 @@ class ArticleService:
             return Written(identifier)
 
         command = {"article": identifier, "party": party, "channel": channel, "text": text}
-        own = own_key(caller.subject, idempotency_key)
-        return await write_once(self._database, "articleHelped", own, command, work)
+        return await write_once(self._database, "articleHelped", idempotency_key, command, work)
 
     def _instant(self) -> dt.datetime:
         return ticked(self._now())
