@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping as Table
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +10,15 @@ from typing import Any, Final, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from graph_crm.errors import InvalidInput
+from graph_crm.errors import ConfigurationError, InvalidInput
 from graph_crm.importing.own_fields import FIELDS, Reading
 from graph_crm.importing.values import RowProblem, shown
 from graph_crm.parties import checks
 from graph_crm.products import money
+from graph_crm.settings.files import read_toml
 
-DOCS = "See docs/importing.md"
+WHAT: Final = "The mapping"
+DOCS: Final = "docs/importing.md explains the file."
 AMOUNTS: Final[Table[str, frozenset[str]]] = {
     "agreement": frozenset({"amount", "balance", "payment"}),
     "movement": frozenset({"amount", "balance"}),
@@ -75,26 +76,23 @@ class Mapping(_Strict):
 
 def read_mapping(path: Path) -> Mapping:
     """The checked mapping of ``path``; InvalidInput names the file, the place of a mistake and what to write."""
-    if not path.is_file():
-        message = f"{path} is not a file" if path.exists() else f"There is no mapping file {path}"
-        raise InvalidInput(message, hint=DOCS)
+    if not path.exists():
+        raise InvalidInput(f"There is no mapping file {path}.", hint=DOCS)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidInput(f"{path.name}: can't be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path.name}: can't be read: it is not UTF-8 text", hint="Save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(f"{path.name}: can't be read as TOML: {error}", hint=DOCS) from error
+        content = read_toml(path, WHAT, hint=DOCS)
+    except ConfigurationError as error:
+        raise InvalidInput(error.message, hint=error.hint) from error
     try:
         mapping = Mapping.model_validate(content)
+        _check_top(mapping)
+        for number, file in enumerate(mapping.file, start=1):
+            _check_file(f"file {number} ({file.path})", mapping, file)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         what, hint = _in_words(first)
-        raise InvalidInput(f"{path.name}: {_place(content, first['loc'])}{what}", hint=hint) from error
-    _check_top(path.name, mapping)
-    for number, file in enumerate(mapping.file, start=1):
-        _check_file(f"{path.name}: file {number} ({file.path})", mapping, file)
+        raise InvalidInput(f"{WHAT} {path}: {_place(content, first['loc'])}{what}.", hint=hint) from error
+    except InvalidInput as error:
+        raise InvalidInput(f"{WHAT} {path}: {error.message.rstrip('.')}.", hint=error.hint) from None
     return mapping
 
 
@@ -133,25 +131,22 @@ def _in_words(error: Any) -> tuple[str, str]:
     if kind == "missing":
         return "is missing", DOCS
     if kind == "extra_forbidden":
-        return "is no key that is known here", f"There is: {', '.join(inside.model_fields)}"
+        return "is no key that is known here", f"There is: {', '.join(inside.model_fields)}."
     if kind == "literal_error":
-        return f"{shown(str(error['input']))} is not known", f"Use {error['ctx']['expected']}"
+        return f"{shown(str(error['input']))} is not known", f"Use {error['ctx']['expected']}."
     if kind in _TYPES:
         return _TYPES[kind], DOCS
     return "can't be used", DOCS
 
 
-def _check_top(name: str, mapping: Mapping) -> None:
+def _check_top(mapping: Mapping) -> None:
     for check, key, value in (
         (money.currency, "currency", mapping.currency),
         (checks.country, "country", mapping.country),
         (_prefix, "id_prefix", mapping.id_prefix or None),
     ):
         if value is not None:
-            try:
-                check(key, value)
-            except InvalidInput as error:
-                raise InvalidInput(f"{name}: {error.message}", hint=error.hint) from None
+            check(key, value)
 
 
 def _prefix(field: str, value: str) -> str:
@@ -164,30 +159,30 @@ def _check_file(place: str, mapping: Mapping, file: FileMapping) -> None:
     unknown = sorted((named | set(file.values)) - set(known))
     if unknown:
         raise InvalidInput(
-            f"{place}: a {file.kind} has no property {', '.join(unknown)}", hint=f"It has: {', '.join(known)}"
+            f"{place}: a {file.kind} has no property {', '.join(unknown)}", hint=f"It has: {', '.join(known)}."
         )
     missing = [name for name, field in known.items() if field.required and name not in named]
     if missing:
-        raise InvalidInput(f"{place}: a {file.kind} needs {', '.join(missing)}", hint="Name a column or a constant")
+        raise InvalidInput(f"{place}: a {file.kind} needs {', '.join(missing)}", hint="Name a column or a constant.")
     if file.kind == "person" and not named & {"displayName", "familyName", "givenName"}:
         raise InvalidInput(
-            f"{place}: a person needs displayName, or givenName and familyName", hint="Name a column or a constant"
+            f"{place}: a person needs displayName, or givenName and familyName", hint="Name a column or a constant."
         )
     amounts = sorted(named & AMOUNTS.get(file.kind, frozenset()))
     if amounts and "currency" not in named and mapping.currency is None:
         raise InvalidInput(
             f"{place}: {', '.join(amounts)} needs a currency",
-            hint='Write currency = "EUR" at the top of the mapping, or name a column or a constant for it',
+            hint='Write currency = "EUR" at the top of the mapping, or name a column or a constant for it.',
         )
     try:
         "".encode(file.encoding)
     except LookupError:
-        raise InvalidInput(f"{place}: the encoding {file.encoding} is unknown", hint="For example utf-8") from None
+        raise InvalidInput(f"{place}: the encoding {file.encoding} is unknown", hint="For example utf-8.") from None
     for key, form in (("date_format", file.date_format), ("time_format", file.time_format)):
         try:
             datetime.strptime(datetime(2000, 1, 31, tzinfo=UTC).strftime(form), form)  # noqa: DTZ007 - only tried
         except ValueError:
-            raise InvalidInput(f"{place}, {key}: {form!a} is no format", hint="For example %Y-%m-%d") from None
+            raise InvalidInput(f"{place}, {key}: {form!a} is no format", hint="For example %Y-%m-%d.") from None
     if file.id_prefix:
         try:
             _prefix("id_prefix", file.id_prefix)

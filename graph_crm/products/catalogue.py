@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,6 +14,10 @@ from graph_crm.graph.database import Database, Transaction
 from graph_crm.products import cypher
 from graph_crm.products.money import hundredths
 from graph_crm.resources import folder
+from graph_crm.settings.files import mistakes, read_toml
+
+WHAT: Final = "The catalogue"
+HINT: Final = "seed/catalogue.toml is a complete one."
 
 
 class _Entry(BaseModel):
@@ -38,8 +41,7 @@ class _Product(_Entry):
 
 
 class _LadderStep(_Entry):
-    # `from` is a word of Python, so the fields go by TOML name through dictionaries.
-    start: str
+    start: str = Field(alias="from")  # a word of Python
     to: str
     after_days: int
     reason: str
@@ -61,18 +63,11 @@ class CatalogueLoad:
 
 
 def read_catalogue(path: Path) -> _Catalogue:
-    """The checked content of a catalogue file; raises `ConfigurationError` with the place of the mistake."""
+    """The checked content of a catalogue file; raises `ConfigurationError` with the place of each mistake."""
     try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-        for step in content.get("ladder", []):
-            step["start"] = step.pop("from", "")
-        catalogue = _Catalogue.model_validate(content)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path.name} can't be read: {error}", hint="Correct the file.") from error
+        catalogue = _Catalogue.model_validate(read_toml(path, WHAT, hint=HINT, fractions=Decimal))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{path.name}: {place}: {first['msg']}", hint="Correct the file.") from error
+        raise ConfigurationError(f"{WHAT} {path}: {mistakes(error)}.", hint=HINT) from None
     families = {family.code for family in catalogue.families}
     products = {product.code for product in catalogue.products}
     unknown = [f"family {product.family}" for product in catalogue.products if product.family not in families]
@@ -80,7 +75,9 @@ def read_catalogue(path: Path) -> _Catalogue:
         f"product {code}" for step in catalogue.ladder for code in (step.start, step.to) if code not in products
     ]
     if unknown:
-        raise ConfigurationError(f"{path.name} names what it does not define: {unknown[0]}", hint="Correct the file.")
+        raise ConfigurationError(
+            f"{WHAT} {path} names what it does not define: {', '.join(dict.fromkeys(unknown))}.", hint=HINT
+        )
     return catalogue
 
 

@@ -1,4 +1,4 @@
-"""Reading the files in which a bank settles something: contact policy, service desk, how long events are kept.
+"""Reading the files in which a bank settles something: contact policy, service desk, catalogue, templates and so on.
 
 All of them are read, and told to be wrong, in the one way that is here.
 """
@@ -6,7 +6,7 @@ All of them are read, and told to be wrong, in the one way that is here.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,10 +36,15 @@ def read_settled(model: type[Model], file: Path, what: str, *, hint: str, unread
         raise ConfigurationError(f"{what} {file}: {mistakes(error)}.", hint=hint) from None
 
 
-def read_toml(file: Path, what: str, *, hint: str, unread: str | None = None) -> dict[str, Any]:
-    """The tables of ``file``, unchecked. Raises ConfigurationError as `read_settled` does."""
+def read_toml(
+    file: Path, what: str, *, hint: str, unread: str | None = None, fractions: Callable[[str], Any] = float
+) -> dict[str, Any]:
+    """The tables of ``file``, unchecked; ``fractions`` makes the value of a number with decimals.
+
+    Raises ConfigurationError as `read_settled` does.
+    """
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        return tomllib.loads(file.read_text("utf-8"), parse_float=fractions)
     except OSError as error:
         raise ConfigurationError(
             f"{what} {file} can't be read: {error.strerror or error}.", hint=unread or hint

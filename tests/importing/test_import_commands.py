@@ -18,7 +18,7 @@ from graph_crm.errors import InvalidInput
         (["berka", "."], "The file district.asc is missing"),
         (["finbench", "."], "The file Person.csv is missing"),
         (["files", "nowhere.toml"], "There is no mapping file nowhere.toml"),
-        (["files", "a_file"], "a_file: can't be read as TOML"),
+        (["files", "a_file"], "The mapping a_file is no TOML"),
     ],
 )
 def test_what_is_not_there_is_said_before_a_database_is_started_or_a_folder_made(

@@ -26,7 +26,7 @@ from graph_crm.parties.commands import PersonDetails
 from graph_crm.parties.service import PartyService
 from graph_crm.products.agreements import AgreementService
 from graph_crm.products.batch import AgreementBatch
-from graph_crm.products.catalogue import load_catalogue
+from graph_crm.products.catalogue import load_catalogue, read_catalogue
 from graph_crm.products.commands import (
     AgreementDetails,
     AgreementRow,
@@ -124,6 +124,26 @@ async def test_a_broken_catalogue_is_refused_and_nothing_is_loaded(
     with pytest.raises(ConfigurationError):
         await load_catalogue(empty_database, file)
     assert await empty_database.read("MATCH (p:Product) RETURN p") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[families", "is no TOML: "),
+        ("families = 1", "families: must be a valid list; products: is missing; write it"),
+        ("families = []\nproducts = []\n[[ladder]]\nto='B'", "ladder[1] from: is missing; write it; ladder[1] after"),
+        ("families = []\nproducts = []\nladder = []\nextra = 1", "extra: is not known; remove it"),
+    ],
+)
+def test_a_mistake_in_the_catalogue_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "catalogue.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError) as refused:
+        read_catalogue(file)
+    assert refused.value.message.startswith(f"The catalogue {file}")
+    assert message in refused.value.message
+    assert refused.value.message.endswith(".")
+    assert "seed/catalogue.toml" in (refused.value.hint or "")
 
 
 async def test_what_a_sale_is_worth_comes_from_the_catalogue_and_can_be_changed(empty_database: Database) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +13,13 @@ from jinja2 import TemplateSyntaxError
 
 from graph_crm.delivery.templates.rendering import PARTS, Part, Rendered, compiled, render
 from graph_crm.errors import ConfigurationError, NotFound, TemplateFailed
+from graph_crm.settings.files import read_toml
 
 FALLBACK: Final = "en"
 """The language of a message that has no template in the recipient's own."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}\Z")
+HINT: Final = "docs/templates.md shows how a template is written."
 _KEYS: Final = frozenset({"description", "example", *PARTS})
 
 
@@ -104,15 +105,12 @@ class Templates:
 
 
 def _read(file: Path) -> MessageTemplate:
-    where = f"Template {file.parent.name}/{file.name}"
+    where = f"The template {file}"
     if not _NAME.match(file.stem) or not _LANGUAGE.match(file.parent.name):
         raise ConfigurationError(
             f"{where}: the name can't be used.", hint="Name it LANGUAGE/NAME.toml, for example pl/offer_mail.toml."
         )
-    try:
-        content = tomllib.loads(file.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(f"{where} can't be read: {error}") from error
+    content = read_toml(file, "The template", hint=HINT)
     unknown = sorted(set(content) - _KEYS)
     if unknown:
         raise ConfigurationError(f"{where}: {unknown[0]} is not known.", hint=f"Known: {', '.join(sorted(_KEYS))}.")
@@ -124,11 +122,13 @@ def _read(file: Path) -> MessageTemplate:
         if source is None:
             continue
         if not isinstance(source, str):
-            raise ConfigurationError(f"{where}: {part} is no text.")
+            raise ConfigurationError(f"{where}: {part} is no text.", hint=HINT)
         try:
             parts[part] = compiled(part, source)
         except TemplateSyntaxError as error:
-            raise ConfigurationError(f"{where}: {part}, line {error.lineno}: {error.message}.") from error
+            raise ConfigurationError(
+                f"{where}: {part}, line {error.lineno}: {(error.message or '').rstrip('.')}.", hint=HINT
+            ) from error
     example = content.get("example", {})
     if not isinstance(example, dict):
         raise ConfigurationError(f"{where}: example is no table.", hint="Write its variables under [example].")

@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -27,7 +27,10 @@ from graph_crm.requests.knowledge import cypher
 from graph_crm.requests.knowledge.service import ArticleText, article_id, checked
 from graph_crm.resources import folder
 from graph_crm.rules.snapshot import ticked
+from graph_crm.settings.files import mistakes
 
+WHAT: Final = "The article"
+HINT: Final = "docs/knowledge.md shows how an article is written."
 BY = "files"
 """Who wrote what came from a file."""
 _PARTS = re.compile(r"\A\+\+\+\s*\n(?P<head>.*?)^\+\+\+\s*\n(?P<text>.*)\Z", re.MULTILINE | re.DOTALL)
@@ -70,8 +73,7 @@ def _read(file: Path) -> ArticleText:
         parts = _PARTS.match(file.read_text("utf-8"))
         if parts is None:
             raise ConfigurationError(
-                f"{file}: there are no lines of TOML between two lines of +++ at its beginning.",
-                hint="docs/knowledge.md shows how an article is written.",
+                f"{WHAT} {file}: there are no lines of TOML between two lines of +++ at its beginning.", hint=HINT
             )
         head = _Head.model_validate(tomllib.loads(parts["head"]))
         article = ArticleText(
@@ -83,8 +85,16 @@ def _read(file: Path) -> ArticleText:
             products=head.products,
         )
         checked(article)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError, InvalidInput) as error:
-        raise ConfigurationError(f"{file} can't be used: {error}", hint="Correct the file.") from error
+    except OSError as error:
+        raise ConfigurationError(f"{WHAT} {file} can't be read: {error.strerror or error}.", hint=HINT) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{WHAT} {file} is no text in UTF-8: {error}.", hint=HINT) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{WHAT} {file} begins with no TOML: {error}.", hint=HINT) from error
+    except ValidationError as error:
+        raise ConfigurationError(f"{WHAT} {file}: {mistakes(error)}.", hint=HINT) from None
+    except InvalidInput as error:
+        raise ConfigurationError(f"{WHAT} {file}: {error.message.rstrip('.')}.", hint=error.hint or HINT) from error
     return article
 
 
