@@ -138,7 +138,7 @@ class CallList:
         if not 1 <= minutes <= LONGEST_CLAIM_MINUTES:
             raise checks.refuse("minutes", "is out of range", f"Send 1 to {LONGEST_CLAIM_MINUTES} minutes.")
         name = None if queue is None else checks.text("queue", queue, checks.ID_LIMIT)
-        (employee,) = await self._database.read(cypher.AGENT, {"agent": agent})
+        (employee,) = await self._database.read(cypher.AGENT, {"agent": agent, "now": self._now()})
         if not employee["active"]:
             raise Forbidden("This employee does not work here any more", hint="Ask with an agent who does.")
         passed: list[str] = []

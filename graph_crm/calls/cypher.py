@@ -34,13 +34,18 @@ RETURN d.id AS id
 """Put somebody on the list, once for each key; an offer that got another slot has one entry."""
 
 AGENT = """
+WITH coalesce($now, datetime.realtime()) AS now
 OPTIONAL MATCH (e:Employee {id: $agent})
 RETURN coalesce(e.languages, []) AS languages, [one IN coalesce(e.skills, []) | toLower(one)] AS skills,
   coalesce(e.active, true) AS active,
   COLLECT { MATCH (x:Employee) WHERE x.id <> $agent AND coalesce(x.active, true)
+      AND NOT EXISTS { MATCH (x)-[:ABSENT]->(away:Absence) WHERE away.from <= now AND away.until > now }
     UNWIND coalesce(x.skills, []) AS skill RETURN DISTINCT toLower(skill) } AS others
 """
-"""Who the agent is, and what the others can do. An agent who is no employee can do nothing in particular."""
+"""Who the agent is, and what the others can do who are not away now.
+
+An agent who is no employee can do nothing in particular.
+"""
 
 TAKE_TURN = """
 MERGE (l:Lock {name: 'call list'})

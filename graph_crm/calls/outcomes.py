@@ -152,7 +152,8 @@ class CallOutcomes:
         beside: bool,
     ) -> None:
         if report.outcome in _OF_OFFERS:
-            raise checks.refuse("outcome", "answers an offer, and this call brings none", "Send TOLD, or another one.")
+            others = ", ".join(one for one in CallOutcome if one not in _OF_OFFERS)
+            raise checks.refuse("outcome", "answers an offer, and this call brings none", f"Send one of {others}.")
         made = now if report.at is None else min(ticked(checks.instant("at", report.at, now)), now)
         changes: dict[str, Any] = dict(done)
         # What is settled is not opened again because somebody else heard it ring; only the customer's own wish does.

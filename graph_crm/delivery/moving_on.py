@@ -121,7 +121,7 @@ class MovingOn:
             if waits:
                 await self._offer_elsewhere(tx, row, reason, at)
         elif row["party"] is None or reason in NO_REPLACEMENT or not await self._message_elsewhere(tx, row, at):
-            await _reached_nobody(tx, row, reason)
+            await reached_nobody(tx, row, reason)
         return True
 
     @staticmethod
@@ -203,7 +203,7 @@ class MovingOn:
             await tx.run(cypher.OFFER_AGAIN, {**asked, "status": OfferStatus.CANCELLED, "notBefore": None})
 
 
-async def _reached_nobody(tx: Transaction, row: Row, reason: str) -> None:
+async def reached_nobody(tx: Transaction, row: Row, reason: str) -> None:
     """Tell those who answer for the request that what was said about it reached nobody."""
     delivery = row["delivery"]
     _logger.warning("message %s (%s) reached nobody: %s", delivery["id"], delivery["template"], reason)

@@ -28,7 +28,7 @@ from graph_crm.delivery import cypher
 from graph_crm.delivery.channels.book import Channels, what_to_set
 from graph_crm.delivery.composing import channel_of, compose, postal_lines
 from graph_crm.delivery.kinds import DeliveryState
-from graph_crm.delivery.moving_on import BOUNCED, NOT_SET_UP, MovingOn
+from graph_crm.delivery.moving_on import BOUNCED, NOT_SET_UP, MovingOn, reached_nobody
 from graph_crm.delivery.queueing import DUE
 from graph_crm.delivery.templates.library import Templates
 from graph_crm.delivery.underway import Asked, Begun, Starting, Wait
@@ -288,7 +288,9 @@ class DeliveryService:
         elif verdict.code == "TIME_OVER":
             state = DeliveryState.EXPIRED
         asked = {"id": identifier, "from": _WAITING, "state": state.value, "reason": verdict.code, "now": now}
-        await tx.run(cypher.END, {**asked, "diagnostic": told})
+        ended = await tx.run(cypher.END, {**asked, "diagnostic": told})
+        if ended and state is DeliveryState.FAILED:
+            await reached_nobody(tx, row, verdict.code)
 
     async def _start(
         self, tx: Transaction, row: Row, verdict: Verdict, way: Way, by: str, now: dt.datetime

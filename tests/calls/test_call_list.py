@@ -170,6 +170,23 @@ async def test_an_offer_that_needs_a_skill_is_for_an_agent_who_has_it(phones: Ph
     assert await phones.next("agent-3") == "anna"
 
 
+async def test_an_offer_does_not_wait_for_a_skill_whose_owners_are_all_away(phones: PhoneBank):
+    await phones.people("anna", "ben")
+    await phones.offer("anna", skill="MORTGAGES")
+    await phones.agents(agent_1=["CARDS"], agent_3=["MORTGAGES"])
+    assert await phones.next("agent-1") is None, "agent-3 is at work"
+    await phones.database.execute(
+        "MATCH (e:Employee {id: 'agent-3'}) CREATE (e)-[:ABSENT]->(:Absence {id: 'a', from: $since, until: $until})",
+        {"since": phones.clock.now + HOUR, "until": phones.clock.now + 2 * HOUR},
+    )
+    assert await phones.next("agent-1") is None, "and leaves in an hour only"
+    phones.clock.now += HOUR
+    assert await phones.next("agent-1") == "anna"
+    phones.clock.now += HOUR
+    await phones.offer("ben", skill="MORTGAGES")
+    assert await phones.next("agent-2") is None, "agent-3 is back"
+
+
 async def test_who_does_not_work_here_any_more_gets_no_call(phones: PhoneBank):
     await phones.people("anna")
     await phones.offer("anna")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -14,6 +15,7 @@ from graph_crm.consent.protection import ProtectionService
 from graph_crm.consent.service import ConsentService, Statement
 from graph_crm.contacts.kinds import ActionClass, Channel
 from graph_crm.delivery.channels.mail import MailChannel, MailServer
+from graph_crm.delivery.moving_on import UNDELIVERED
 from graph_crm.errors import Forbidden, InvalidInput, NotFound
 from graph_crm.graph.database import Database
 from graph_crm.rules.delivery import Bounced, Enclosed, Outgoing, Refused, TryLater
@@ -338,6 +340,24 @@ async def test_a_channel_that_is_not_set_up_fails_the_message_and_says_what_to_s
         "MATCH (r:Reservation {id: $id})-[:FOR_OFFER]->(o) RETURN r.state AS r, o.status AS o", id=slot
     )
     assert (row["r"], row["o"]) == ("HELD", "RESERVED"), "another system of the bank may still make the contact"
+
+
+async def test_what_has_no_way_to_the_customer_is_told_to_those_who_answer_for_the_request(
+    empty_database: Database,
+) -> None:
+    await empty_database.execute("CREATE (:ServiceRequest {id: 'r1', number: 'R-1'})")
+    bureau = await Bureau(empty_database, Gateway("PUSH")).people("anna")
+    identifier = await bureau.tell(request_id="r1")
+    await bureau.work()
+    told = await bureau.one(identifier)
+    assert (told["state"], told["stateReason"]) == ("FAILED", "NO_WAY")
+    row = await bureau.row("MATCH (e:OutboxEntry {topic: $topic}) RETURN e.payload AS told", topic=UNDELIVERED)
+    assert json.loads(row["told"]) == {
+        "number": "R-1",
+        "template": "request_acknowledged",
+        "reason": "NO_WAY",
+        "deliveryId": identifier,
+    }
 
 
 async def test_a_missing_variable_fails_the_message_by_its_name(empty_database: Database) -> None:
