@@ -179,6 +179,7 @@ async def test_a_product_that_is_not_in_the_catalogue_says_so(bank: Bank) -> Non
     told = await why_not(bank, "MOON_LOAN")
     assert told["productName"] is None
     assert told["text"].startswith("The catalogue has no product MOON_LOAN.")
+    assert (told["gate"]["reasonCode"], told["gate"]["verdict"]) == ("PRODUCT_UNKNOWN", "DROP"), "told by a code, too"
 
 
 async def test_the_gate_that_stopped_a_product_is_named_with_its_numbers(bank: Bank) -> None:

@@ -164,6 +164,9 @@ def not_offered(found: Any, arguments: Mapping[str, Any]) -> Told:
             "earliest": (gate or {}).get("earliest") or _instant((offer or {}).get("notBefore")),
             "trace": entries,
         }
+    elif found["product"] is None:
+        unknown = {"reasonCode": "PRODUCT_UNKNOWN", "reason": f"the catalogue has no product {code}"}
+        told["gate"] = _gate({"name": "applicability", "verdict": DROP, **unknown, "numbers": {"product": code}}, tell)
     told["text"] = " ".join(_refusal_in_words(found, told, tell))
     return told
 
