@@ -13,6 +13,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    InlineFragmentNode,
     ListValueNode,
     ObjectValueNode,
     OperationDefinitionNode,
@@ -53,6 +54,8 @@ class Bounds:
     aliases: int = 200
     repeats: int = 10
     """The same response key in one selection: validation compares them in pairs."""
+    comparisons: int = 10_000
+    """Pairs of fields that go by one name in the answer, with the fragments: each takes some microseconds."""
     directives: int = 50
     variables: int = 100
     name: int = 128
@@ -83,7 +86,7 @@ class _Counting:
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        self._aliases = self._directives = self._spreads = self._values = 0
+        self._aliases = self._directives = self._spreads = self._values = self._compared = 0
         self._deepest: dict[str, int] = {}
         """By fragment: levels below its own selection, without those of fragments in it."""
         self._inner: dict[str, dict[str, int]] = {}
@@ -107,6 +110,9 @@ class _Counting:
                     self._value(variable.default_value, 0)
             self._definition(operation, "")
             self._most("levels of selections", self._depth("", ()), self._bounds.depth)
+        spread = {each.name.value: each.selection_set for each in fragments}
+        for definition in (*operations, *fragments):
+            self._merged(definition.selection_set, spread)
 
     def _most(self, what: str, found: int, limit: int) -> None:
         if found > limit:
@@ -156,6 +162,27 @@ class _Counting:
                 self._value(argument.value, 0)
         self._most("directives", self._directives, self._bounds.directives)
 
+    def _merged(self, root: SelectionSetNode, fragments: Mapping[str, SelectionSetNode]) -> None:
+        """Count the fields of a definition as they are merged, and the pairs of them that go by one name.
+
+        Ten fields of one name with ten of one name in each are a hundred below: what one selection may hold says
+        nothing of that, and inline fragments and fragments hide it. The same selections together count once.
+        """
+        waiting = [{id(root): root}]
+        known: set[frozenset[int]] = set()
+        while waiting:
+            sets = waiting.pop()
+            same = frozenset(sets)
+            if same in known:
+                continue
+            known.add(same)
+            for fields in _by_key(sets.values(), fragments).values():
+                self._compared += len(fields) * (len(fields) + 1) // 2
+                self._most("comparisons of fields of one name", self._compared, self._bounds.comparisons)
+                below = {id(one.selection_set): one.selection_set for one in fields if one.selection_set is not None}
+                if below:
+                    waiting.append(below)
+
     def _value(self, node: ValueNode, level: int) -> None:
         self._values += 1
         self._most("levels of a value", level, self._bounds.nesting)
@@ -180,6 +207,24 @@ class _Counting:
         # Known from here on: each definition is looked at once.
         self._deepest[name], self._inner[name] = own, {}
         return own
+
+
+def _by_key(sets: Iterable[SelectionSetNode], fragments: Mapping[str, SelectionSetNode]) -> dict[str, list[FieldNode]]:
+    """The fields of selections that are merged, by their key in the answer; each fragment counts once."""
+    found: dict[str, list[FieldNode]] = {}
+    spread: set[str] = set()
+    waiting = list(sets)
+    while waiting:
+        for each in waiting.pop().selections:
+            if isinstance(each, FieldNode):
+                found.setdefault((each.alias or each.name).value, []).append(each)
+            elif isinstance(each, InlineFragmentNode):
+                waiting.append(each.selection_set)
+            elif isinstance(each, FragmentSpreadNode) and each.name.value not in spread:
+                spread.add(each.name.value)
+                if each.name.value in fragments:
+                    waiting.append(fragments[each.name.value])
+    return found
 
 
 def check_variables(variables: Mapping[str, Any], bounds: Bounds = BOUNDS) -> None:
