@@ -366,7 +366,7 @@ def test_what_is_no_key_for_signatures_is_left_out() -> None:
         jwks(ec("e1"), ec("e1")),
         json.dumps({"keys": [ec("e1").as_dict(private=False)] * 101}).encode(),
     ],
-    ids=str,
+    ids=["nothing", "no text", "a list", "no keys", "a number", "named twice", "deep", "one key twice", "too many"],
 )
 def test_what_is_no_set_of_keys_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):

@@ -194,7 +194,9 @@ async def test_a_score_is_one_to_five(service: RequestService, surveys: SurveySe
 
 
 @pytest.mark.parametrize(
-    "token", ["", "x", "a.b.c", "é" * 10, "x" * 10_000, LINKS.token(Asked("r", 0, dt.datetime.now(dt.UTC)))[:-3]]
+    "token",
+    ["", "x", "a.b.c", "é" * 10, "x" * 10_000, LINKS.token(Asked("r", 0, dt.datetime.now(dt.UTC)))[:-3]],
+    ids=["empty", "short", "dots", "letters", "long", "cut"],
 )
 async def test_a_link_that_this_bank_did_not_make_is_refused(surveys: SurveyService, token: str) -> None:
     with pytest.raises(InvalidInput, match="link"):
