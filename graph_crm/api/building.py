@@ -54,11 +54,12 @@ class Built:
         return digest(self.text)
 
 
-def build(schema: MappedSchema, folder: Path) -> list[Built]:
+def build(schema: MappedSchema, folder: Path, *, unnamed: bool = False) -> list[Built]:
     """The operations of all GraphQL files below ``folder``, by name.
 
     Fragments may stand in other files than the operations that use them. The text is as GraphQL tools print it, so
-    that a client that prints its document gets the same hash. Raises DocumentsRefused with everything that is wrong.
+    that a client that prints its document gets the same hash. With ``unnamed``, one that has no name goes by that of
+    its file. Raises DocumentsRefused with everything that is wrong.
     """
     files = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.suffix in ENDINGS)
     if not files:
@@ -67,8 +68,9 @@ def build(schema: MappedSchema, folder: Path) -> list[Built]:
     operations: dict[str, tuple[Path, OperationDefinitionNode]] = {}
     fragments: dict[str, tuple[Path, FragmentDefinitionNode]] = {}
     for file in files:
-        _collect(file, operations, fragments, wrong)
-    found = [_built(schema, *operations[name], fragments, wrong) for name in sorted(operations)]
+        called = file.name if folder.is_file() else file.relative_to(folder).as_posix()
+        _collect(file, operations, fragments, wrong, called=called if unnamed else "")
+    found = [_built(schema, name, *operations[name], fragments, wrong) for name in sorted(operations)]
     if wrong:
         raise DocumentsRefused(
             f"{len(wrong)} of the documents can't be used:\n" + "\n".join(wrong), hint="Nothing was written."
@@ -81,6 +83,8 @@ def _collect(
     operations: dict[str, tuple[Path, OperationDefinitionNode]],
     fragments: dict[str, tuple[Path, FragmentDefinitionNode]],
     wrong: list[str],
+    *,
+    called: str,
 ) -> None:
     try:
         document = parse(file.read_text("utf-8"), no_location=True)
@@ -89,25 +93,26 @@ def _collect(
         return
     for node in document.definitions:
         known: dict[str, Any] = operations if isinstance(node, OperationDefinitionNode) else fragments
-        name = getattr(node, "name", None)
         if not isinstance(node, OperationDefinitionNode | FragmentDefinitionNode):
             wrong.append(f"{file}: a {node.kind} is neither an operation nor a fragment")
-        elif name is None:
-            wrong.append(f"{file}: an operation has no name")
-        elif name.value in known:
-            wrong.append(f"{file}: {name.value} stands in {known[name.value][0]} as well")
+            continue
+        name = node.name.value if node.name else called
+        if not name:
+            wrong.append(f"{file}: an operation has no name: query NAME {{ ... }}")
+        elif name in known:
+            wrong.append(f"{file}: {name} stands in {known[name][0]} as well")
         else:
-            known[name.value] = (file, node)
+            known[name] = (file, node)
 
 
 def _built(
     schema: MappedSchema,
+    name: str,
     file: Path,
     node: OperationDefinitionNode,
     fragments: Mapping[str, tuple[Path, FragmentDefinitionNode]],
     wrong: list[str],
 ) -> Built | None:
-    name = node.name.value if node.name else ""
     needed: dict[str, FragmentDefinitionNode] = {}
     _need(node, fragments, needed)
     text = print_ast(DocumentNode(definitions=(node, *(needed[each] for each in sorted(needed)))))
@@ -116,7 +121,7 @@ def _built(
         wrong.extend(f"{file}: {name}: {error['message']}" for error in loaded.errors)
         return None
     try:
-        cost = at_most(schema, loaded[name]).total
+        cost = at_most(schema, loaded[node.name.value if node.name else ""]).total
     except InvalidInput as error:
         wrong.append(f"{file}: {name}: {error.message}")
         return None

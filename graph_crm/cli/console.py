@@ -80,13 +80,30 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
     if not logs.configured():
         logs.configure(level="warning", file=_log_file(), only_in_file=frozenset({"graph_crm.graph.database"}))
-    with _acting():
+    with _own_words(), _acting():
         if sys.platform == "win32":
             return asyncio.run(work)
         import uvloop
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work)
+
+
+@contextmanager
+def _own_words() -> Iterator[None]:
+    """Tell what is wrong in the words of the running command."""
+    try:
+        yield
+    except CrmError as error:
+        from graph_crm.cli.words import parameters_of, told
+
+        told(error, parameters_of(_context()))
+        raise
+
+
+def _context() -> Any:
+    # typer brings a click of its own, and shows its contexts nowhere else.
+    return cast(Any, typer.main).get_current_context(silent=True)
 
 
 _OF_NOBODY = ("serve", "worker", "demo", "mailbox", "engine", "migrate", "doctor")
@@ -100,8 +117,7 @@ def _acting() -> Iterator[None]:
 
     from graph_crm.audit import acting
 
-    # typer brings a click of its own, and shows its contexts nowhere else.
-    context = cast(Any, typer.main).get_current_context(silent=True)
+    context = _context()
     words = context.command_path.split()[1:] if context else []
     if context is None or not words or words[0] in _OF_NOBODY:
         yield

@@ -8,6 +8,7 @@ from graph_crm.cli.console import AsJson, note, print_json, print_table, say
 
 if TYPE_CHECKING:
     from graph_crm.contacts.policy import ContactPolicy
+    from graph_crm.settings import Settings
 
 
 def policy(*, as_json: AsJson = False) -> None:
@@ -45,6 +46,16 @@ def policy(*, as_json: AsJson = False) -> None:
     for name in found.limits_unknown:
         note(f"Problem: plugin {name} can't say its limits: nothing is promoted until it can.")
     note("Approved overrides may shorten a limit for some time: graph-crm contacts overrides")
+
+
+def judged_by(settings: Settings, found: ContactPolicy) -> str:
+    """By which contact policy a command judges, and how to have it judge as a demo of these data does."""
+    from graph_crm.cli.supervisor import AT_ANY_HOUR, MARK
+
+    told = f"Judged by the contact policy {found.version} ({settings.contact_policy or 'shipped'})."
+    if (settings.data_dir / MARK).is_file() and settings.contact_policy is None:
+        told += f" The demo judges by its own: GRAPH_CRM_CONTACT_POLICY={AT_ANY_HOUR}"
+    return told
 
 
 def _print(found: ContactPolicy, limits: list[dict[str, object]]) -> None:

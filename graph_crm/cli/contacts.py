@@ -24,7 +24,11 @@ def earliest(
     product: Annotated[str | None, typer.Option("--product", help="Code of the product that it is about.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say when the bank may next contact a customer to sell something, and which rule says so. Holds nothing."""
+    """Say when the bank may next contact a customer to sell something, and which rule says so. Holds nothing.
+
+    It is judged by the contact policy of these settings, as it stands in its file now; a running server has the one
+    that it read at its start (the query earliestContactAt).
+    """
     from graph_crm import bootstrap
     from graph_crm.settings import load
 
@@ -34,6 +38,7 @@ def earliest(
         async with bootstrap.connected(settings) as database:
             desk = bootstrap.contact_desk(database, agreed)
             asked, found = await desk.earliest(party, channel, product_code=product)
+        note(contact_policy.judged_by(settings, agreed.policy))
         if as_json:
             print_json(
                 {
@@ -42,6 +47,7 @@ def earliest(
                     "code": found.because.code,
                     "reason": found.because.reason,
                     "limit": found.because.numbers.get("limit"),
+                    "policy": agreed.policy.version,
                 }
             )
         elif found.at is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graph_crm.cli.console import AsJson, note, print_json, run, say
+from graph_crm.cli.contact_policy import judged_by
 from graph_crm.cli.seeing import AsRole, Seeing
 from graph_crm.security.roles import Role
 
@@ -93,5 +94,8 @@ async def _replayed(decision: str) -> Replay:
 
     settings = load()
     book = bootstrap.rules(settings)
+    agreed = bootstrap.terms(settings, book)
     async with bootstrap.connected(settings) as database:
-        return await Replaying(database, book, bootstrap.terms(settings, book)).replay(decision)
+        found = await Replaying(database, book, agreed).replay(decision)
+    note(judged_by(settings, agreed.policy))
+    return found

@@ -93,13 +93,15 @@ def cost(
 ) -> None:
     """Tell what queries can cost at most, and what the role may ask for; exit 1 where one is above it.
 
+    A query without a name goes by that of its file.
+
     Example: graph-crm documents cost customer.graphql --role agent
     """
     from graph_crm.api import building
     from graph_crm.security.budgets import told
 
     schema, budgets = _parts()
-    built = building.build(schema, file)
+    built = building.build(schema, file, unnamed=True)
     limit = told(budgets.of(role).request)
     if json:
         print_json([{"name": each.name, "cost": told(each.cost), "limit": limit} for each in built])

@@ -17,7 +17,9 @@ from graph_crm.security.roles import Caller, Role
 if TYPE_CHECKING:
     from graph_crm.graph.database import Database
 
-AsRole = Annotated[Role, typer.Option("--as-role", help="Show it as this role sees it.")]
+AsRole = Annotated[
+    Role, typer.Option("--as-role", help="Show it as this role sees it; not those that see their own customers only.")
+]
 
 
 class Seeing:
@@ -33,8 +35,16 @@ class Seeing:
         self.sight = Sights().of(self.caller)
         if self.sight.rows not in {Rows.ALL, Rows.UNPROTECTED}:
             raise InvalidInput(
-                f"--as-role {role}: it sees only the customers of who asks.", hint="Name another role, or ask the API."
+                f"--as-role {role}: it sees only the customers of who asks.",
+                hint=f"Name one of {', '.join(self._for_all())}; or ask the API with a token of the employee.",
             )
+
+    @staticmethod
+    def _for_all() -> list[str]:
+        """The roles that see the same customers, whoever asks."""
+        from graph_crm.security.matrix import Rows, matrix
+
+        return [role.value for role, rows in matrix().rows.items() if rows in {Rows.ALL, Rows.UNPROTECTED}]
 
     async def records(self, database: Database, type_name: str, prop: str, keys: Iterable[str]) -> set[str]:
         """Those of the records whose customers the role sees."""
@@ -44,6 +54,10 @@ class Seeing:
         if self.sight.rows is Rows.ALL:
             return set(keys)
         return await visible(database, self.sight, self.caller, type_name, prop, keys)
+
+    async def customers(self, database: Database, keys: Iterable[str]) -> set[str]:
+        """Those of the customers by whom numbers about requests may be named; nobody for who may not read requests."""
+        return await self.records(database, "Party", "id", keys) if self._sees("ServiceRequest", "rootCause") else set()
 
     async def require(self, database: Database, type_name: str, prop: str, key: str) -> None:
         """Raise NotFound for a record that the role does not see."""

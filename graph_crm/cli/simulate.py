@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graph_crm.cli.console import AsJson, note, print_json, print_table, run
+from graph_crm.cli.contact_policy import judged_by
 from graph_crm.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -251,7 +252,9 @@ async def _simulator(rule: str) -> AsyncIterator[tuple[Simulator, Past, Progress
     settings = load()
     book = bootstrap.rules(settings)
     book.rule(rule)  # an unknown rule is told before a database is started
+    agreed = bootstrap.terms(settings, book)
     async with bootstrap.connected(settings) as database:
-        simulator = Simulator(database, Bank(database, book, bootstrap.terms(settings, book)), book)
+        note(judged_by(settings, agreed.policy))
+        simulator = Simulator(database, Bank(database, book, agreed), book)
         with progress_bars() as progress:
             yield simulator, Past(database, simulator, book), progress

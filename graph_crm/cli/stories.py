@@ -83,6 +83,11 @@ def _ask(role: Role, query: str, **variables: str) -> str:
     return f"ask ${role.name} '{written}'"
 
 
+def _shown_and_kept(variable: str, command: str, part: str) -> str:
+    """A command that shows what it is answered, and keeps a part of it for the next ones."""
+    return f"SAID=$({command}); printf '%s\\n' \"$SAID\"; {variable}=$(printf '%s\\n' \"$SAID\" | {part})"
+
+
 def refused_loan(hero: Hero) -> list[Step]:
     """The customer looks at the balance; a loan waits on the screen and on the call list; the customer says no."""
     party = json.dumps(hero.party_id)
@@ -94,9 +99,8 @@ def refused_loan(hero: Hero) -> list[Step]:
     screen = _ask(
         Role.SERVICE, f"mutation {{ nextScreen(partyId: {party}, channel: ATM) {{ offers {{ productCode text }} }} }}"
     )
-    seen = (
-        f"{{ party(id: {party}) {{ displayName contactPoints {{ nodes {{ value }} }} agreements {{ totalCount }} }} }}"
-    )
+    shown = "displayName sight contactPoints { nodes { value } } agreements { totalCount }"
+    seen = f"{{ party(id: {party}) {{ {shown} }} }}"
     call = _ask(Role.AGENT, "mutation { nextCall { id party { displayName } number script reasons } }")
     refusal = 'mutation { recordCall(input: { entryId: "ENTRY", outcome: REJECTED }) { state outcome } }'
     why = f'{{ party(id: {party}) {{ whyNot(productCode: "SMALL_LOAN") {{ text earliest }} }} }}'
@@ -108,7 +112,7 @@ def refused_loan(hero: Hero) -> list[Step]:
         ),
         Step(
             "It waits on the call list, too. An agent asks whom to call, at which number, and what to say.",
-            f"ENTRY=$({call} | tee /dev/stderr | grep -o 'delivery:[0-9a-f]*')",
+            _shown_and_kept("ENTRY", call, "grep -o 'delivery:[0-9a-f]*'"),
         ),
         Step("While the call lasts the agent sees everything of the customer.", _ask(Role.AGENT, seen)),
         Step("The customer refuses. Screen and call list forget the offer.", _ask(Role.AGENT, refusal, ENTRY="ENTRY")),
@@ -136,11 +140,12 @@ def complaint_by_mail(hero: Hero, settings: Settings) -> list[Step]:
         f"{{ party(id: {json.dumps(hero.party_id)}) {{ requests(first: 1) {{ nodes"
         " { number kind status owner { displayName } resolutionDueAt } } } }"
     )
+    own = "{ myRequests(first: 1) { number status messages { at fromCustomer text } } }"
     return [
         Step(f"{hero.name} writes a mail to the bank.", shlex.join(write)),
         Step(
             "A second later it is acknowledged, with number, owner and due date.",
-            f"NUMBER=$({sent(hero.email)} | tee /dev/stderr | grep -om1 'R-[0-9A-Z]*-[0-9A-Z]*')",
+            _shown_and_kept("NUMBER", sent(hero.email), "grep -om1 'R-[0-9A-Z]*-[0-9A-Z]*'"),
         ),
         Step("So it stands in the bank.", _ask(Role.SERVICE, status)),
         Step(
@@ -149,6 +154,7 @@ def complaint_by_mail(hero: Hero, settings: Settings) -> list[Step]:
         Step("The employee has a mail, too. Its link opens the request in a browser.", sent("@bank.example")),
         Step("The answer is one mutation: written, sent, told.", _ask(Role.SERVICE, answer, NUMBER="NUMBER")),
         Step("The customer prefers text messages, and is told by one.", sent(hero.phone)),
+        Step("In the online bank the customer reads all of it, with a token of the own.", _ask(Role.CUSTOMER, own)),
     ]
 
 

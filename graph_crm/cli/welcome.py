@@ -82,18 +82,18 @@ def queries(example: Example) -> list[tuple[str, str]]:
 
 def tokens(settings: Settings, secret: str, example: Example) -> dict[Role, str]:
     """A token for each role; the customer is the example."""
-    lifetime = timedelta(hours=settings.token_hours)
-    return {
-        role: issue(
-            secret,
-            role,
-            party_id=example.party_id if role is Role.CUSTOMER else None,
-            lifetime=lifetime,
-            issuer=settings.jwt_issuer,
-            audience=settings.jwt_audience,
-        )
-        for role in Role
-    }
+    return {role: _token(settings, secret, role, example.party_id if role is Role.CUSTOMER else None) for role in Role}
+
+
+def _token(settings: Settings, secret: str, role: Role, party_id: str | None) -> str:
+    return issue(
+        secret,
+        role,
+        party_id=party_id,
+        lifetime=timedelta(hours=settings.token_hours),
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+    )
 
 
 def base_url(settings: Settings) -> str:
@@ -101,7 +101,7 @@ def base_url(settings: Settings) -> str:
     return f"http://{reached(settings.host)}:{settings.port}"
 
 
-def stories(settings: Settings, made: dict[Role, str], heroes: list[Hero]) -> list[str]:
+def stories(settings: Settings, secret: str, made: dict[Role, str], heroes: list[Hero]) -> list[str]:
     """The two stories, each command to be copied; nothing where the bank has nobody to tell them of."""
     if len(heroes) < 2:  # noqa: PLR2004 - one for each story
         return []
@@ -114,6 +114,7 @@ def stories(settings: Settings, made: dict[Role, str], heroes: list[Hero]) -> li
         "",
         "  SERVICE=$TOKEN",
         f"  AGENT={made[Role.AGENT]}",
+        f"  CUSTOMER={_token(settings, secret, Role.CUSTOMER, heroes[1].party_id)}",
         f"  {asking(f'{base_url(settings)}/graphql')}",
         *told("A loan that is refused, and not offered again:", refused_loan(heroes[0])),
         *told("A complaint by mail:", complaint_by_mail(heroes[1], settings)),
@@ -153,4 +154,4 @@ def welcome(settings: Settings, secret: str, example: Example, heroes: list[Hero
             f"  curl -s {base}/graphql -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\",
             f"    -d '{body}'",
         ]
-    return "\n".join([*lines, *stories(settings, made, heroes), ""])
+    return "\n".join([*lines, *stories(settings, secret, made, heroes), ""])

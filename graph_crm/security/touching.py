@@ -114,6 +114,12 @@ async def visible(
     return set(row[0])
 
 
+async def customers(database: Database, caller: Caller, keys: Iterable[str]) -> set[str]:
+    """Which of these customers the caller sees in full."""
+    sight = RoleSight(caller.role, matrix(), None)
+    return set(keys) if sight.rows is Rows.ALL else await visible(database, sight, caller, PARTY, "id", keys)
+
+
 def _found(sight: RoleSight, type_name: str, prop: str, index: int, *, visible: bool) -> str:
     """The keys of those that are there, or of those among them that the caller sees."""
     if type_name == TIE:
@@ -140,7 +146,7 @@ def _refuse(each: Named, rows: Rows, *, there: bool) -> None:
         return  # the service says that there is none
     if each.new and not there:
         return
-    raise _none(field)
+    raise _none(field, rows)
 
 
 def _outside(field: str) -> CrmError:
@@ -151,5 +157,6 @@ def _outside(field: str) -> CrmError:
     )
 
 
-def _none(field: str) -> CrmError:
-    return NotFound(f"{field}: there is none that you may see.", hint="Name one of your customers'.", field=field)
+def _none(field: str, rows: Rows) -> CrmError:
+    whose = "Name one of your own." if rows is Rows.OWN else "Name one of a customer whom you see in full."
+    return NotFound(f"{field}: there is none that you may see.", hint=whose, field=field)

@@ -187,7 +187,7 @@ def shell(environment: dict[str, str], commands: list[str]) -> Iterator[Shell]:
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         run = Shell(process, commands)
-        for _ in range(4):
+        for _ in range(5):
             run.next()
         yield run
         assert not run.commands
@@ -198,10 +198,10 @@ def shell(environment: dict[str, str], commands: list[str]) -> Iterator[Shell]:
 def the_loan_is_refused(run: Shell) -> None:
     run.next('"recorded":["event:')
     run.next('"productCode":"SMALL_LOAN"')
-    run.next('"value":"...', '"agreements":{"totalCount":0}')
+    run.next('"sight":"RECOGNISED"', '"value":"...', '"agreements":{"totalCount":0}')
     call = run.next('"id":"delivery:')
     assert "You checked your balance at an ATM" in call
-    assert '"agreements":{"totalCount":0}' not in run.next('"value":"+')
+    assert '"agreements":{"totalCount":0}' not in run.next('"sight":"FULL"', '"value":"+')
     run.next('"outcome":"REJECTED"')
     run.next('"recorded":["event:')
     run.next('"offers":[]')
@@ -223,6 +223,8 @@ def the_complaint_is_answered(run: Shell) -> None:
     assert "I complain about the fee" in page.text
     run.next('"status":"ANSWERED"')
     run.next(f"Your request {number} was answered")
+    own = run.next(number, '"fromCustomer":true', "The fee was a mistake")
+    assert "I complain about the fee" in own
 
 
 def eventually(demo: RunningDemo, party: str) -> list[dict[str, str]]:

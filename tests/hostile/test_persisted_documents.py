@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -240,3 +241,16 @@ def test_the_command_builds_checks_and_tells_the_cost(tmp_path: Path):
     assert code == 1
     assert "Dear" in told
     assert "Dear" not in (tmp_path / "manifest.json").read_text("utf-8")
+
+
+def test_a_query_without_a_name_has_a_cost_under_the_name_of_its_file_and_is_no_document(tmp_path: Path):
+    page = (folder("schema").parent / "docs" / "limits.md").read_text("utf-8")
+    (query,) = re.findall(r"```graphql\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "customers.graphql").write_text(query)
+    done = CliRunner().invoke(
+        app, ["documents", "cost", str(tmp_path / "customers.graphql"), "--role", "agent", "--json"]
+    )
+    assert json.loads(done.stdout) == [{"name": "customers.graphql", "cost": 97, "limit": 20_000}]
+    assert "(the one above: 97)" in page
+    with pytest.raises(DocumentsRefused, match="an operation has no name: query NAME"):
+        build(platform_schema(), tmp_path)

@@ -13,8 +13,9 @@ pytestmark = pytest.mark.lts
 
 @pytest.mark.parametrize("role", [Role.AGENT, Role.RELATIONSHIP_MANAGER, Role.CUSTOMER])
 def test_a_command_is_no_employee_and_no_customer(role: Role) -> None:
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput) as refused:
         Seeing(role)
+    assert "marketer, rule_author, analyst, service, auditor, administrator" in (refused.value.hint or "")
 
 
 async def test_records_of_the_protected_are_left_out_for_who_explores(bank) -> None:
