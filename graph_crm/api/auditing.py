@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from graph_crm.api.documents import Operation
 
 _REFUSALS: Final = frozenset({Forbidden.code, Unauthenticated.code})
+NO_ROLE: Final = "none"
+"""The role of who is not known (yet)."""
 _STRUCTURE: Final = ("Connection", "Edge")
 _NOT_PERSONAL: Final = frozenset({"catalogue", "rules", "numbers", "answers", "profit"})
 """Classes of data that say nothing of any person."""
@@ -64,7 +66,7 @@ def actor_of(caller: Caller, audit: Audit | None, scope: Mapping[str, Any] | Non
 def nobody(scope: Mapping[str, Any]) -> Actor:
     """Who acts where no valid token came."""
     address, agent, _ = origin(scope)
-    return Actor("nobody", "none", address, agent)
+    return Actor("nobody", NO_ROLE, address, agent)
 
 
 def origin(scope: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
@@ -75,8 +77,8 @@ def origin(scope: Mapping[str, Any]) -> tuple[str | None, str | None, str | None
             agent = value.decode("latin-1")
         elif name == b"x-reason":
             reason = value.decode("latin-1")
-    client = scope.get("client")
-    return client[0] if client else None, acting.short_agent(agent), reason
+    client = scope.get("client")  # behind a proxy a text that the proxy was told
+    return acting.short_agent(client[0]) if client else None, acting.short_agent(agent), reason
 
 
 @contextmanager

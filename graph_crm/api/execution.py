@@ -301,9 +301,10 @@ class Executor:
         if statement is None:
             return planned.constant, None
         try:
+            asked = planned.asked.fetch(variables) if planned.asked else None
             if planned.asked:
-                check_key(caller, planned.name, planned.asked.fetch(variables))
-            return await self._fetched(statement, planned.key, variables, explained, caller), None
+                check_key(caller, planned.name, asked)
+            return await self._fetched(statement, planned.key, variables, explained, caller, asked), None
         except CrmError as error:
             return None, {**shown_error(error), "path": [planned.key]}
         except Exception as error:  # noqa: BLE001 - the other root fields still get their answers
@@ -316,8 +317,9 @@ class Executor:
         variables: dict[str, Any],
         explained: list[dict[str, Any]] | None,
         caller: Caller,
+        asked: object,
     ) -> Any:
-        """What a statement answers, shaped for the response key."""
+        """What a statement answers, shaped for the response key. ``asked``: the key of the one node it asks for."""
         bound = self._sights.of(caller).bound(caller, statement.parameters.bind(variables))
         if explained is not None:
             explained.append({"field": key, "statement": statement.text, "parameters": bound})
@@ -327,7 +329,7 @@ class Executor:
         noted = {**bound, SEEN: set()}
         shaped = statement.shape(rows, noted)
         if shaped is not None:
-            await self._audit.seen(key, bound, noted[SEEN])
+            await self._audit.seen(key, noted[SEEN], asked)
         return shaped
 
     # Mutations, introspection and what else has resolvers
@@ -393,16 +395,18 @@ class Executor:
             resolving = getattr(info, "_raw_info", info)  # Strawberry wraps graphql-core's own, which has the nodes
             compiler = self._compiler(operation, variables, caller)
             statement = compiler.node(self._schema.registry.nodes[type_name], key, resolving.field_nodes)
-            found = await self._fetched(statement, resolving.path.key, variables, explained, caller)
+            found = await self._fetched(statement, resolving.path.key, variables, explained, caller, key)
             if found is None:
                 raise NotFound(f"There is no {type_name} with the identifier {key[:80]!r}.", id=key[:80])
             return Shaped(found)
 
         async def root(info: Any) -> Shaped | None:
             statement = self._statement(info.field_name, info.field_nodes, operation, variables, caller)
-            if asked := self._asked(info.field_name, info.field_nodes, operation, variables):
+            asked = self._asked(info.field_name, info.field_nodes, operation, variables)
+            if asked:
                 check_key(caller, info.field_name, asked.raw)
-            found = await self._fetched(statement, info.path.key, variables, explained, caller)
+            key = asked.raw if asked else None
+            found = await self._fetched(statement, info.path.key, variables, explained, caller, key)
             return None if found is None else Shaped(found)
 
         context = RequestContext(

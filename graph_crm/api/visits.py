@@ -18,7 +18,8 @@ from graph_crm.errors import Forbidden, Unauthenticated
 
 _OF_MACHINES: Final = frozenset({"/healthz", "/livez", "/readyz", "/metrics", "/graphql"})
 _REFUSALS: Final = {401: Unauthenticated.code, 403: Forbidden.code}
-_GOOD: Final = 400
+_LOOKS: Final = frozenset({"GET", "HEAD"})
+_WRONG: Final = 400
 _WORD: Final = re.compile(r"[a-z]{1,20}")
 
 
@@ -41,7 +42,7 @@ class Visits:
             await send(message)
 
         with acting.acting(auditing.nobody(scope), "page") as made:
-            if scope["method"] != "GET":
+            if scope["method"] not in _LOOKS:
                 made.begin(f"{scope['method']} {_template(scope)}")
             await self._app(scope, receive, told)
 
@@ -49,9 +50,16 @@ class Visits:
         what = f"{scope['method']} {_template(scope)}"
         if status in _REFUSALS:
             self._audit.refused(_REFUSALS[status], made.actor, what)
-        elif status < _GOOD and scope["method"] == "GET" and scope.get("path_params"):
+        elif scope.get("path_params") and _shows(scope["method"], status, made):
             ids = [str(one) for one in scope["path_params"].values()]
             await self._audit.readings.shown(what, [*ids, *made.about], made=made)
+
+
+def _shows(method: str, status: int, made: acting.Acting) -> bool:
+    """Whether the answer shows what the address names: a form that went wrong comes back with the whole page."""
+    if method in _LOOKS:
+        return status < _WRONG
+    return status >= _WRONG and made.actor.role != auditing.NO_ROLE
 
 
 def _template(scope: Scope) -> str:

@@ -8,7 +8,6 @@ from typing import Annotated
 import strawberry
 from strawberry.types import Info
 
-from graph_crm.audit import acting
 from graph_crm.audit.entries import Record
 from graph_crm.audit.kinds import AuditKind
 from graph_crm.audit.trail import AuditTrail, Question
@@ -87,18 +86,16 @@ class AuditQueries:
     @query("When, by what sort of employee and why your own data were used, the last first.", permission="own_requests")
     async def access_log(self, info: Request, first: int = 50, after: str | None = None) -> list[AccessRecord]:
         """For the customer whose token it is."""
-        made = acting.current()
         own = getattr(info.context.caller, "party_id", None)
         if own is None:
             raise Forbidden("The token names no party.", hint="Auditors ask auditEntries.")
         found: list[AccessRecord] = []
-        subject = made.actor.subject if made else ""
         cursor = after
         most = _most(first)
         while len(found) < most:
             page = await info.context.service(AuditTrail).find(Question(own, kinds=_OF_CUSTOMERS), most, cursor)
             for cursor, record in page:
-                if record.who != subject and len(found) < most:
+                if record.party != own and len(found) < most:
                     found.append(_told(cursor, record))
             if len(page) < most:
                 break

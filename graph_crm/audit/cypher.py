@@ -43,7 +43,7 @@ RETURN e.seq AS seq ORDER BY e.seq LIMIT 1
 
 # Entries that stand nowhere: without a place they would be found by no page.
 PLACELESS = """
-MATCH (e:AuditEntry) WHERE e.shard IS NULL OR e.seq IS NULL OR NOT e.seq IS :: INTEGER NOT NULL
+MATCH (e:AuditEntry) WHERE NOT e.shard IS :: INTEGER NOT NULL OR NOT e.seq IS :: INTEGER NOT NULL
 RETURN count(e) AS entries
 """
 
@@ -61,6 +61,21 @@ FOUND = f"""
 CALL db.index.fulltext.queryNodes('audit_about', $words) YIELD node AS e
 WITH e WHERE {_BEFORE}
 {_ORDERED}
+"""
+
+# The newest entries are looked through by the index of time: who did very much is found here, and not all of it is
+# sorted. `end`: where to go on; null: there is nothing older.
+NEWEST_FITTING = f"""
+MATCH (e:AuditEntry) WHERE {_BEFORE}
+WITH e ORDER BY e.last DESC, e.shard DESC, e.seq DESC LIMIT $newest
+WITH collect(e) AS looked
+WITH looked, [e IN looked WHERE all(words IN $groups WHERE any(word IN words WHERE e.about CONTAINS word))] AS fitting
+WITH fitting[..$most] AS entries, CASE
+  WHEN size(fitting) >= $most THEN fitting[$most - 1]
+  WHEN size(looked) >= $newest THEN last(looked)
+END AS end
+RETURN [e IN entries | [e.body, e.last]] AS entries,
+  CASE WHEN end IS NULL THEN null ELSE [end.last, end.shard, end.seq] END AS end
 """
 
 # Why an employee may have looked: the cases that are open with these customers, and the portfolio. The same as in

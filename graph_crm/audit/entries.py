@@ -20,6 +20,7 @@ import orjson
 
 from graph_crm.audit.acting import LONGEST_ID, MOST_IDS, SYSTEM, Acting, Actor
 from graph_crm.audit.kinds import AuditKind
+from graph_crm.security.roles import Role
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/|~-]{0,99}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_. :>/-]{0,160}")
@@ -46,13 +47,14 @@ class Entry:
     times: int = 1
     """How often, where equal things were folded."""
 
-    def context(self, acting: Acting | None) -> dict[str, Any]:
+    def context(self, acting: Acting | None, hidden: Hidden) -> dict[str, Any]:
         """What it has in common with others of its kind."""
         actor = self.actor or (acting.actor if acting else SYSTEM)
         return context(
             self.kind,
             self.what,
             actor,
+            hidden,
             operation=self.operation or (acting.operation if acting else ""),
             document=self.document or (acting.document if acting else ""),
         )
@@ -72,10 +74,17 @@ NOTHING: Final = Shown()
 
 
 def context(
-    kind: AuditKind, what: str, actor: Actor, *, operation: str = "", document: str = "", shown: Shown = NOTHING
+    kind: AuditKind,
+    what: str,
+    actor: Actor,
+    hidden: Hidden,
+    *,
+    operation: str = "",
+    document: str = "",
+    shown: Shown = NOTHING,
 ) -> dict[str, Any]:
     """The part of a record that many records share; nothing stands in it that is empty."""
-    made: dict[str, Any] = {"kind": kind.value, "what": _plain(what), "who": actor.subject, "role": actor.role}
+    made: dict[str, Any] = {"kind": kind.value, "what": _plain(what), "who": hidden.who(actor), "role": actor.role}
     given = (
         ("party", actor.party_id),
         ("operation", _plain(operation)),
@@ -98,6 +107,10 @@ class Hidden:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
+
+    def who(self, actor: Actor) -> str:
+        """Who acted. The name by which a customer logs in is often an address: of it only a keyed hash is kept."""
+        return self.hash(actor.subject) if actor.role == Role.CUSTOMER.value else actor.subject
 
     def ids(self, given: Iterable[str]) -> list[str]:
         """Ids as they may be kept, each once; at most `MOST_IDS` of them."""

@@ -54,7 +54,7 @@ class Journal:
                 contexts += entry.contexts
                 records += [[at, place + behind, *rest] for at, place, *rest in entry.records]
                 continue
-            contexts.append(entry.context(made))
+            contexts.append(entry.context(made, hidden))
             at = round((now if entry.at is None else entry.at) * 1000)
             details = dict(entry.details) or None
             records.append([at, len(contexts) - 1, hidden.ids(entry.ids), entry.times, details])

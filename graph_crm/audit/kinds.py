@@ -48,9 +48,17 @@ _PRIVACY: Final = ("erase", "restrict", "rectify", "merge", "unmerge", "exportPa
 _ACCESS: Final = ("lookAfter", "protect", "unprotect", "serviceAccount", "grant", "revokeService", "portfolio")
 
 
+_COMMANDS: Final = {
+    "privacy": AuditKind.PRIVACY,
+    "account": AuditKind.ACCESS,
+    "audit": AuditKind.AUDIT,
+    "rules switch": AuditKind.RULE_SWITCH,
+}
+
+
 def kind_of(mutation: str) -> AuditKind:
-    """The sort of entries that a mutation leaves."""
-    found = _KINDS.get(mutation)
+    """The sort of entries that a mutation, or a command that changes something, leaves."""
+    found = _KINDS.get(mutation) or _COMMANDS.get(mutation) or _COMMANDS.get(mutation.partition(" ")[0])
     if found is not None:
         return found
     if any(word in mutation for word in _PRIVACY):

@@ -11,13 +11,14 @@ import asyncio
 import contextvars
 import logging
 import time
+from collections import Counter as Counts
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from prometheus_client import Counter, Gauge
 
 from graph_crm.audit import acting, cypher
-from graph_crm.audit.acting import Actor
+from graph_crm.audit.acting import MOST_IDS, Actor
 from graph_crm.audit.entries import NOTHING, Shown, context
 from graph_crm.audit.journal import Batch, Journal
 from graph_crm.audit.kinds import AuditKind
@@ -34,15 +35,25 @@ ENTRY_SECONDS: Final = 60.0
 ROOM: Final = 5_000
 """Records that may wait: beyond, readers wait for them to be written."""
 ROOM_SECONDS: Final = 10.0
+"""So long readers wait for room, and so long is read on while the database takes no change."""
+ENTRY_IDS: Final = 20_000
+"""Ids of one entry, give or take those of one read: more go into the next one."""
 DENIALS_A_MINUTE: Final = 300
-"""Different refusals of a minute that are told one by one; the others are counted together."""
+"""Different refusals of a minute without a valid token that are told one by one; the others are counted together."""
+DENIALS_OF_ONE: Final = 60
+"""The same of one caller with a token: no flood of others hides who was refused."""
+CALLERS_A_MINUTE: Final = 300
+"""Callers that are told apart in a minute."""
 AGAIN_SECONDS: Final = 1.0
+CLOSING_SECONDS: Final = 5.0
 CASES: Final = 10
 """Cases that one record names at most."""
 _WITH_CASES: Final = frozenset({Role.AGENT.value, Role.RELATIONSHIP_MANAGER.value})
 """Roles that see customers because of a case, or of a portfolio."""
 MANY: Final = Actor("many", "unknown")
 """To whom refusals are put down when there are too many to tell them apart."""
+NOBODY: Final = ("nobody", "none")
+"""Subject and role of who has no valid token."""
 
 WAITING: Final = Gauge("graph_crm_audit_waiting", "Reads and refusals that are not written down yet")
 FAILURES: Final = Counter("graph_crm_audit_failures_total", "Attempts to write reads and refusals down that failed")
@@ -78,7 +89,10 @@ class Readings:
         self._lines: list[_Line] = []
         self._denials: dict[tuple[int, _Key], tuple[float, int]] = {}
         """By second and what they have in common: when the first was, and how many."""
-        self._told = 0
+        self._told: Counts[tuple[str, str]] = Counts()
+        """By subject and role: different refusals of this minute."""
+        self._failing: float | None = None
+        """Since when nothing could be written; None: the last attempt did."""
         self._minute = 0
         self._writing: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
@@ -120,25 +134,41 @@ class Readings:
             self._begin()
         if len(self._lines) >= self._room:
             await self._until_roomy()
+        elif self._stuck():
+            raise full()
+
+    def _stuck(self) -> bool:
+        """Whether the database has answered for a while and taken nothing: what it shows would go with this process."""
+        late = self._failing is not None and self._clock() - self._failing >= ROOM_SECONDS
+        return late and self._database.writes_fail
 
     def denied(self, code: str, actor: Actor, what: str = "", *, operation: str = "", document: str = "") -> None:
         """Count a refusal. Equal ones of a second are one record; too many different ones become one without names."""
         second = int(self._clock())
         if second // 60 != self._minute:
-            self._minute, self._told = second // 60, 0
+            self._minute = second // 60
+            self._told.clear()
         key: tuple[int, _Key] = (
             second,
             (AuditKind.DENIAL, f"{code} {what}".strip(), actor, operation, document, NOTHING),
         )
-        if key not in self._denials:
-            if self._told < DENIALS_A_MINUTE:
-                self._told += 1
-            else:
-                key = (second, (AuditKind.DENIAL, code, MANY, "", "", NOTHING))
+        if key not in self._denials and (by := self._folded(actor)) is not None:
+            key = (second, (AuditKind.DENIAL, code, by, "", "", NOTHING))
         first, times = self._denials.get(key, (self._clock(), 0))
         self._denials[key] = (first, times + 1)
         if self._writing is None:
             self._begin()
+
+    def _folded(self, actor: Actor) -> Actor | None:
+        """By whom one more different refusal is counted together with others; None: it is told by itself."""
+        caller = (actor.subject, actor.role)
+        if caller not in self._told and len(self._told) >= CALLERS_A_MINUTE:
+            return MANY
+        most = DENIALS_A_MINUTE if caller == NOBODY else DENIALS_OF_ONE
+        if self._told[caller] >= most:
+            return Actor(*caller)
+        self._told[caller] += 1
+        return None
 
     async def logged_in(self, actor: Actor, token: str) -> None:
         """Keep that a token is used for the first time; ``token`` is the beginning of its hash."""
@@ -153,20 +183,23 @@ class Readings:
         if self.waiting:
             await self._flush()
 
-    async def close(self, seconds: float = 5.0) -> None:
-        """Write what waits and take nothing more; what can't be written in time is told in the log."""
+    async def close(self) -> bool:
+        """Write what waits and take nothing more; whether all of it was written. What was not is told in the log."""
         self._closed = True
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(CLOSING_SECONDS):
                 await self.drain()
         except (TimeoutError, CrmError) as error:
             _logger.critical("%d records of the audit could not be written: %s", self.waiting, error)
         finally:
             if self._writing is not None:
                 self._writing.cancel()
+        return not self.waiting
 
     def _begin(self) -> None:
-        self._writing = asyncio.get_running_loop().create_task(self._keep(), context=contextvars.Context())  # of nobody
+        task = asyncio.get_running_loop().create_task(self._keep(), context=contextvars.Context())  # of nobody
+        task.add_done_callback(_ended)
+        self._writing = task
 
     async def _keep(self) -> None:
         """Write until nothing waits; a task of its own for as long as something does."""
@@ -182,9 +215,11 @@ class Readings:
                 WAITING.set(self.waiting)
                 try:
                     await self._flush()
+                    self._failing = None
                 except CrmError as error:
                     self.failures += 1
                     FAILURES.inc()
+                    self._failing = self._clock() if self._failing is None else self._failing
                     _logger.warning("the audit can't be written now: %s", error.message)
                     if self._closed:
                         return
@@ -200,8 +235,7 @@ class Readings:
 
     async def _write_all(self) -> None:
         while self.waiting:
-            latest = self._lines[0][0] + ENTRY_SECONDS if self._lines else 0.0
-            lines = [line for line in self._lines[:ENTRY_RECORDS] if line[0] <= latest]
+            lines = self._first_lines()
             if len(lines) == len(self._lines):
                 denials, self._denials = self._denials, {}
                 lines += [(at, key, (), times) for (_, key), (at, times) in denials.items()]
@@ -220,6 +254,17 @@ class Readings:
             if len(self._lines) < self._room:
                 self._roomy.set()
 
+    def _first_lines(self) -> list[_Line]:
+        """The first lines that wait, as many as one entry takes."""
+        lines: list[_Line] = []
+        ids = 0
+        for line in self._lines[:ENTRY_RECORDS]:
+            if lines and (line[0] > lines[0][0] + ENTRY_SECONDS or ids + len(line[2]) > ENTRY_IDS):
+                break
+            lines.append(line)
+            ids += len(line[2])
+        return lines
+
     async def _write(self, lines: Sequence[_Line]) -> None:
         contexts: list[dict[str, Any]] = []
         places: dict[_Key, int] = {}
@@ -231,11 +276,12 @@ class Readings:
             if place is None:
                 place = places[key] = len(contexts)
                 kind, what, actor, operation, document, shown = key
-                contexts.append(context(kind, what, actor, operation=operation, document=document, shown=shown))
-            told = {each: None for one in ids for each in reasons.get((key[2].subject, one), ())}
-            records.append(
-                [round(at * 1000), place, hidden.ids(ids), times, {"cases": [*told][:CASES]} if told else None]
-            )
+                contexts.append(context(kind, what, actor, hidden, operation=operation, document=document, shown=shown))
+            # Whose data were shown is told of all of them, however many they are.
+            for part in parts(ids, MOST_IDS):
+                told = {each: None for one in part for each in reasons.get((key[2].subject, one), ())}
+                cases = {"cases": [*told][:CASES]} if told else None
+                records.append([round(at * 1000), place, hidden.ids(part), times, cases])
 
         async def work(tx: Transaction) -> None:
             tx.notes.append(Batch(contexts, records))
@@ -265,6 +311,21 @@ class Readings:
             async with asyncio.timeout(ROOM_SECONDS):
                 await self._roomy.wait()
         except TimeoutError:
-            raise AuditFull(
-                "What is shown can't be written down now, so nothing is shown.", hint="Repeat the request later."
-            ) from None
+            raise full() from None
+
+
+def parts(ids: Sequence[str], most: int) -> list[Sequence[str]]:
+    """The ids in parts of at most ``most``; one part where there are none."""
+    return [ids[start : start + most] for start in range(0, len(ids), most)] or [ids]
+
+
+def full() -> AuditFull:
+    """What is to be shown can't be written down."""
+    return AuditFull("What is shown can't be written down now, so nothing is shown.", hint="Repeat the request later.")
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    """What ended the writing against all expectation is told here: nobody awaits the task of a loop that is closed."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        _logger.critical("the audit stopped writing what was read", exc_info=error)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
 
 from graph_crm.audit import acting
 from graph_crm.audit.acting import Actor
 from graph_crm.audit.chains import Chains
+from graph_crm.audit.entries import NOTHING
 from graph_crm.audit.journal import Journal
 from graph_crm.audit.keys import AuditKeyMissing, Keyring
 from graph_crm.audit.reading import WINDOW_SECONDS, Readings
@@ -64,20 +65,26 @@ class Audit:
         self.changes += 1
         return await self.journal.append(tx)
 
-    async def close(self) -> None:
-        """Write what waits."""
-        await self.readings.close()
+    async def close(self) -> bool:
+        """Write what waits; whether all of it could be."""
+        return await self.readings.close()
 
-    async def seen(self, key: str, bound: Mapping[str, Any], ids: Collection[str]) -> None:
+    async def seen(self, key: str, ids: Collection[str], asked: object = None) -> None:
         """Keep that the answer under this response key is about to be shown, with data of the parties ``ids``.
 
-        Where none are named it is what the statement was asked for (``bound``).
+        Where none are named it is the record that was ``asked`` for by its key.
         """
         made = acting.current()
         fields = made.shows.get(key) if made is not None else None
         if made is not None and fields is not None:
-            named = list(ids) or [value for value in bound.values() if isinstance(value, str)][:1]
+            named = list(ids) or ([str(asked)] if asked else [])
             await self.readings.shown(made.writes or made.roots.get(key, key), named, fields, made=made)
+
+    async def also_shown(self, what: str, key: str, ids: Sequence[str]) -> None:
+        """Keep whom the answer of a service shows beside those that it was asked about."""
+        made = acting.current()
+        if made is not None and ids:
+            await self.readings.shown(what, ids, made.shows.get(key, NOTHING), made=made)
 
     async def first_use(self, token: str, actor: Actor) -> None:
         """Keep the first use of a token with this process, by its hash."""

@@ -17,7 +17,7 @@ import orjson
 
 from graph_crm.audit import cypher
 from graph_crm.audit.anchors import Anchor, read, signed
-from graph_crm.audit.chains import sealed
+from graph_crm.audit.chains import SHARDS, sealed
 from graph_crm.audit.entries import derived
 from graph_crm.audit.keys import AuditKey, Keyring
 from graph_crm.graph.database import Database
@@ -134,6 +134,8 @@ class Verifying:
             found.add(Fault.INSERTED, f"{row['entries']} entries have no place in any chain")
         for shard in sorted(one for one in shards if isinstance(one, int)):
             found.chains += 1
+            if not 0 <= shard < SHARDS:  # nothing writes there: a key that was replaced could begin a chain of its own
+                found.add(Fault.INSERTED, "there is no such chain", shard)
             await self._walk(shard, found)
         return found
 
@@ -222,8 +224,12 @@ class Verifying:
         if not isinstance(text, str) or sealed(key, shard, seq, str(previous), text) != hash_:
             self._tell_wrong(key, entry, found)
             return False
-        told = orjson.loads(text)
-        made = derived(told)
+        try:
+            told = orjson.loads(text)
+            made = derived(told)
+        except (ValueError, LookupError, TypeError):  # its beginning was put to the hash before it
+            found.add(Fault.ALTERED, "its text is not whole", shard, seq)
+            return False
         if (first, last, about, records) != (made["first"], made["last"], made["about"], made["records"]):
             found.add(Fault.ALTERED, "what it is found by was altered, its text was not", shard, seq)
         if self._keys.retired(key.id, chain.newest_key):
@@ -252,7 +258,7 @@ class Verifying:
         if not path.exists():
             found.add(Fault.ANCHOR, f"there is no file {path}")
             return
-        number, previous = 0, ""
+        number, previous, newest = 0, "", ""
         ends: dict[int, int] = {}
         for place, one in enumerate(read(path), start=1):
             if not isinstance(one, Anchor):
@@ -265,6 +271,10 @@ class Verifying:
                 found.add(Fault.UNKNOWN_KEY, f"anchor {one.number} was made with a key that is not known", seq=place)
             elif key.mac(signed(one)) != one.mac:
                 found.add(Fault.ANCHOR, f"anchor {one.number} was altered", seq=place)
+            elif self._keys.retired(key.id, newest):
+                found.add(
+                    Fault.RETIRED_KEY, f"anchor {one.number}: the key {key.id} had been replaced before", seq=place
+                )
             elif number >= 0 and (one.number != number + 1 or one.previous != previous):
                 found.add(Fault.ANCHOR, f"before anchor {one.number} lines are missing, or were exchanged", seq=place)
             for shard, (seq, _) in one.heads.items():
@@ -277,6 +287,7 @@ class Verifying:
                     )
                 ends[shard] = max(seq, ends.get(shard, 0))
             number, previous = one.number, one.mac
+            newest = key.id if key is not None and not self._keys.retired(key.id, newest) else newest
             found.last_anchor = dt.datetime.fromtimestamp(one.at / 1000, dt.UTC)
 
     def _seen_by_anchors(self, shard: int) -> Iterable[tuple[int, str, int]]:

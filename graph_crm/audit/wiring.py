@@ -10,6 +10,7 @@ from graph_crm.audit import acting
 from graph_crm.audit.anchors import Anchors
 from graph_crm.audit.keys import Keyring, keyring
 from graph_crm.audit.kinds import AuditKind
+from graph_crm.audit.reading import full
 from graph_crm.audit.service import Audit
 from graph_crm.graph.database import Database
 from graph_crm.graph.timers import Work
@@ -44,7 +45,8 @@ def audit_of(settings: Settings, database: Database) -> Audit:
 async def audited(settings: Settings, database: Database) -> AsyncIterator[Audit]:
     """Write down what is done with ``database`` inside the block, and what waits at its end.
 
-    A command that wrote nothing has read: that is what its entry says. Raises AuditKeyMissing before anything is done.
+    A command that wrote nothing has read: that is what its entry says. Raises AuditKeyMissing before anything is done,
+    and AuditFull at the end where what it read can't be written down: then it must not be shown.
     """
     audit = audit_of(settings, database)
     made = acting.current()
@@ -58,7 +60,9 @@ async def audited(settings: Settings, database: Database) -> AsyncIterator[Audit
                 kind = AuditKind.AUDIT if made.writes.startswith("audit ") else AuditKind.READ
                 await audit.readings.shown(made.writes, made.about, made=made, kind=kind)
         finally:
-            await audit.close()
+            whole = await audit.close()
+    if made is not None and not whole:
+        raise full()
 
 
 def anchor_file(settings: Settings) -> Path:

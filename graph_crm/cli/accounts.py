@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from graph_crm.cli.console import AsJson, note, print_json, print_table, run, say
+from graph_crm.cli.console import AsJson, note, operator, print_json, print_table, run, say
 from graph_crm.errors import InvalidInput
 from graph_crm.security.roles import Role
 
@@ -143,4 +142,4 @@ async def _with(work: Callable[[AccountService, str], Awaitable[Any]]) -> Any:
     from graph_crm.settings import load
 
     async with connected(load()) as database:
-        return await work(AccountService(database), f"cli:{getpass.getuser()}")
+        return await work(AccountService(database), operator())

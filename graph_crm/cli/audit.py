@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graph_crm.cli.console import AsJson, note, print_json, print_table, run, say
-from graph_crm.errors import InvalidInput
+from graph_crm.errors import ConfigurationError, InvalidInput
 
 if TYPE_CHECKING:
     from graph_crm.audit.entries import Record
     from graph_crm.audit.verifying import Verdict
+    from graph_crm.graph.database import Database
+    from graph_crm.settings import Settings
 
 IDS_SHOWN = 5
 app = typer.Typer(help="Who saw and changed what: check it, look it up, take it along.", no_args_is_help=True)
@@ -109,22 +113,21 @@ def anchor() -> None:
 async def _verify(anchors: list[Path] | None) -> Verdict:
     from graph_crm.audit.verifying import Verifying
     from graph_crm.audit.wiring import anchor_file, keys_of
-    from graph_crm.bootstrap import connected
     from graph_crm.settings import load
 
     settings = load()
     own = anchor_file(settings)
-    files = anchors or ([own] if own.exists() else [])
-    async with connected(settings) as database:
+    # Anchors that the settings name and that are not there are a finding: whoever cuts a chain removes them first.
+    files = anchors or ([own] if settings.audit_anchors or own.exists() else [])
+    async with _kept(settings) as database:
         return await Verifying(database, keys_of(settings), files).run()
 
 
 async def _show(question: Any, most: int) -> list[Record]:
     from graph_crm.audit.trail import AuditTrail
-    from graph_crm.bootstrap import connected
     from graph_crm.settings import load
 
-    async with connected(load()) as database:
+    async with _kept(load()) as database:
         return [record for _, record in await AuditTrail(database).find(question, most)]
 
 
@@ -132,11 +135,10 @@ async def _export(file: Path, since: dt.datetime | None, until: dt.datetime | No
     import orjson
 
     from graph_crm.audit.trail import AuditTrail
-    from graph_crm.bootstrap import connected
     from graph_crm.settings import load
 
     count = 0
-    async with connected(load()) as database:
+    async with _kept(load()) as database:
         try:
             stream = file.open("xb")
         except OSError as error:
@@ -150,13 +152,26 @@ async def _export(file: Path, since: dt.datetime | None, until: dt.datetime | No
 
 async def _anchor() -> int | None:
     from graph_crm.audit.wiring import anchors_of
-    from graph_crm.bootstrap import connected
     from graph_crm.settings import load
 
     settings = load()
-    async with connected(settings) as database:
+    async with _kept(settings) as database:
         made = await anchors_of(settings, database).drop()
     return made.number if made else None
+
+
+@asynccontextmanager
+async def _kept(settings: Settings) -> AsyncIterator[Database]:
+    """The database whose audit is asked about. Raises ConfigurationError where there is none: none is made for that."""
+    from graph_crm import bootstrap
+
+    if settings.embedded and not bootstrap.engine(settings).home.has_store:
+        raise ConfigurationError(
+            f"There is no database in {settings.data_dir}, so there is no audit.",
+            hint="GRAPH_CRM_DATA_DIR names the folder of the platform, NEO4J_URI a database of yours.",
+        )
+    async with bootstrap.connected(settings) as database:
+        yield database
 
 
 def _kinds(named: list[str] | None) -> list[Any]:

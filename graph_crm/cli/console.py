@@ -57,17 +57,43 @@ def _plain(value: Any) -> Any:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
-    """A table on stdout; None is shown as an empty cell."""
+    """A table on stdout; None is shown as an empty cell, what stands in a cell as the text that it is."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(*columns, title=title, title_justify="left", header_style="bold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*(_cell(cell) for cell in row))
     console = Console()
     # A pipe has no width: don't cut the text that somebody greps for.
     console = console if console.is_terminal else Console(width=240, soft_wrap=False)
     console.print(table)
+
+
+def _cell(value: Any) -> Any:
+    """A name in brackets is no markup, and no character of it may command the terminal."""
+    from rich.text import Text
+
+    text = "" if value is None else str(value)
+    return Text("".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in text))
+
+
+def operator() -> str:
+    """Who runs this command, as the operating system knows it: no variable of the environment says otherwise."""
+    import getpass
+    import os
+
+    if sys.platform == "win32":
+        try:
+            return f"cli:{os.getlogin()}"
+        except OSError:  # a service without a desktop
+            return f"cli:{getpass.getuser()}"
+    import pwd
+
+    try:
+        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:  # a container may run under a number that has no name
+        return f"cli:{os.getuid()}"
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -106,25 +132,25 @@ def _context() -> Any:
     return cast(Any, typer.main).get_current_context(silent=True)
 
 
-_OF_NOBODY = ("serve", "worker", "demo", "mailbox", "engine", "migrate", "doctor")
+_OF_NOBODY = ("serve", "worker", "demo", "engine", "migrate", "doctor")
 """Commands that run for others, or look at the platform and at nobody's data."""
+_OF_SENDERS = ("mailbox receive", "mailbox poll")
+"""Commands that take in what others send."""
 
 
 @contextmanager
 def _acting() -> Iterator[None]:
     """Have what the running command reads and writes put down to who runs it."""
-    import getpass
-
     from graph_crm.audit import acting
 
     context = _context()
     words = context.command_path.split()[1:] if context else []
-    if context is None or not words or words[0] in _OF_NOBODY:
+    command = " ".join(words)
+    if context is None or not words or words[0] in _OF_NOBODY or command in _OF_SENDERS:
         yield
         return
     named = {f"{name}_id": value for name, value in context.params.items() if name in _NAMING}
-    command = " ".join(words)
-    with acting.acting(acting.Actor(f"cli:{getpass.getuser()}", "operator"), f"command {command}") as made:
+    with acting.acting(acting.Actor(operator(), "operator"), f"command {command}") as made:
         made.begin(command, acting.ids_in(named))
         yield
 

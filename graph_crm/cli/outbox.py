@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graph_crm.cli.console import AsJson, note, print_json, print_table, run, say
+from graph_crm.cli.console import AsJson, note, operator, print_json, print_table, run, say
 from graph_crm.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def retry(
     """Have work that was set aside done again, with all its attempts; that you asked for it is kept with it."""
     if sum((entry is not None, everything, topic is not None)) != 1:
         raise InvalidInput("Say what is to be done again", hint="Name one ID, or --topic TOPIC, or --all.")
-    by = f"cli:{getpass.getuser()}"
+    by = operator()
     if entry is not None:
         found = run(_retry(entry, by))
         say(f"{found.id} is {found.state}.")

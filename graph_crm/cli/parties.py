@@ -31,14 +31,18 @@ def duplicates(
 
     async def work() -> list[Candidate]:
         from graph_crm import bootstrap
+        from graph_crm.audit.acting import about
         from graph_crm.merging.candidates import MAX_FIRST, MergeCandidates
         from graph_crm.settings import load
 
         async with bootstrap.connected(load()) as database:
             candidates = MergeCandidates(database)
             if party is not None:
-                return await candidates.of(party, first=min(most, MAX_FIRST), at_least=at_least)
-            return await candidates.likeliest(most, at_least=at_least)
+                found = await candidates.of(party, first=min(most, MAX_FIRST), at_least=at_least)
+            else:
+                found = await candidates.likeliest(most, at_least=at_least)
+            about(*(identifier for one in found for identifier in (one.party_id, one.other_id)))
+            return found
 
     found = run(work())
     if as_json:
@@ -51,4 +55,4 @@ def duplicates(
             for one in found
         ],
     )
-    note(f"{len(found)} pairs")
+    note("1 pair" if len(found) == 1 else f"{len(found):,} pairs")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graph_crm.cli.console import AsJson, note, print_json, print_table, run, say
+from graph_crm.cli.console import AsJson, note, operator, print_json, print_table, run, say
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -87,10 +86,9 @@ def erase(
         async with _parts() as parts:
             if dry_run:
                 return await parts.erasure.outlook(party)
-            by = f"cli:{getpass.getuser()}"
             ground = one_of("basis", basis.upper(), LegalBasis)
             weighed = [one_of("despite", each.upper(), Obstacle) for each in despite or ()]
-            await parts.erasure.erase(party, basis=ground, reason=reason, by=by, despite=weighed)
+            await parts.erasure.erase(party, basis=ground, reason=reason, by=operator(), despite=weighed)
             found = await parts.erasure.erased(party)
             await parts.erasure.finish(found.id)
             return await parts.erasure.erased(party)

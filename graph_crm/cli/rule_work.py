@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graph_crm.cli.console import AsJson, note, print_json, print_table, run, say
+from graph_crm.cli.console import AsJson, note, operator, print_json, print_table, run, say
 
 if TYPE_CHECKING:
     from graph_crm.decisions.authoring.reports import RuleReport
@@ -125,7 +124,7 @@ async def _switch(rule: str, mode: str, reason: str) -> Switch:
     book = bootstrap.rules(settings)
     async with bootstrap.connected(settings) as database:
         switching = RuleSwitching(database, book)
-        written = await switching.switch(rule, mode, reason=reason, by=f"cli:{getpass.getuser()}")
+        written = await switching.switch(rule, mode, reason=reason, by=operator())
         return next(one for one in await switching.history(rule) if one.id == written.id)
 
 

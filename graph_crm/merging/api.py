@@ -139,6 +139,8 @@ class MergeQueries:
     ) -> list[MergeCandidate]:
         """The candidates of one party."""
         found = await info.context.service(MergeCandidates).of(party_id, first=first, at_least=at_least)
+        if info.context.audit is not None:
+            await info.context.audit.also_shown(info.field_name, str(info.path.key), [one.other_id for one in found])
         return [
             MergeCandidate(
                 party_id=strawberry.ID(one.other_id),

@@ -35,6 +35,10 @@ class Ledger:
             made.begin(name, ids)
             await self.database.write(work)
 
+    def hidden(self, subject: str) -> str:
+        """What stands in the place of a customer's name."""
+        return self.audit.journal.hidden().hash(subject)
+
     async def fill(self, changes: int, shards: int = 1) -> None:
         """So many changes, in so many chains."""
         self.audit.chains = self.audit.journal._chains = Chains(self.audit.keys, shards=shards)

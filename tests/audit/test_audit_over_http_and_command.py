@@ -20,12 +20,15 @@ from typer.testing import CliRunner
 from graph_crm import bootstrap
 from graph_crm.api.app import create_app
 from graph_crm.api.visits import Visits
-from graph_crm.audit import acting
+from graph_crm.audit import acting, reading
 from graph_crm.audit.keys import AuditKeyMissing, Keyring, keyring
 from graph_crm.audit.kinds import AuditKind
+from graph_crm.audit.reading import AuditFull, Readings
 from graph_crm.audit.service import Audit
 from graph_crm.audit.wiring import keys_of
 from graph_crm.cli import app
+from graph_crm.cli.console import operator, print_table
+from graph_crm.errors import ConfigurationError, DatabaseUnavailable
 from graph_crm.graph.database import Database
 from graph_crm.rules.manager import RuleBook
 from graph_crm.security.roles import Role
@@ -120,6 +123,27 @@ async def test_pages_and_forms_run_for_whom_their_link_names_and_are_written_dow
     assert "secret-key" not in str(told)
 
 
+async def test_a_form_that_went_wrong_shows_its_page_again_and_that_is_a_look(ledger: Ledger) -> None:
+    async def answer(request: Request) -> Response:
+        if "k" in request.query_params:
+            acting.known("employee-7", "employee link")
+            acting.about("party-1")
+        return PlainTextResponse("Anna Nowak wrote", status_code=400)
+
+    site = Starlette(
+        routes=[Route("/desk/requests/{number}", answer, methods=["POST"])],
+        middleware=[Middleware(Visits, audit=ledger.audit)],
+    )
+    transport = httpx.ASGITransport(site, client=("192.0.2.9, <b>me</b>", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://bank") as visitor:
+        await visitor.post("/desk/requests/SR-7?k=secret-key")
+        await visitor.post("/desk/requests/SR-7")
+    await ledger.audit.readings.drain()
+    told = [(one.kind, one.what, one.who, one.ids, one.address) for one in await ledger.records()]
+    shown = (AuditKind.READ, "POST /desk/requests/:", "employee-7", ("SR-7", "party-1"), "192.0.2.9 bme/b")
+    assert told == [shown]
+
+
 def test_a_bank_with_an_identity_provider_starts_with_a_key_of_its_own_only(tmp_path: Path) -> None:
     def made(key: str | None, *, provider: bool) -> Keyring:
         return keyring(key, [], provider=provider, jwt_secret=SECRET, demo_secret=None, data_dir=tmp_path)
@@ -190,3 +214,57 @@ def test_the_command_ends_with_1_and_names_the_entry_that_was_altered(command: A
     found = command("audit", "verify")
     assert found.exit_code == 1
     assert "ALTERED: chain 0, entry 2" in found.output
+
+
+@pytest.mark.usefixtures("written")
+def test_anchors_that_the_settings_name_and_that_are_not_there_are_a_finding(
+    command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert command("audit", "verify").exit_code == 0
+    monkeypatch.setenv("GRAPH_CRM_AUDIT_ANCHORS", str(tmp_path / "elsewhere" / "anchors.jsonl"))
+    found = command("audit", "verify")
+    assert found.exit_code == 1
+    assert "ANCHOR: anchors: there is no file" in found.output
+
+
+def test_a_folder_without_a_database_gets_none_by_being_asked_for_its_audit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NEO4J_URI", raising=False)
+    monkeypatch.setenv("GRAPH_CRM_DATA_DIR", str(tmp_path / "wrong"))
+    for words in (["verify"], ["show"], ["export", str(tmp_path / "all.jsonl")], ["anchor"]):
+        asked = CliRunner().invoke(app, ["audit", *words])
+        assert isinstance(asked.exception, ConfigurationError), asked.output
+        assert "There is no database" in str(asked.exception)
+    assert not (tmp_path / "wrong" / "engine").exists()
+
+
+@pytest.mark.usefixtures("written")
+def test_no_variable_says_who_runs_a_command(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody-else")
+    command("audit", "verify")
+    (one,) = json.loads(command("audit", "show", "--kind", "AUDIT", "--json").output)
+    assert one["who"] == operator()
+    assert "somebody-else" not in one["who"]
+
+
+@pytest.mark.usefixtures("written")
+def test_a_command_shows_nothing_that_it_could_not_write_down(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(self: Database, *_: object, **__: object) -> None:
+        raise DatabaseUnavailable("The disk is full")
+
+    monkeypatch.setattr(Readings, "_flush", refused)
+    monkeypatch.setattr(reading, "CLOSING_SECONDS", 0.05)
+    asked = command("audit", "show", "--party", "party-1")
+    assert isinstance(asked.exception, AuditFull)
+    assert "createPerson" not in asked.output
+
+
+def test_a_table_shows_names_as_they_are_and_no_name_commands_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_table(["who"], [["[/b] Anna [link=x]"], ["\x1b[2Jgone"]])
+    shown = capsys.readouterr().out
+    assert "[/b] Anna [link=x]" in shown
+    assert "\x1b" not in shown

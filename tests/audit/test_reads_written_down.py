@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -37,6 +38,7 @@ class Store:
 
     def __init__(self) -> None:
         self.away = False
+        self.writes_fail = False
         self.asked = asyncio.Event()
         self.batches: list[Batch] = []
 
@@ -104,6 +106,64 @@ async def test_nothing_more_is_shown_where_too_much_could_not_be_written_down(mo
     assert len(store.records) == 4, "what was refused was written down, too: it might have been shown"
 
 
+async def test_a_database_that_takes_no_change_is_not_read_from_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "AGAIN_SECONDS", 0.01)
+    now = 1_000_000_000.0
+    store = Store()
+    store.away = store.writes_fail = True
+    reads = readings(store, clock=lambda: now)
+    with acting.acting(ANNA):
+        await reads.shown("party", ["party-1"])
+        await store.asked.wait()
+        await asyncio.sleep(0.001)
+        await reads.shown("party", ["party-2"])
+        now += reading.ROOM_SECONDS
+        with pytest.raises(AuditFull):
+            await reads.shown("party", ["party-3"])
+        store.away = False
+        await reads.drain()
+        await reads.shown("party", ["party-4"])
+    await reads.close()
+
+
+async def test_whose_data_were_shown_is_told_of_all_of_them_in_entries_of_a_bounded_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "MOST_IDS", 10)
+    monkeypatch.setattr(reading, "ENTRY_IDS", 30)
+    store = Store()
+    reads = readings(store)
+    with acting.acting(ANNA):
+        for page in range(4):
+            await reads.shown("parties", [f"party-{page}-{number}" for number in range(25)])
+    await reads.drain()
+    told = [one for record in store.records for one in record[2]]
+    assert told == [f"party-{page}-{number}" for page in range(4) for number in range(25)]
+    assert max(len(record[2]) for record in store.records) == 10
+    assert [sum(len(record[2]) for record in batch.records) for batch in store.batches] == [25] * 4
+
+
+async def test_what_ends_the_writing_against_all_expectation_is_told_and_leaves_no_task_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = Store()
+    reads = readings(store)
+
+    async def broken(_work: object) -> None:
+        raise RuntimeError("the loop is closed")
+
+    store.write = broken  # type: ignore[method-assign,assignment]
+    with acting.acting(ANNA):
+        await reads.shown("party", ["party-1"])
+    for _ in range(100):
+        await asyncio.sleep(0.001)
+        if reads._writing is None:
+            break
+    gc.collect()
+    assert [one.message for one in caplog.records] == ["the audit stopped writing what was read"]
+    assert reads.waiting == 1, "what was not written is not forgotten"
+
+
 async def test_what_waits_is_written_when_the_process_stops() -> None:
     store = Store()
     reads = readings(store)
@@ -128,6 +188,24 @@ async def test_equal_refusals_of_a_second_are_counted_and_a_flood_of_different_o
     assert len(one_caller) == 1
 
 
+async def test_no_flood_of_others_hides_who_was_refused() -> None:
+    now = 1_000_000_020.5
+    store = Store()
+    reads = readings(store, clock=lambda: now)
+    for number in range(2_000):
+        reads.denied("UNAUTHENTICATED", Actor("nobody", "none", "192.0.2.1", f"Agent/{number}"))
+        reads.denied("FORBIDDEN", ANNA, "Party.birthDate", operation=f"query Q{number}")
+    reads.denied("FORBIDDEN", Actor("eva", "analyst", "192.0.2.8"), "Query.parties")
+    await reads.drain()
+    told: dict[str, int] = {}
+    for batch in store.batches:
+        for record in batch.records:
+            who = batch.contexts[record[1]]["who"]
+            told[who] = told.get(who, 0) + record[3]
+    assert told == {"nobody": 2_000, "anna": 2_000, "eva": 1}
+    assert len(store.records) <= reading.DENIALS_A_MINUTE + reading.DENIALS_OF_ONE + 3
+
+
 @pytest.mark.lts
 async def test_answers_say_whose_data_of_which_classes_they_showed_and_refusals_are_there(ledger: Ledger) -> None:
     await ledger.database.execute("CREATE (:Party:Person {id: 'party-1', displayName: 'Anna Nowak', status: 'ACTIVE'})")
@@ -148,7 +226,7 @@ async def test_answers_say_whose_data_of_which_classes_they_showed_and_refusals_
         (AuditKind.READ, "party", "anna", ("party-1",), ("identity", "recognition")),
         (AuditKind.READ, "consentState", "anna", ("party-1",), ()),
         (AuditKind.READ, "parties", "anna", ("party-1",), ("recognition",)),
-        (AuditKind.DENIAL, "FORBIDDEN Query.parties", "kim", (), ()),
+        (AuditKind.DENIAL, "FORBIDDEN Query.parties", ledger.hidden("kim"), (), ()),
     ]
     first = (await ledger.records())[0]
     assert (first.operation, first.address, first.fields) == (

@@ -11,6 +11,7 @@ from small_audit import KEY, Ledger
 
 from graph_crm.audit.anchors import Anchors
 from graph_crm.audit.chains import Chains, sealed
+from graph_crm.audit.entries import body
 from graph_crm.audit.keys import AuditKey, Keyring
 from graph_crm.audit.verifying import Fault, Verdict, Verifying
 from graph_crm.errors import AlreadyExists
@@ -71,6 +72,9 @@ ATTACKS = {
     "one is put before the first": (
         "MATCH (e:AuditEntry {seq: 4}) CREATE (c:AuditEntry) SET c = e {.*, seq: -7}", {(Fault.INSERTED, -7)},
     ),
+    "one is put into a chain of another kind": (
+        "MATCH (e:AuditEntry {seq: 4}) CREATE (c:AuditEntry) SET c = e {.*, shard: 'zero'}", {(Fault.INSERTED, None)},
+    ),
     "one is put in without a place": ("CREATE (:AuditEntry {body: '{}'})", {(Fault.INSERTED, None)}),
     "the last is removed": ("MATCH (e:AuditEntry {seq: 8}) DELETE e", {(Fault.CUT_OFF, 8)}),
     "the record of the end is removed": ("MATCH (h:AuditHead) DELETE h", {(Fault.HEAD, None)}),
@@ -87,6 +91,28 @@ async def test_it_is_found_and_said_where(ledger: Ledger, attack: str, faults: s
     await ledger.fill(ENTRIES)
     await ledger.database.execute(attack)
     assert found(await checked(ledger)) >= faults
+
+
+async def test_a_text_that_was_cut_in_two_is_told_and_stops_no_check(ledger: Ledger) -> None:
+    await ledger.fill(1)
+    await ledger.change("createPerson", "source|7")
+    await ledger.change("createPerson", "party-9")
+    await ledger.database.execute(
+        "MATCH (e:AuditEntry {seq: 2}) WITH e, split(e.body, '|') AS cut "
+        "SET e.previous = e.previous + '|' + cut[0], e.body = cut[1]"
+    )
+    assert found(await checked(ledger)) == {(Fault.ALTERED, 2)}
+
+
+async def test_a_chain_that_nothing_writes_to_is_found_even_when_it_was_made_with_an_old_key(ledger: Ledger) -> None:
+    await ledger.fill(2)
+    old = AuditKey.of("the key before, which somebody kept a copy of")
+    text = body(16, 1, [], [])
+    entry = {"shard": 16, "seq": 1, "previous": "", "body": text, "hash": sealed(old, 16, 1, "", text), "key": old.id}
+    forged = {**entry, "first": 1, "last": 1, "about": "", "records": 0}
+    await ledger.database.execute("CREATE (e:AuditEntry) SET e = $entry", {"entry": forged})
+    verdict = await checked(ledger, keys=Keyring(ledger.audit.keys().current, [old]))
+    assert (Fault.INSERTED, None) in found(verdict)
 
 
 async def test_a_second_entry_at_a_place_is_refused_by_the_database(ledger: Ledger) -> None:
@@ -174,6 +200,16 @@ async def test_it_is_checked_while_entries_are_added(ledger: Ledger, monkeypatch
 
     monkeypatch.setattr(check, "_page", and_meanwhile)
     assert (await check.run()).sound
+
+
+def test_an_old_key_makes_no_new_anchor(tmp_path: Path) -> None:
+    file = tmp_path / "anchors.jsonl"
+    old, new = AuditKey.of(KEY), AuditKey.of("the next key, which is as long as it ought to be")
+    for seq, keys in enumerate([Keyring(old), Keyring(new, [old]), Keyring(old)], 1):
+        Anchors(None, lambda keys=keys: keys, file)._append({0: (seq, "a")})  # type: ignore[misc,arg-type]
+    verdict = Verdict()
+    Verifying(None, Keyring(new, [old]), [file])._check_anchors(file, verdict)  # type: ignore[arg-type]
+    assert found(verdict) == {(Fault.RETIRED_KEY, 3)}
 
 
 def test_a_torn_line_of_the_anchors_is_replaced_by_the_next_one(tmp_path: Path) -> None:
