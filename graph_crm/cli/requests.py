@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -82,7 +83,7 @@ def list_requests(
                 one.category,
                 one.priority,
                 one.owner,
-                one.customer,
+                one.customer or one.contact,
                 (one.subject or "")[:60],
             ]
             for one in found
@@ -116,8 +117,8 @@ def show(
         print_json(found)
         return
     say(f"{found['number']}  {found['kind']}  {found['status']}  {found['subject'] or ''}")
-    facts = ("customer", "owner", "team", "category", "priority", "severity", "product", "channel", "outcome")
-    for name in (*facts, "rootCause", "surveyScore"):
+    facts = ("customer", "contact", "owner", "team", "category", "priority", "severity", "product", "channel")
+    for name in (*facts, "outcome", "rootCause", "surveyScore"):
         if found[name] is not None:
             say(f"  {name}: {found[name]}")
     for name, clock in found["clocks"].items():
@@ -176,7 +177,8 @@ def report(
         if party is not None:
             await seeing.require(database, "Party", "id", party)
         numbers = RequestAnalytics(database, desk, most=None)
-        return await make_report(numbers, first.date(), until, wanted=wanted, language=language)
+        seen = partial(seeing.customers, database)
+        return await make_report(numbers, first.date(), until, wanted=wanted, language=language, seen=seen)
 
     made = _with_desk(work)
     if html is not None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from typing import Annotated
 
 import strawberry
 from strawberry.types import Info
 
 from graph_crm.contacts.kinds import Channel
+from graph_crm.errors import Forbidden
 from graph_crm.graph.context import RequestContext
 from graph_crm.graph.mutation import query
 from graph_crm.requests.analytics.kinds import Dimension
 from graph_crm.requests.analytics.measures import Summary, Tally
 from graph_crm.requests.analytics.service import EVERYTHING, Analysis, Filter, Group, RequestAnalytics
 from graph_crm.requests.kinds import RequestKind, RequestStatus, Severity
+from graph_crm.security import touching
+from graph_crm.security.matrix import Cell, matrix
+from graph_crm.security.roles import Caller
 
 Request = Info[RequestContext, None]
 FROM = "The first day, in the time zone of the desk."
@@ -222,6 +227,10 @@ class RequestAnalyticsQueries:
         language: Annotated[str | None, strawberry.argument(description=LANGUAGE)] = None,
     ) -> RequestAnalyticsType:
         """Sum up the requests of a period."""
+        caller: Caller = info.context.caller
+        if Dimension.CUSTOMER in (group_by or ()):
+            _require_single(caller, "groupBy")
+        _check_party(caller, filter)
         found = await info.context.service(RequestAnalytics).analyse(
             from_,
             to,
@@ -229,6 +238,7 @@ class RequestAnalyticsQueries:
             wanted=filter.wanted() if filter else EVERYTHING,
             most=first,
             language=language,
+            seen=partial(touching.customers, info.context.database, caller),
         )
         return RequestAnalyticsType.of(found)
 
@@ -241,6 +251,7 @@ class RequestAnalyticsQueries:
         filter: Annotated[RequestAnalyticsFilter | None, strawberry.argument(description=WHERE)] = None,  # noqa: A002 - the schema's word
     ) -> list[RequestBacklogDay]:
         """The backlog of each day."""
+        _check_party(info.context.caller, filter)
         wanted = filter.wanted() if filter else EVERYTHING
         found = await info.context.service(RequestAnalytics).backlog(from_, to, wanted=wanted)
         return [
@@ -274,3 +285,18 @@ class RequestAnalyticsQueries:
             )
             for one in found
         ]
+
+
+def _check_party(caller: Caller, given: RequestAnalyticsFilter | None) -> None:
+    if given is not None and given.party_id is not None:
+        _require_single(caller, "filter.partyId")
+
+
+def _require_single(caller: Caller, field: str) -> None:
+    """Refuse numbers of single customers to who may not read a request of theirs: they would tell what is in it."""
+    if matrix().cell(caller.role, "ServiceRequest", "rootCause") is not Cell.SEE:
+        raise Forbidden(
+            f"{field}: the role {caller.role} may not ask for the numbers of single customers.",
+            hint="Ask for those of all of them.",
+            field=field,
+        )

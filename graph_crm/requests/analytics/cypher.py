@@ -36,8 +36,8 @@ RETURN max(datetime.realtime().epochMillis) AS now, collect([r.id, r.openedAt.ep
 WORDS = (
     _PAGE
     + """
-RETURN collect([r.id, r.openedAt.epochMillis, r.category, r.subject, substring(coalesce(r.text, ''), 0, $letters)])
-  AS rows
+RETURN collect([r.id, r.openedAt.epochMillis, r.category, r.subject, substring(coalesce(r.text, ''), 0, $letters),
+  r.partyId]) AS rows
 """
 )
 """What customers said."""
@@ -93,7 +93,7 @@ WITH r ORDER BY r.resolutionDueAt, r.id LIMIT $most
 OPTIONAL MATCH (p:Party {id: r.partyId})
 OPTIONAL MATCH (e:Employee {id: r.ownerId})
 RETURN r {.number, .status, .kind, .category, .priority, .subject, owner: coalesce(e.displayName, r.ownerId),
-    customer: coalesce(p.displayName, r.contact)} AS request,
+    customer: p.displayName, contact: CASE WHEN p IS NULL THEN r.contact END} AS request,
   r.openedAt.epochMillis AS opened, r.resolutionDueAt.epochMillis AS due
 ORDER BY due, request.number
 """
@@ -106,7 +106,8 @@ OPTIONAL MATCH (e:Employee {id: r.ownerId})
 RETURN r {.number, .status, .kind, .category, .priority, .severity, .subject, .channel, .language, .country, .team,
     .outcome, .rootCause, .surveyScore, .version} AS request,
   r.openedAt.epochMillis AS opened, r.resolutionDueAt.epochMillis AS due, datetime.realtime().epochMillis AS now,
-  coalesce(p.displayName, r.contact) AS customer, coalesce(e.displayName, r.ownerId) AS owner,
+  p.displayName AS customer, CASE WHEN p IS NULL THEN r.contact END AS contact,
+  coalesce(e.displayName, r.ownerId) AS owner,
   head([(r)-[:ABOUT]->(x:Product) | x.code]) AS product, [(r)<-[:SOLVED]-(a:Article) | a.id] AS articles,
   COLLECT { MATCH (r)-[:LOGGED]->(x:RequestEntry) WITH x ORDER BY x.seq
     RETURN [x.kind, x.at.epochMillis, x.by, x.text, x.data] } AS log

@@ -30,6 +30,8 @@ class Listed:
     priority: str | None
     owner: str | None
     customer: str | None
+    contact: str | None
+    """Where who is no customer can be reached."""
     subject: str | None
     opened_at: dt.datetime
     due_at: dt.datetime | None
@@ -88,6 +90,7 @@ class RequestListing:
             "openedAt": instant(row["opened"]),
             "dueAt": None if row["due"] is None else instant(row["due"]),
             "customer": row["customer"],
+            "contact": row["contact"],
             "owner": row["owner"],
             "product": row["product"],
             "articles": row["articles"],

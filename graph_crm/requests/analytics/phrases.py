@@ -1,4 +1,7 @@
-"""What people ask in their own words: the phrases that many requests have in common. Pure functions."""
+"""What people ask in their own words: the phrases that many requests have in common. Pure functions.
+
+What only one customer says, however often, is told to nobody: those who read counts do not read words.
+"""
 
 from __future__ import annotations
 
@@ -36,19 +39,30 @@ class Phrases:
         self._room = room
         self._counts: Counter[_Key] = Counter()
         self._said: dict[_Key, str] = {}
+        self._first: dict[_Key, str] = {}
+        self._shared: set[_Key] = set()
+        self._texts = 0
 
-    def add(self, text: str) -> None:
-        """Count the phrases of a text."""
+    def add(self, text: str, *, by: str | None = None) -> None:
+        """Count the phrases of a text; ``by``: who says it, None for somebody else than everybody before."""
+        self._texts += 1
+        sayer = f"by {by}" if by else f"text {self._texts}"
         found = dict(_phrases(text))
         for key, said in found.items():
             self._counts[key] += 1
             self._said.setdefault(key, said)
+            if self._first.setdefault(key, sayer) != sayer:
+                self._shared.add(key)
         if len(self._counts) > self._room:
             self._forget()
 
     def most(self, first: int, *, at_least: int = 2) -> list[Phrase]:
-        """The most frequent phrases, in the words in which each was said first; ties in the order of the alphabet."""
-        ordered = sorted(self._counts.items(), key=lambda one: (-one[1], -len(one[0]), one[0]))
+        """The most frequent phrases of more than one customer, in the words in which each was said first.
+
+        Ties stand in the order of the alphabet.
+        """
+        told_by_many = ((key, self._counts[key]) for key in self._shared)
+        ordered = sorted(told_by_many, key=lambda one: (-one[1], -len(one[0]), one[0]))
         taken: list[tuple[_Key, int]] = []
         for key, count in ordered:
             if count < at_least or len(taken) >= first * LONGEST:
@@ -65,6 +79,8 @@ class Phrases:
         kept = {key: count for key, count in self._counts.items() if count > 1}
         self._counts = Counter(kept)
         self._said = {key: self._said[key] for key in kept}
+        self._first = {key: self._first[key] for key in kept}
+        self._shared &= kept.keys()
 
 
 def _phrases(text: str) -> Iterator[tuple[_Key, str]]:

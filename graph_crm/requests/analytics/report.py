@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from graph_crm.requests.analytics import charts
 from graph_crm.requests.analytics.kinds import Dimension
 from graph_crm.requests.analytics.measures import Tally
-from graph_crm.requests.analytics.service import EVERYTHING, Analysis, Filter, RequestAnalytics
+from graph_crm.requests.analytics.service import EVERYTHING, Analysis, Filter, RequestAnalytics, Seen
 from graph_crm.requests.kinds import RequestKind
 
 MOST_ROWS = 20
@@ -88,11 +88,12 @@ async def make_report(
     wanted: Filter = EVERYTHING,
     language: str | None = None,
     at: dt.datetime | None = None,
+    seen: Seen | None = None,
 ) -> Report:
-    """Read and draw everything; the numbers are those of the API."""
+    """Read and draw everything; the numbers are those of the API. ``seen``: whom the reader sees; None: everybody."""
 
     async def by(*dimensions: Dimension, most: int = MOST_ROWS, only: Filter = wanted) -> Analysis:
-        return await analytics.analyse(first, last, dimensions, wanted=only, most=most, language=language)
+        return await analytics.analyse(first, last, dimensions, wanted=only, most=most, language=language, seen=seen)
 
     categories = await by(Dimension.CATEGORY)
     complaints = Filter(**{**vars(wanted), "kind": RequestKind.COMPLAINT})

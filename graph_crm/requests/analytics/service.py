@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from graph_crm.errors import InvalidInput
@@ -31,6 +31,8 @@ MOST_DIMENSIONS = 3
 LETTERS = 1_000
 """Letters of a text that are looked at for phrases: its beginning, where people say what they want."""
 LARGEST_FIRST = 1_000
+Seen: TypeAlias = Callable[[Collection[str]], Awaitable[Collection[str]]]
+"""Says which of these customers whoever asks may see."""
 
 _COUNTED = (
     EntryKind.OPENED,
@@ -134,6 +136,25 @@ class ArticleUse:
     solved: int
 
 
+class _Named:
+    """The customers by whom groups may be named: those whom whoever asks sees; None: all."""
+
+    def __init__(self, seen: Seen | None) -> None:
+        self._seen = seen
+        self._known: dict[str, bool] = {}
+
+    async def only(self, rows: Iterable[Sequence[Any]], place: int) -> list[Sequence[Any]]:
+        """The rows, without the customer at ``place`` of each where it is not to be named."""
+        found = list(rows)
+        if self._seen is None:
+            return found
+        asked = sorted({row[place] for row in found if row[place] is not None} - self._known.keys())
+        if asked:
+            seen = frozenset(await self._seen(asked))
+            self._known |= {one: one in seen for one in asked}
+        return [row if self._known.get(row[place], True) else [*row[:place], None, *row[place + 1 :]] for row in found]
+
+
 @dataclass
 class _Sums:
     """The sums while they grow."""
@@ -180,9 +201,11 @@ class RequestAnalytics:
         wanted: Filter = EVERYTHING,
         most: int = 100,
         language: str | None = None,
+        seen: Seen | None = None,
     ) -> Analysis:
         """Sum up the requests that came in from ``first`` to ``last``, both included.
 
+        By customer, those whom ``seen`` leaves out (None: nobody) count as nobody whom the bank knows.
         One statement for each `PAGE` requests. Raises InvalidInput for a period that ends before it begins or is longer
         than three years, for more than 3 groupings or two of time, and where there are too many requests or groups.
         """
@@ -190,11 +213,13 @@ class RequestAnalytics:
         dimensions = _dimensions(group_by)
         _check_first(most)
         sums, now = _Sums(), None
-        async for page_now, facts in self._facts(since, until, wanted):
+        named = _Named(seen if Dimension.CUSTOMER in dimensions else None)
+        async for page_now, rows in self._facts(since, until, wanted):
             now = now or page_now
+            facts = await named.only(rows, _PARTY)
             # In a thread: what a page comes to takes a while, and this process answers others meanwhile.
             await asyncio.to_thread(self._count, sums, facts, dimensions, now)
-        await self._add_helped(sums, since, until, wanted, dimensions)
+        await self._add_helped(sums, since, until, wanted, dimensions, named)
         ordered = _ordered(sums.groups, dimensions)
         groups = await self._named(ordered[:most], dimensions, language)
         return Analysis(first, last, self.zone, sums.total, groups, max(len(ordered) - most, 0))
@@ -240,10 +265,10 @@ class RequestAnalytics:
         said: dict[str | None, Phrases] = {}
 
         def count_page(rows: Iterable[Sequence[Any]]) -> None:
-            for _id, _at, category, subject, text in rows:
+            for identifier, _at, category, subject, text, party in rows:
                 numbers[category] += 1
                 # A subject that was made of the text would count its words twice in one text, which changes nothing.
-                said.setdefault(category, Phrases()).add(f"{subject or ''}\n{text}")
+                said.setdefault(category, Phrases()).add(f"{subject or ''}\n{text}", by=party or identifier)
 
         async for row in self._pages(cypher.WORDS, since, until, {**wanted.parameters(), "letters": LETTERS}):
             await asyncio.to_thread(count_page, row["rows"])
@@ -319,7 +344,13 @@ class RequestAnalytics:
                 sums.of(tuple(_KEYS[one](fact, zone) for one in dimensions)).add(fact, counted)
 
     async def _add_helped(
-        self, sums: _Sums, since: dt.datetime, until: dt.datetime, wanted: Filter, dimensions: Sequence[Dimension]
+        self,
+        sums: _Sums,
+        since: dt.datetime,
+        until: dt.datetime,
+        wanted: Filter,
+        dimensions: Sequence[Dimension],
+        shown: _Named,
     ) -> None:
         """Add the problems that articles solved; they belong to no group of a team, an owner or a product."""
         parameters = {
@@ -330,7 +361,7 @@ class RequestAnalytics:
             "byParty": Dimension.CUSTOMER in dimensions,
         }
         rows = (await self._database.read(cypher.HELPED, parameters))[0]["rows"]
-        for day, category, channel, party, helped in rows:
+        for day, category, channel, party, helped in await shown.only(rows, _HELPED_PARTY):
             sums.total.helped += helped
             known = {
                 Dimension.CATEGORY: category,
@@ -377,6 +408,8 @@ class RequestAnalytics:
 
 
 _OPEN = [one.value for one in RequestStatus if one is not RequestStatus.CLOSED]
+_PARTY, _HELPED_PARTY = 6, 3
+"""Where the customer stands in rows of `cypher.FACTS` and `cypher.HELPED`."""
 _LOOKED_UP = {Dimension.CUSTOMER: "parties", Dimension.PRODUCT: "products", Dimension.OWNER: "owners"}
 
 
