@@ -36,6 +36,8 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 """What belongs together, by the name under which a conflict is shown."""
 FLAGS: Final = frozenset({"blocked", "specialCare", "protection", "restriction", "status", "deceasedOn"})
 """Where nothing said means no: that one says so and the other does not is a conflict as well."""
+PARTIAL: Final = frozenset({"address"})
+"""Where somebody may say a part only: the other, who says the same and more, says it for both."""
 DERIVED: Final = frozenset({"nameKey", "protectedBefore"})
 """What follows from its neighbours tells nothing by itself."""
 PROPERTIES: Final = tuple(name for names in GROUPS.values() for name in names)
@@ -80,11 +82,22 @@ def shown(side: Side, group: str) -> str | None:
     return ", ".join(dict.fromkeys(said)) or None
 
 
+def _said(side: Side, group: str) -> Mapping[str, str]:
+    return {name: side.properties[name] for name in GROUPS[group] if name in side.properties}
+
+
+def _within(less: Side, more: Side, group: str) -> bool:
+    """Whether one party says only a part of what the other says as well, such as the country of an address."""
+    return group in PARTIAL and _said(less, group).items() <= _said(more, group).items()
+
+
 def conflicts(kept: Side, merged: Side) -> list[Conflict]:
     """Where the two say different things, consents aside."""
     found = []
     for group in GROUPS:
         one, other = shown(kept, group), shown(merged, group)
+        if _within(kept, merged, group) or _within(merged, kept, group):
+            continue
         if one != other and (group in FLAGS or (one and other)):
             found.append(Conflict(group, one, other))
     for word, own, others in (
@@ -103,7 +116,8 @@ def taken(kept: Side, merged: Side, choices: Mapping[str, MergeSide]) -> list[st
         one, other = shown(kept, group), shown(merged, group)
         if one == other:
             continue
-        if choices.get(group) is MergeSide.MERGED or (one is None and group not in FLAGS):
+        less = (one is None and group not in FLAGS) or _within(kept, merged, group)
+        if choices.get(group) is MergeSide.MERGED or less:
             names += members
     return names
 

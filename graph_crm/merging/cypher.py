@@ -235,9 +235,44 @@ CALL (g, k) {
   SET r.preferred = r.preferredBefore
   REMOVE r.preferredBy, r.preferredBefore
 }
+SET g.mergedName = null, g.identifiers = null, g.alias = null
+FOREACH (name IN [one IN keys(g) WHERE one STARTS WITH 'before_'] | SET g[name] = null)
 RETURN g.keptId AS kept, g.mergedId AS merged, g.stayed AS stayed
 """
-"""The two are two again; what changed at the kept party since stays with it and is told (`stayed`)."""
+"""The two are two again; what changed at the kept party since stays with it and is told (`stayed`).
+
+What the merge knew of the one is no business of the other any more.
+"""
+
+_SINCE: Final = """
+MATCH (g:Merge {id: $merge}), (k:Party {id: $kept}), (m:Party {id: $merged})
+"""
+REFUSED_SINCE: Final = f"""{_SINCE}
+MATCH (k)-[r:GAVE]->(c:Consent)
+WHERE c.status <> 'GRANTED' AND c.recordedAt >= g.at AND NOT $merge IN coalesce(r.mergedBy, [])
+CREATE (m)-[:GAVE]->(n:Consent)
+SET n = c {{.purpose, .channel, .pointKey, .status, .at, .recordedAt, .textVersion}}, n.id = g.id + ':' + c.id,
+  n.partyId = m.id, n.source = 'merge'
+"""
+CONTACTED_SINCE: Final = f"""{_SINCE}
+MATCH (k)-[r:HAD]->(i:Interaction)
+WHERE i.direction = 'OUTBOUND' AND i.at >= g.at AND NOT $merge IN coalesce(r.mergedBy, [])
+CREATE (m)-[:HAD]->(n:Interaction)
+SET n = i {{.channel, .direction, .purpose, .outcome, .at, .productCode, .actionClass, .pointKey, .callBackAt}},
+  n.id = g.id + ':' + i.id, n.source = 'merge'
+"""
+COPIES_BACK: Final = f"""{_SINCE}
+MATCH (x:PrivacyExport {{partyId: k.id}})
+WHERE x.state = 'WANTED' OR x.state = 'READY' AND x.readyAt >= g.at
+SET x.state = 'GONE'
+WITH x
+MATCH (x)-[r:STORED_AS]->(s:StoredFile)
+SET s.idleSince = datetime({{epochMillis: 0}})
+DELETE r
+"""
+FOR_BOTH: Final = (REFUSED_SINCE, CONTACTED_SINCE, COPIES_BACK)
+"""What happened while two persons were taken for one, and nobody can tell of which it was: a refusal holds for both, a
+contact counts for both, and a copy of what is held on both is handed out to neither."""
 
 _ASIDE_BACK = """
 MATCH (m:Party {{id: $merged}})-[w:WAS_TIED {{merge: $merge}}]->(o) WHERE w.out = {out}

@@ -46,6 +46,7 @@ BATCH: Final = 1_000
 AT_ONCE: Final = 4
 """Steps in the transaction that begins: who has less than so many thousand records is moved in it."""
 SECONDS: Final = 60.0
+_BACK: Final = frozenset({MergeState.UNDOING, MergeState.UNDONE})
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 log = logs.get(__name__)
@@ -266,22 +267,42 @@ class MergeService:
         """Move what is left of a merge, or of taking it back, to its end."""
         while not await self._database.write(lambda tx: self._further(tx, identifier), timeout=SECONDS):
             pass
+        while not await self._database.write(lambda tx: self._end(tx, identifier), timeout=SECONDS):
+            pass
 
     async def _further(self, tx: Transaction, identifier: str) -> bool:
+        """One step; whether nothing was left for it."""
+        found = await self._under_way(tx, identifier)
+        return found is None or await self._left(tx, *found)
+
+    async def _end(self, tx: Transaction, identifier: str) -> bool:
+        """End it where nothing is left; whether it is ended. What was moved late counts against what is planned."""
+        rows = await tx.run(cypher.MERGE, {"merge": identifier})
+        locked = await ledger.lock_parties(tx, [rows[0]["kept"], rows[0]["merged"]]) if rows else None
+        found = await self._under_way(tx, identifier)
+        if found is None:
+            return True
+        state, names = found
+        if not await self._left(tx, state, names):
+            return False
+        back = state in _BACK
+        if not back and locked is not None:
+            await self._settle(tx, names["kept"], locked.now)
+        end = MergeState.UNDONE if back else MergeState.DONE
+        if state is not end:
+            await tx.run(cypher.FINISH, {"merge": identifier, "state": end.value})
+        return True
+
+    @staticmethod
+    async def _under_way(tx: Transaction, identifier: str) -> tuple[MergeState, dict[str, str]] | None:
+        """How far a merge is, under its lock, and what its statements are given; None: there is none."""
         rows = await tx.run(cypher.LOCK, {"merge": identifier})
         if not rows:
-            return True
-        names = {"merge": identifier, "kept": rows[0]["kept"], "merged": rows[0]["merged"]}
-        state = MergeState(rows[0]["state"])
-        if state in {MergeState.UNDOING, MergeState.UNDONE}:
-            done = await self._back(tx, names)
-            end = MergeState.UNDONE
-        else:
-            done = await self._move(tx, names)
-            end = MergeState.DONE
-        if done and state is not end:
-            await tx.run(cypher.FINISH, {"merge": identifier, "state": end.value})
-        return done
+            return None
+        return MergeState(rows[0]["state"]), {"merge": identifier, "kept": rows[0]["kept"], "merged": rows[0]["merged"]}
+
+    async def _left(self, tx: Transaction, state: MergeState, names: Mapping[str, str]) -> bool:
+        return await (self._back(tx, names) if state in _BACK else self._move(tx, names))
 
     async def standing(self, identifier: str) -> Standing:
         """How far a merge is. Raises: NotFound."""
@@ -316,7 +337,7 @@ class MergeService:
                 )
             names = {"merge": identifier, "kept": kept, "merged": other}
             await tx.run(cypher.UNDO, {**names, "reason": why, "by": by, "change": new_id("change")})
-            for statement in cypher.ASIDE_BACK:
+            for statement in (*cypher.FOR_BOTH, *cypher.ASIDE_BACK):
                 await tx.run(statement, names)
             await tx.run(cypher.WORK_BACK, _work(kept, other, names))
             done = False

@@ -8,7 +8,10 @@ import datetime as dt
 import pytest
 from merging_bank import Two
 
+from graph_crm.consent.kinds import ConsentStatus, Purpose
+from graph_crm.consent.service import ConsentService, Statement
 from graph_crm.contacts.desk import ContactDesk
+from graph_crm.contacts.kinds import Channel
 from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.contacts.slots import Refused, Reserved
 from graph_crm.errors import DatabaseBusy, NotFound
@@ -88,6 +91,42 @@ async def test_whoever_reserves_while_they_are_merged_no_limit_is_broken(street:
     await desk.reserve("anna", "PHONE")
     assert len(await street.one(HELD)) == 1
     assert await street.one("MATCH (r:Reservation {state: 'HELD'}) RETURN collect(DISTINCT r.partyId) AS x") == ["anna"]
+
+
+CALLED = """
+MATCH (p:Party {id: $party})
+CREATE (p)-[:HAD]->(:Interaction {id: 'i', channel: 'PHONE', direction: 'OUTBOUND', actionClass: 'PROMOTIONAL',
+  purpose: 'MARKETING', outcome: 'ACCEPTED', at: datetime.realtime() - duration({days: $days})})
+"""
+
+
+async def test_what_is_moved_late_counts_against_what_was_planned(street: Two):
+    await street.database.execute(CALLED, {"party": "ana", "days": 1})
+    await street.database.execute(
+        "MATCH (p:Party {id: 'ana'}) UNWIND range(1, 40) AS i CREATE (p)-[:DID]->(:Event {id: 'e' + i, partyId: p.id})"
+    )
+    planned = await desk_of(street).reserve("anna", "PHONE")
+    assert isinstance(planned, Reserved)
+    street.merges = MergeService(street.database, lambda: POLICY, batch=10, at_once=1)
+    merge = await street.merge(name=KEPT)
+    assert await street.one(HELD) == [planned.id], "the call of yesterday is not moved yet"
+    await street.merges.finish(merge)
+    assert await street.one(HELD) == []
+
+
+async def test_taken_back_a_contact_made_meanwhile_counts_for_both_and_a_refusal_holds_for_both(street: Two):
+    merge = await street.merge(name=KEPT)
+    await street.database.execute(CALLED, {"party": "anna", "days": 0})
+    consents = ConsentService(street.database)
+    refusal = Statement(purpose=Purpose.MARKETING, status=ConsentStatus.WITHDRAWN, channel=Channel.SMS)
+    await consents.record("anna", [refusal])
+    await street.unmerge(merge)
+    for party in ("anna", "ana"):
+        answer = await desk_of(street).reserve(party, "PHONE")
+        assert isinstance(answer, Refused)
+        assert [one.code for one in answer.findings] == ["CONTACT_LIMIT"]
+        assert not (await consents.standing(party, Purpose.MARKETING, Channel.SMS)).allowed
+        assert (await consents.standing(party, Purpose.MARKETING, Channel.PHONE)).allowed
 
 
 async def test_nobody_is_called_while_the_history_is_moved(street: Two):

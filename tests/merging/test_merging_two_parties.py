@@ -72,6 +72,46 @@ async def test_what_came_since_stays_with_the_kept_party_and_is_told(two: Two):
     assert await two.one("MATCH (p:Party {id: 'ana'}) RETURN p.city AS x") == "Praha"
 
 
+COPY = """
+CREATE (x:PrivacyExport {id: $id, partyId: $party, state: $state, readyAt: datetime.realtime()})
+CREATE (x)-[:STORED_AS]->(:StoredFile {key: $id, state: 'KEPT'})
+RETURN x.id AS x
+"""
+
+
+async def test_a_copy_of_what_is_held_on_both_is_handed_out_to_neither_when_they_are_two_again(two: Two):
+    await two.one(COPY, id="before", party="ana", state="READY")
+    merge = await two.merge(name=MERGED)
+    await two.one(COPY, id="of both", party="anna", state="READY")
+    await two.one(COPY, id="being made", party="anna", state="WANTED")
+    await two.unmerge(merge)
+    states = "MATCH (x:PrivacyExport) WITH x ORDER BY x.id RETURN collect([x.id, x.partyId, x.state]) AS x"
+    assert await two.one(states) == [
+        ["before", "ana", "READY"], ["being made", "anna", "GONE"], ["of both", "anna", "GONE"],
+    ]  # fmt: skip
+    kept = "MATCH (:PrivacyExport)-[:STORED_AS]->(s) RETURN collect(s.key) AS x"
+    assert await two.one(kept) == ["before"]
+
+
+async def test_two_again_the_one_is_not_found_in_what_is_kept_of_the_merge_at_the_other(two: Two):
+    merge = await two.merge(name=MERGED)
+    await two.unmerge(merge)
+    kept = await two.one("MATCH (g:Merge) RETURN properties(g) AS x")
+    assert "Nov" not in str(kept)
+    assert not [name for name in kept if name.startswith("before_") or name in {"identifiers", "mergedName"}]
+
+
+async def test_a_part_of_an_address_is_no_other_address(two: Two):
+    await two.database.execute("MATCH (p:Party {id: 'anna'}) SET p.country = 'CZ'")
+    await two.database.execute("MATCH (p:Party {id: 'ana'}) SET p.country = 'CZ', p.street = 'Dlouhá 1'")
+    for keep, merge in (("anna", "ana"), ("ana", "anna")):
+        shown = await two.merges.preview(keep, merge)
+        assert [one.field for one in shown.conflicts] == ["name"]
+        assert ("street" in shown.takes) is (keep == "anna")
+    await two.database.execute("MATCH (p:Party {id: 'anna'}) SET p.country = 'SK'")
+    assert [one.field for one in (await two.merges.preview("anna", "ana")).conflicts] == ["name", "address"]
+
+
 async def test_a_chain_of_merges_leads_to_its_end_and_is_taken_back_from_there(two: Two):
     await filled(two.database, "ana", "a")
     await two.person("third", "Anna", (await two.one("MATCH (p:Party {id: 'anna'}) RETURN p.birthDate AS x")))
