@@ -132,6 +132,15 @@ def _context() -> Any:
     return cast(Any, typer.main).get_current_context(silent=True)
 
 
+def _words(context: Any) -> list[str]:
+    """The words of the running command, however the program was called (``python -m graph_crm`` has three)."""
+    words: list[str] = []
+    while context is not None and context.parent is not None:
+        words.insert(0, str(context.info_name))
+        context = context.parent
+    return words
+
+
 _OF_NOBODY = ("serve", "worker", "demo", "engine", "migrate", "doctor")
 """Commands that run for others, or look at the platform and at nobody's data."""
 _OF_SENDERS = ("mailbox receive", "mailbox poll")
@@ -144,7 +153,7 @@ def _acting() -> Iterator[None]:
     from graph_crm.audit import acting
 
     context = _context()
-    words = context.command_path.split()[1:] if context else []
+    words = _words(context)
     command = " ".join(words)
     if context is None or not words or words[0] in _OF_NOBODY or command in _OF_SENDERS:
         yield

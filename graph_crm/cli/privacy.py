@@ -83,11 +83,11 @@ def erase(
     from graph_crm.privacy.kinds import LegalBasis, Obstacle
 
     async def work() -> Outlook | ErasureStanding:
+        ground = one_of("basis", basis.upper(), LegalBasis)
+        weighed = [one_of("despite", each.upper(), Obstacle) for each in despite or ()]
         async with _parts() as parts:
             if dry_run:
                 return await parts.erasure.outlook(party)
-            ground = one_of("basis", basis.upper(), LegalBasis)
-            weighed = [one_of("despite", each.upper(), Obstacle) for each in despite or ()]
             await parts.erasure.erase(party, basis=ground, reason=reason, by=operator(), despite=weighed)
             found = await parts.erasure.erased(party)
             await parts.erasure.finish(found.id)

@@ -15,7 +15,11 @@ def token(
     role: Annotated[Role, typer.Option(help="What the caller is; docs/operations.md says what each role may do.")],
     party: Annotated[str | None, typer.Option(help="Id of the caller's own party; a customer needs one.")] = None,
     subject: Annotated[
-        str | None, typer.Option(help="Name of the person or system, for the audit.", show_default="demo:ROLE")
+        str | None,
+        typer.Option(
+            help="Name of the person or system, for the audit.",
+            show_default="demo:ROLE, of a customer demo:customer:PARTY",
+        ),
     ] = None,
     hours: Annotated[
         float | None, typer.Option(min=0.01, max=8760, help="Valid so long.", show_default="setting token_hours")
@@ -45,7 +49,8 @@ def token(
         issue(
             signing_secret(configured, settings.data_dir, demo=True),
             role,
-            subject=subject,
+            # Each customer is somebody: a budget and keys of writes belong to the subject.
+            subject=subject or (f"demo:{role}:{party}" if party and role is Role.CUSTOMER else None),
             party_id=party,
             lifetime=timedelta(hours=hours or settings.token_hours),
             issuer=settings.jwt_issuer,

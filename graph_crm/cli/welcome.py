@@ -89,6 +89,7 @@ def _token(settings: Settings, secret: str, role: Role, party_id: str | None) ->
     return issue(
         secret,
         role,
+        subject=f"demo:{role}:{party_id}" if party_id else None,  # each customer is somebody
         party_id=party_id,
         lifetime=timedelta(hours=settings.token_hours),
         issuer=settings.jwt_issuer,

@@ -22,7 +22,9 @@ _HINTS: Final = {
     "Send another id; `rotateServiceAccount` gives an account another key.": (
         "Choose another name; `graph-crm account rotate` gives an account another key."
     ),
-    "Settle it, or name in despite what was weighed.": "Settle it, or name what was weighed with --despite.",
+    "party { decisions { nodes { id } } } lists a customer's.": (
+        "The query party { decisions { nodes { id } } } of the API lists a customer's."
+    ),
     "Make a new one with another id.": "Make a new one with another name.",
 }
 """Hints that name what only the API has."""
@@ -35,6 +37,8 @@ def told(error: CrmError, parameters: Mapping[str, str]) -> CrmError:
         error.message = f"{written}: {error.message[found.end() :]}"
     if error.hint == "Use the id in extensions.keptId." and "keptId" in error.details:
         error.hint = f"Name {error.details['keptId']}."
+    elif "--despite" in parameters.values() and error.details.get("obstacles"):
+        error.hint = f"Settle it, or weigh it and add --despite {' --despite '.join(error.details['obstacles'])}."
     elif error.hint is not None:
         error.hint = _HINTS.get(error.hint, error.hint)
     return error

@@ -11,6 +11,7 @@ from graph_crm.cli import app
 from graph_crm.cli.words import parameters_of, told
 from graph_crm.errors import NotFound
 from graph_crm.parties.merged import told as merged
+from graph_crm.privacy.erasure import ErasureRefused
 
 
 def parameters(*words: str) -> dict[str, str]:
@@ -44,4 +45,8 @@ def test_a_hint_names_a_command_where_there_is_one() -> None:
     error = told(NotFound("id: there is no such account", hint="See serviceAccounts."), {})
     assert error.hint == "`graph-crm account list` shows them."
     assert told(merged("partyId", "party:7"), {"party": "PARTY"}).hint == "Name party:7."
+    refused = ErasureRefused("It can't be erased.", hint="Settle it.", obstacles=["OPEN_AGREEMENT", "RETENTION_DUTY"])
+    assert told(refused, parameters("privacy", "erase")).hint == (
+        "Settle it, or weigh it and add --despite OPEN_AGREEMENT --despite RETENTION_DUTY."
+    )
     assert told(NotFound("Gone.", hint="Read it again."), {}).hint == "Read it again."
