@@ -10,6 +10,7 @@ from strawberry.types import Info
 
 from graph_crm.graph.context import RequestContext
 from graph_crm.graph.mutation import mutation, query
+from graph_crm.parties import checks
 from graph_crm.parties.types import Party
 from graph_crm.privacy.erasure import ErasureService, ErasureStanding
 from graph_crm.privacy.export import Export, ExportService
@@ -167,7 +168,10 @@ class PrivacyMutations:
     ) -> PrivacyExport:
         """Ask for a copy and answer with it."""
         caller = info.context.caller
-        return _export(await info.context.service(ExportService).want(party_id or caller.party_id or "", caller))
+        wanted = party_id or caller.party_id
+        if wanted is None:
+            raise checks.refuse("partyId", "is missing, and your token names no party", "Name the party.")
+        return _export(await info.context.service(ExportService).want(wanted, caller))
 
     @mutation(
         "From now on a party's data are only kept: no contact that the law does not demand, no decision, no scoring,"

@@ -10,7 +10,7 @@ KNOWN = "MATCH (p:Party {id: $id}) RETURN p.id AS id, p.erasedAt IS NOT NULL AS 
 
 OWN_VALUES = """
 MATCH (p:Party {id: $id})
-MATCH (c:ContactPoint)<-[:REACHABLE_AT|WAS_TIED]-()-[:MERGED_INTO*0..20]->(p)
+MATCH (c:ContactPoint)<-[:REACHABLE_AT|WAS_TIED]-()-[:MERGED_INTO*0..]->(p)
 WHERE NOT EXISTS { MATCH (c)<-[:REACHABLE_AT]-(o:Party) WHERE o <> p }
 RETURN collect(DISTINCT c.value) AS values
 """

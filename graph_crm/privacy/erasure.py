@@ -213,9 +213,10 @@ class ErasureService:
         await cancel(tx, _over, now, party_id=party_id)
         asked = {"id": party_id, "now": now, "own": TOPIC}
         values = (await tx.run(cypher.OWN_VALUES, asked))[0]["values"]
-        lines = [party_id]
+        lines = [party_id, f"privacy.export:{party_id}"]
         lines += (await tx.run(statements.CLOSE_OPEN_REQUESTS, asked))[0]["lines"]
         lines += (await tx.run(statements.CANCEL_MESSAGES, asked))[0]["lines"]
+        await tx.run(statements.TAKE_COPIES_BACK, asked)
         await tx.run(statements.END_OPEN_SESSIONS, asked)
         await tx.run(statements.FORGET_LINES, {**asked, "lines": lines})
         await tx.run(statements.MARK, {**asked, **named, "erasure": identifier, "values": values})
@@ -248,6 +249,7 @@ class ErasureService:
         for label, statement in (
             ("Household", statements.LEAVE_HOUSEHOLDS),
             ("ContactPoint", statements.FORGET_MERGED_TIES),
+            ("tie", statements.FORGET_TIES_SET_ASIDE),
             ("ContactPoint", statements.LEAVE_CONTACT_POINTS),
             ("Call", statements.LEAVE_CALLS),
             ("tie", cypher.delete_ties(self._personal_ties())),

@@ -41,6 +41,16 @@ SET r.status = 'CLOSED', r.closedAt = $now, r.openOwnerId = null, r.unowned = nu
 RETURN collect(r.id) + collect('request:' + r.id) AS lines
 """
 
+TAKE_COPIES_BACK = """
+MATCH (x:PrivacyExport {partyId: $id}) WHERE x.state IN ['WANTED', 'READY']
+SET x.state = 'GONE'
+WITH x
+MATCH (x)-[r:STORED_AS]->(s:StoredFile)
+SET s.idleSince = datetime({epochMillis: 0})
+DELETE r
+"""
+"""Copies of everything: from now on no link leads to one, and one that is being made is not kept."""
+
 END_OPEN_SESSIONS = """
 MATCH (:Party {id: $id})-[:HAD_SESSION]->(s:Session {state: 'OPEN'})
 SET s.state = 'TIMED_OUT', s.endedAt = s.lastSeenAt
@@ -102,7 +112,7 @@ RETURN count(h) AS records
 """
 
 FORGET_MERGED_TIES = """
-MATCH (m:MergedParty)-[:MERGED_INTO*1..20]->(:Party {id: $id})
+MATCH (m:MergedParty)-[:MERGED_INTO*]->(:Party {id: $id})
 MATCH (m)-[r:WAS_TIED]-(o)
 DELETE r
 WITH DISTINCT o WHERE o:ContactPoint AND NOT EXISTS { (o)<-[:REACHABLE_AT|WAS_TIED]-() }
@@ -110,6 +120,13 @@ OPTIONAL MATCH (l:ContactLedger {key: 'point:' + o.valueKey})
 DETACH DELETE o, l
 RETURN count(o) AS records
 """
+
+FORGET_TIES_SET_ASIDE = """
+MATCH (:Party {id: $id})-[r:WAS_TIED]-(:MergedParty)
+DELETE r
+RETURN count(*) AS records
+"""
+"""Ties of somebody else's merged record to the party: taken back the merge would bring them back."""
 
 LEAVE_CONTACT_POINTS = """
 MATCH (:Party {id: $id})-[r:REACHABLE_AT]->(c:ContactPoint)

@@ -121,17 +121,18 @@ class ExportService:
         self._links.check(export_id, key)
         row = await self._one(export_id)
         if row is None or row["file"] is None:
-            raise NotFound("The export is kept no longer.", hint="Ask for another one.")
+            raise _let_go()
         content = await self._files.read(row["file"])
         await self.handed_out(row["party"], export_id)
         return content
 
     async def handed_out(self, party_id: str, export_id: str | None = None) -> None:
-        """Write down in the audit that a copy left the bank, before it does."""
+        """Write down in the audit that a copy left the bank, before it does. Raises: NotFound for one taken back."""
 
         async def work(tx: Transaction) -> None:
+            if export_id is not None and not await tx.run(statements.FETCHED, {"id": export_id}):
+                raise _let_go()
             record(tx, Entry(AuditKind.PRIVACY, "export.handed_out", [party_id]))
-            await tx.run(statements.FETCHED, {"id": export_id})
 
         await self._database.write(work)
 
@@ -150,8 +151,10 @@ class ExportService:
         ready = {"id": identifier, "file": file.key, "bytes": file.bytes, "hours": self._rules.export.keep_hours}
 
         async def effect(tx: Transaction) -> None:
-            await hold(tx, file)
-            await tx.run(statements.READY, ready)
+            if await tx.run(statements.READY, ready):
+                await hold(tx, file)
+            else:  # taken back meanwhile: the party was erased, or a merge was
+                await tx.run(statements.NOT_WANTED, ready)
 
         return effect
 
@@ -225,6 +228,10 @@ def _may(caller: Caller, party_id: str) -> bool:
 def _require(caller: Caller, party_id: str) -> None:
     if not _may(caller, party_id):
         raise Forbidden("This copy is for the party itself, and for who looks after privacy.", hint="Ask for your own.")
+
+
+def _let_go() -> NotFound:
+    return NotFound("The export is kept no longer.", hint="Ask for another one.")
 
 
 def _instant(milliseconds: int | None) -> dt.datetime | None:

@@ -34,8 +34,18 @@ RETURN x.id AS id
 """
 
 FETCHED = """
-OPTIONAL MATCH (x:PrivacyExport {id: $id})
-FOREACH (_ IN CASE WHEN x IS NULL THEN [] ELSE [1] END | SET x.fetchedAt = datetime.realtime())
+MATCH (x:PrivacyExport {id: $id})
+SET x.lock = 0
+REMOVE x.lock
+WITH x WHERE x.state = 'READY'
+SET x.fetchedAt = datetime.realtime()
+RETURN x.id AS id
+"""
+
+# Nothing refers to it: its time is over at once.
+NOT_WANTED = """
+MATCH (s:StoredFile {key: $file}) WHERE NOT EXISTS { (s)<-[:STORED_AS]-() }
+SET s.idleSince = datetime({epochMillis: 0})
 """
 
 LET_GO = """

@@ -11,8 +11,11 @@ from typing import Final
 import orjson
 
 from graph_crm import logs
-from graph_crm.errors import NotFound
-from graph_crm.graph.database import Database
+from graph_crm.audit.entries import Entry
+from graph_crm.audit.journal import record
+from graph_crm.audit.kinds import AuditKind
+from graph_crm.errors import DatabaseBusy, NotFound
+from graph_crm.graph.database import Database, Transaction
 from graph_crm.graph.timers import Work
 from graph_crm.parties import checks
 from graph_crm.parties.checks import Clock, utc_now
@@ -172,8 +175,8 @@ class PrivacyRetention:
                         row["id"], basis=LegalBasis.RETENTION, reason="former customer", by="retention"
                     )
                     gone += 1
-                except (ErasureRefused, NotFound):
-                    continue  # a duty to keep goes on, or somebody was quicker
+                except (ErasureRefused, NotFound, DatabaseBusy):
+                    continue  # a duty to keep goes on, somebody was quicker, or it is being merged
             asked["after"] = rows[-1]["id"]
             if gone >= MOST_PARTIES:
                 break
@@ -182,7 +185,12 @@ class PrivacyRetention:
     async def _report(self, done: list[LetGo]) -> None:
         counts = {one.type: one.records for one in done if one.records}
         told = {"id": f"retention:{uuid.uuid4().hex}", "counts": orjson.dumps(counts).decode()}
-        await self._database.write(lambda tx: tx.run(statements.REPORT, told))
+
+        async def work(tx: Transaction) -> None:
+            record(tx, Entry(AuditKind.PRIVACY, "retention.done", [told["id"]], details=counts))
+            await tx.run(statements.REPORT, told)
+
+        await self._database.write(work)
         log.info("retention_done", records=sum(counts.values()))
 
 

@@ -34,12 +34,17 @@ def let_go(node: Node) -> str:
 
 
 _OLD_POINTS = """MATCH (c:ContactPoint)
-WHERE NOT EXISTS { (c)<-[:REACHABLE_AT]-() } AND c.createdAt < datetime.realtime() - duration({days: 1})"""
+WHERE NOT EXISTS { (c)<-[:REACHABLE_AT|WAS_TIED]-() } AND c.createdAt < datetime.realtime() - duration({days: 1})"""
 
 OLD_POINTS = f"{_OLD_POINTS}\nRETURN count(c) AS records"
 
+# Somebody may be giving it to a party just now: whether nobody has it is looked at again under its lock.
 FORGET_POINTS = f"""{_OLD_POINTS}
 WITH c LIMIT $most
+SET c.locked = true
+REMOVE c.locked
+WITH c, NOT EXISTS {{ (c)<-[:REACHABLE_AT|WAS_TIED]-() }} AS free
+WITH c WHERE free
 OPTIONAL MATCH (l:ContactLedger {{key: 'point:' + c.valueKey}})
 DETACH DELETE c, l
 RETURN count(*) AS records"""

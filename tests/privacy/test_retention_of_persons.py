@@ -43,6 +43,13 @@ def records(dumped: str) -> list[str]:
     return [line for line in dumped.splitlines() if not line.startswith(("['Audit", "['Lock"))]
 
 
+OF_THE_OPEN_CASE = """
+MATCH (r:ServiceRequest {number: $number})
+CREATE (:MailReceived {id: 'mail', state: 'SETTLED', subject: $mail, at: r.openedAt})-[:BECAME]->(r)
+CREATE (:Call {id: 'call', state: 'ENDED', note: $call, requestId: r.id, endedAt: r.openedAt, heardAt: r.openedAt})
+"""
+
+
 async def test_nothing_goes_before_its_time_and_a_dry_run_takes_nothing(bank: PlantedBank) -> None:
     database = bank.platform.database
     before = records(await dump(database))
@@ -77,9 +84,18 @@ async def test_what_is_open_stays_however_old_it_is(bank: PlantedBank) -> None:
     ask = {"partyId": bank.party, "channel": "BRANCH", "text": "Still open.", "category": "CARD", "attachments": []}
     number = (await bank.do("openRequest", ask, "number"))["number"]
     await bank.work()
+    mail, call = bank.planted.word("mail of the open case"), bank.planted.word("call of the open case")
+    told = {"number": number, "mail": mail, "call": call}
+    await bank.platform.database.execute(OF_THE_OPEN_CASE, told)
     await went(at(bank, 9000))
     shown = "query($n: String!) { request(number: $n) { text } }"
     assert (await bank.ask(shown, n=number))["request"]["text"] == "Still open."
+    kept = await dump(bank.platform.database)
+    assert mail in kept, "what the customer wrote is part of the case"
+    assert call in kept
+    sent = "MATCH (:ServiceRequest {number: $n})<-[:ABOUT_REQUEST]-(d:Delivery) RETURN collect(d.to) AS to"
+    assert (await bank.platform.database.read(sent, {"n": number}))[0]["to"], "whom it was told to as well"
+    await bank.platform.database.execute("MATCH (n:MailReceived|Call) DETACH DELETE n")
 
 
 async def test_in_the_end_the_texts_and_the_documents_are_gone_and_the_customer_is_not(bank: PlantedBank) -> None:
@@ -95,6 +111,8 @@ async def test_what_a_run_let_go_is_kept_as_a_report(bank: PlantedBank) -> None:
     asked = "query { privacyRetentionReports(first: 3) { at removed { type records } } }"
     reports = (await bank.ask(asked))["privacyRetentionReports"]
     assert reports[0]["removed"] != []
+    audited = "MATCH (e:AuditEntry) WHERE e.body CONTAINS 'retention.done' RETURN count(e) AS n"
+    assert (await bank.platform.database.read(audited))[0]["n"] > 0
     (error,) = (await bank.raw("query { privacyRetentionReports(first: 0) { id } }"))["errors"]
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
 
@@ -106,6 +124,9 @@ async def test_who_left_long_ago_is_erased_where_nothing_speaks_against_it(bank:
     opened = {"productCode": "CURRENT_ACCOUNT", "openedOn": "2020-01-10", "holders": [{"partyId": holds}]}
     await bank.do("openAgreement", opened)
     await bank.do("endParty", {"id": holds})
+    merging = (await bank.do("createPerson", {"givenName": "Ada", "familyName": bank.planted.word("merging")}))["id"]
+    await bank.do("endParty", {"id": merging})
+    await bank.platform.database.execute("MATCH (p:Party {id: $id}) SET p.merging = 'merge:1'", {"id": merging})
     days = SHIPPED.former_customers_days
     assert days is not None
     assert "Party" not in await went(at(bank, days - 1))
@@ -114,6 +135,7 @@ async def test_who_left_long_ago_is_erased_where_nothing_speaks_against_it(bank:
     kept = await dump(bank.platform.database)
     assert bank.planted.words["former"] not in kept
     assert bank.planted.words["debtor"] in kept
+    assert bank.planted.words["merging"] in kept, "who is just being merged waits for the next run"
 
 
 async def test_an_erasure_reaches_the_records_that_were_merged(bank: PlantedBank) -> None:
