@@ -256,6 +256,7 @@ async def serving(uri: str, password: str, data: Path) -> AsyncIterator[tuple[in
         **os.environ, "GRAPH_CRM_DATA_DIR": str(data), "GRAPH_CRM_JWT_SECRET": SECRET, "GRAPH_CRM_JWT_HS256": "true",
         "NEO4J_URI": uri, "NEO4J_USERNAME": "neo4j", "NEO4J_PASSWORD": password, "GRAPH_CRM_LOG_LEVEL": "error",
         "GRAPH_CRM_REQUESTS_PER_SECOND": f"{{{rates}}}", "GRAPH_CRM_ADDRESS_REQUESTS_PER_SECOND": "0",
+        "GRAPH_CRM_UNSEEN_SECONDS": f"{{{rates}}}",
     }  # fmt: skip
     log = data / "server.log"
     with log.open("wb") as out:

@@ -23,6 +23,7 @@ from graph_crm.api.persisted import Persisted, read_manifests
 from graph_crm.api.platform import Platform
 from graph_crm.api.schema import platform_schema
 from graph_crm.api.subscriptions import SubscriptionEndpoint
+from graph_crm.api.unseen import Unseen, seconds_of
 from graph_crm.api.visits import Visits
 from graph_crm.audit.service import Audit
 from graph_crm.errors import CrmError, InvalidInput, Unauthenticated
@@ -57,6 +58,7 @@ class GraphQLEndpoint:
             persisted=Persisted(
                 read_manifests(settings.documents) if settings.documents else {}, settings.documents_only
             ),
+            unseen=Unseen(seconds_of(settings.unseen_seconds)),
         )
         self._edge = edge
         self._always = completed([_JSON], edge.always)

@@ -227,8 +227,8 @@ def _by_key(sets: Iterable[SelectionSetNode], fragments: Mapping[str, SelectionS
     return found
 
 
-def check_variables(variables: Mapping[str, Any], bounds: Bounds = BOUNDS) -> None:
-    """Raise TooLarge where the variables have more of something than they may have."""
+def check_variables(variables: Mapping[str, Any], bounds: Bounds = BOUNDS) -> int:
+    """How many values the variables have. Raises TooLarge where they have more of something than they may have."""
     counted = 0
     waiting: list[tuple[Any, int]] = [(variables, 0)]
     while waiting:
@@ -248,3 +248,4 @@ def check_variables(variables: Mapping[str, Any], bounds: Bounds = BOUNDS) -> No
             waiting.extend([(each, level + 1) for each in inner])
         elif isinstance(value, str) and len(value) > bounds.text:
             raise TooLarge("characters of a text", len(value), bounds.text)
+    return counted

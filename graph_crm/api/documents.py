@@ -163,6 +163,10 @@ class Documents:
         weight = sum(len(each.statement.text) for each in plan if each.statement) + _PART * parts(shape)
         self._plans.keep((operation, shape), plan, weight)
 
+    def knows(self, source: str) -> bool:
+        """Whether a document was loaded before, and is kept."""
+        return source in self._loaded
+
     def load(self, source: str) -> dict[str, Operation] | Problem:
         """The operations of a document by name (an anonymous one is ``""``), or what is wrong with it.
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, cast
 
@@ -18,53 +17,32 @@ from graphql import (
     subscribe,
 )
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
-from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from graph_crm.api import auditing, leading, rights
-from graph_crm.api.bounds import check_variables
 from graph_crm.api.describing import Descriptions
 from graph_crm.api.documents import Documents, Operation, Planned, Problem
 from graph_crm.api.failures import incident, resolver_error, shown_error
-from graph_crm.api.leaving import Gone, while_there
+from graph_crm.api.leaving import while_there
 from graph_crm.api.persisted import Persisted
-from graph_crm.api.pricing import MOST_DESCRIBED, Price, Pricing
+from graph_crm.api.preparing import Preparation, Request
 from graph_crm.api.schema import MappedSchema
-from graph_crm.audit.acting import SEEN, Actor
+from graph_crm.api.unseen import Unseen
+from graph_crm.audit.acting import SEEN
 from graph_crm.audit.service import Audit
 from graph_crm.errors import CrmError, InvalidInput, NotFound
 from graph_crm.graph import deadlines
 from graph_crm.graph.compiler import Compiler, Statement
 from graph_crm.graph.compiler.arguments import Value
-from graph_crm.graph.compiler.selection import Fields, Selections
+from graph_crm.graph.compiler.selection import Selections
 from graph_crm.graph.context import Fetch, RequestContext
 from graph_crm.graph.database import Database
 from graph_crm.graph.mapping import NodeMapping
-from graph_crm.graph.mutation import PERMISSION
 from graph_crm.security import touching
-from graph_crm.security.budgets import Budgets, told, too_expensive
+from graph_crm.security.budgets import Budgets
 from graph_crm.security.roles import Caller, Permission
 from graph_crm.security.sight import Sights, check_key
 
-
-@dataclass(frozen=True)
-class Request:
-    """One GraphQL request: the document and the values for it."""
-
-    query: str
-    caller: Caller
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    operation_name: str | None = None
-    explain: bool = False
-    actor: Actor | None = None
-    """Who asks, from where and why; None: only what the caller's token says is known."""
-    cost: bool = False
-    """Whether the answer shall tell what it costs."""
-    identifier: str | None = None
-    """The hash of a persisted document; then ``query`` may be empty."""
-    gone: Gone | None = None
-    """Returns when the caller has left: a query is ended then."""
-    internal: bool = False
-    """Whether a page of the platform itself asks, with a document of its own."""
+__all__ = ["Executor", "Request", "RequestTimeout", "Shaped"]
 
 
 class RequestTimeout(CrmError):
@@ -107,15 +85,12 @@ class Executor:
         sights: Sights | None = None,
         budgets: Budgets | None = None,
         persisted: Persisted | None = None,
+        unseen: Unseen | None = None,
     ) -> None:
         self._budgets = budgets or Budgets()
-        self._persisted = persisted or Persisted()
-        self._roots = {
-            OperationType.QUERY: schema.core.query_type,
-            OperationType.MUTATION: schema.core.mutation_type,
-            OperationType.SUBSCRIPTION: schema.core.subscription_type,
-        }
-        self._pricing = Pricing(schema)
+        self._unseen = unseen or Unseen()
+        self._documents = Documents(schema)
+        self._preparation = Preparation(schema, self._documents, persisted or Persisted(), self._budgets, self._unseen)
         self._descriptions = Descriptions(schema)
         self._sights = sights or Sights(notes=audit is not None)
         self._audit = self.audit = audit
@@ -123,7 +98,6 @@ class Executor:
         self._seconds = seconds
         self._database = database
         self._services = services or (lambda service: service(database))
-        self._documents = Documents(schema)
 
     async def execute(self, request: Request) -> dict[str, Any]:
         """The response of a request: ``data``, and ``errors`` and ``extensions`` where there are any. Never raises."""
@@ -152,16 +126,10 @@ class Executor:
 
     async def _execute(self, request: Request) -> dict[str, Any]:
         caller = request.caller
-        prepared = self._prepared(request)
-        if isinstance(prepared, Problem):
-            return {"errors": prepared.errors if caller.may(Permission.INTROSPECT) else prepared.for_outsiders()}
-        operation, variables = prepared
-        if request.explain or request.cost:
-            caller.require(Permission.EXPLAIN)
-        auditing.tell_operation(self._schema.core, operation)
-        if not operation.mapped:
-            self._require(operation, variables, caller, self._roots[operation.kind])
-        price = self._priced(operation, variables, caller)
+        ready = self._preparation.ready(request)
+        if isinstance(ready, Problem):
+            return {"errors": ready.errors if caller.may(Permission.INTROSPECT) else ready.for_outsiders()}
+        operation, variables, price = ready
         async with self._budgets.running(caller, price.total):
             if operation.mapped:
                 response = await while_there(request.gone, self._read(operation, variables, request))
@@ -175,37 +143,8 @@ class Executor:
             asked = leading.arguments(operation, variables)
             await leading.lead(self._database, self._sights.of(caller), caller, asked, response)
         if request.cost:
-            response["extensions"] = {**response.get("extensions", {}), "cost": self._told(price, caller)}
+            response["extensions"] = {**response.get("extensions", {}), "cost": self._preparation.told(price, caller)}
         return response
-
-    def _prepared(self, request: Request) -> tuple[Operation, dict[str, Any]] | Problem:
-        """The operation that is asked for, and its variables."""
-        text = request.query
-        if not request.internal:
-            text = self._persisted.text(text, request.identifier, request.caller.role)
-        check_variables(request.variables)
-        operations = self._documents.load(text)
-        if isinstance(operations, Problem):
-            return operations
-        operation = _choose(operations, request.operation_name)
-        variables = operation.variables(self._schema, request.variables)
-        return variables if isinstance(variables, Problem) else (operation, variables)
-
-    def _priced(self, operation: Operation, variables: dict[str, Any], caller: Caller) -> Price:
-        """What an operation costs. Raises QueryTooExpensive where that is more than the caller may ask for."""
-        shape = operation.shape_of(variables) if operation.mapped else None
-        price = self._pricing.of(operation, variables, shape)
-        self._budgets.check(caller, price.total)
-        if price.described > MOST_DESCRIBED:
-            raise too_expensive("The description of the schema", price.described, MOST_DESCRIBED)
-        return price
-
-    def _told(self, price: Price, caller: Caller) -> dict[str, Any]:
-        return {
-            "cost": told(price.total),
-            "limit": told(self._budgets.of(caller.role).request),
-            "fields": {key: told(cost) for key, cost in price.parts.items()},
-        }
 
     # Mapped queries
 
@@ -234,6 +173,7 @@ class Executor:
         shape = (self._sights.of(caller).key, operation.shape_of(variables))
         plan = self._documents.plan(operation, shape)
         if plan is None:
+            self._unseen.admit(caller)
             plan = self._compile(operation, variables, caller)
             self._documents.keep(operation, shape, plan)
         return plan
@@ -242,7 +182,7 @@ class Executor:
         selected = Selections(operation.fragments, variables).fields(
             [operation.node.selection_set], frozenset({"Query"})
         )
-        self._check_roots(selected)
+        self._preparation.check_roots(selected)
         plan = []
         for key, nodes in selected.items():
             name = nodes[0].name.value
@@ -256,14 +196,6 @@ class Executor:
                 # Its neighbours still get their answers, as they would if the database had said no.
                 plan.append(Planned(key, None, name, refused=error))
         return plan
-
-    def _check_roots(self, selected: Fields) -> None:
-        """Refuse a request that asks for more at once than one request may."""
-        most = self._schema.limits.most_roots
-        if len(selected) > most:
-            raise InvalidInput(
-                f"The query has more than {most} root fields.", hint="Split it into several queries.", limit=most
-            )
 
     def _statement(
         self, name: str, nodes: list[FieldNode], operation: Operation, variables: dict[str, Any], caller: Caller
@@ -323,6 +255,7 @@ class Executor:
         bound = self._sights.of(caller).bound(caller, statement.parameters.bind(variables))
         if explained is not None:
             explained.append({"field": key, "statement": statement.text, "parameters": bound})
+        self._unseen.sent(caller, statement.text)
         rows = await self._database.read(statement.text, bound)
         if self._audit is None:
             return statement.shape(rows, bound)
@@ -334,33 +267,15 @@ class Executor:
 
     # Mutations, introspection and what else has resolvers
 
-    def _require(
-        self, operation: Operation, variables: dict[str, Any], caller: Caller, root: GraphQLObjectType | None
-    ) -> None:
-        """Raise Forbidden for a root field that the caller's role may not use, before anything is done."""
-        names = frozenset({root.name}) if root else frozenset()
-        selected = Selections(operation.fragments, variables).fields([operation.node.selection_set], names)
-        self._check_roots(selected)
-        for nodes in selected.values():
-            name = nodes[0].name.value
-            if name == "__typename" and operation.kind is OperationType.QUERY:
-                continue
-            field = root.fields.get(name) if root else None
-            if field is None:
-                caller.require(Permission.INTROSPECT)  # __schema and __type
-                continue
-            declared = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-            needed = declared.metadata.get(PERMISSION) if declared else None
-            if needed:  # a mapped field is judged by its own rules
-                caller.require(Permission(needed))
-
     def _check_answers(
         self, operation: Operation, variables: dict[str, Any], caller: Caller, root: GraphQLObjectType | None
     ) -> None:
         """Refuse what answers with something that can't be read, before it changes anything."""
 
         def trial(mapping: NodeMapping, nodes: list[FieldNode]) -> None:
-            self._compiler(operation, variables, caller).node(mapping, "", nodes).parameters.bind(variables)
+            statement = self._compiler(operation, variables, caller).node(mapping, "", nodes)
+            statement.parameters.bind(variables)
+            self._unseen.expect(caller, statement.text)
 
         selections = Selections(operation.fragments, variables)
         sight = self._sights.of(caller)
@@ -386,7 +301,7 @@ class Executor:
             raise InvalidInput(
                 "Subscriptions are not answered over POST.", hint="Open a WebSocket (graphql-transport-ws) at /graphql."
             )
-        root_type = self._roots[operation.kind]
+        root_type = self._preparation.roots[operation.kind]
         self._check_answers(operation, variables, caller, root_type)
         await self._check_arguments(operation, variables, caller, root_type)
         explained: list[dict[str, Any]] | None = [] if request.explain else None
@@ -402,6 +317,7 @@ class Executor:
 
         async def root(info: Any) -> Shaped | None:
             statement = self._statement(info.field_name, info.field_nodes, operation, variables, caller)
+            self._unseen.expect(caller, statement.text)
             asked = self._asked(info.field_name, info.field_nodes, operation, variables)
             if asked:
                 check_key(caller, info.field_name, asked.raw)
@@ -436,7 +352,8 @@ class Executor:
 
         Raises CrmError before the first response for what is no subscription, or not allowed.
         """
-        prepared = self._prepared(request)
+        with self._unseen.timed(request.caller):
+            prepared = self._preparation.read(request)
         if isinstance(prepared, Problem):
             insider = request.caller.may(Permission.INTROSPECT)
             yield {"errors": prepared.errors if insider else prepared.for_outsiders()}
@@ -447,8 +364,8 @@ class Executor:
         auditing.act_for(self._audit, request.actor or auditing.actor_of(request.caller, None, None))
         auditing.tell_operation(self._schema.core, operation)
         try:
-            self._require(operation, variables, request.caller, self._schema.core.subscription_type)
-            self._priced(operation, variables, request.caller)
+            self._preparation.require(operation, variables, request.caller, self._schema.core.subscription_type)
+            self._preparation.priced(operation, variables, request.caller)
             self._check_answers(operation, variables, request.caller, self._schema.core.subscription_type)
             await self._check_arguments(operation, variables, request.caller, self._schema.core.subscription_type)
         except CrmError as error:
@@ -508,17 +425,3 @@ async def _told(stream: Any) -> AsyncGenerator[dict[str, Any], None]:
         yield {"errors": [resolver_error(error)]}
     except CrmError as error:
         yield {"errors": [shown_error(error)]}
-
-
-def _choose(operations: Mapping[str, Operation], name: str | None) -> Operation:
-    if name:
-        if name not in operations:
-            raise InvalidInput(
-                f"The document has no operation {name[:80]!r}.", hint=f"It has {', '.join(sorted(operations))[:200]}."
-            )
-        return operations[name]
-    if len(operations) != 1:
-        raise InvalidInput(
-            f"The document has {len(operations)} operations.", hint="Send operationName to say which to run."
-        )
-    return next(iter(operations.values()))

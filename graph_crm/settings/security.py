@@ -92,6 +92,11 @@ class SecuritySettings(BaseModel):
         default_factory=dict,
         description="Cost at most of what one caller has running at once, by role, as JSON; 0: no limit.",
     )
+    unseen_seconds: dict[str, Rate] = Field(
+        default_factory=dict,
+        description="Seconds of work a minute that one caller may cause with queries that the server has not seen, by "
+        "role, as JSON; 0: no limit.",
+    )
     documents: Path | None = Field(
         default=None, description="Manifest of persisted documents, or a folder of such manifests."
     )

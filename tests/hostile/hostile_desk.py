@@ -10,6 +10,7 @@ from graph_crm.api.execution import Executor, Request
 from graph_crm.api.persisted import Persisted
 from graph_crm.api.pricing import Pricing
 from graph_crm.api.schema import platform_schema
+from graph_crm.api.unseen import Unseen
 from graph_crm.errors import DatabaseUnavailable
 from graph_crm.graph.database import Database
 from graph_crm.security.budgets import Budgets
@@ -40,9 +41,11 @@ class Untouched(Database):
 class Desk:
     """Asks, and expects to be refused."""
 
-    def __init__(self, *, budgets: Budgets | None = None, persisted: Persisted | None = None) -> None:
+    def __init__(
+        self, *, budgets: Budgets | None = None, persisted: Persisted | None = None, unseen: Unseen | None = None
+    ) -> None:
         self.database = Untouched()
-        self.executor = Executor(platform_schema(), self.database, budgets=budgets, persisted=persisted)
+        self.executor = Executor(platform_schema(), self.database, budgets=budgets, persisted=persisted, unseen=unseen)
 
     async def ask(self, query: str, caller: Caller = ANALYST, **named: Any) -> dict[str, Any]:
         """The whole response."""

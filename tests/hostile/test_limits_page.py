@@ -7,8 +7,10 @@ import re
 
 from graph_crm.api.bounds import BOUNDS
 from graph_crm.api.pricing import MOST_DESCRIBED
+from graph_crm.api.unseen import MANY_VALUES, PLANNED, UNSEEN_SECONDS
 from graph_crm.resources import folder
 from graph_crm.security.budgets import BUDGETS, LONGEST_WAIT, MOST_WAITING
+from graph_crm.security.roles import Role
 
 PAGE = (folder("schema").parent / "docs" / "limits.md").read_text("utf-8")
 
@@ -26,6 +28,14 @@ def test_the_budgets_of_the_roles():
     rows = re.findall(r"^\| ([a-z_, ]+) \| ([0-9,]+) \| ([0-9,]+) \|$", PAGE, re.MULTILINE)
     told = {role: (_number(one), _number(all_)) for roles, one, all_ in rows for role in roles.split(", ")}
     assert told == {role.value: (budget.request, budget.at_once) for role, budget in BUDGETS.items()}
+
+
+def test_the_seconds_for_what_is_new():
+    rows = re.findall(r"^\| ([a-z_, ]+) \| ([0-9]+) \|$", PAGE, re.MULTILINE)
+    told = {role: float(seconds) for roles, seconds in rows for role in roles.split(", ") if role in set(Role)}
+    assert told == {role.value: seconds for role, seconds in UNSEEN_SECONDS.items()}
+    assert f"about {PLANNED:,.0f} characters of it in a second" in PAGE
+    assert f"more than {MANY_VALUES:,} values" in PAGE
 
 
 def test_the_rest():

@@ -68,17 +68,19 @@ class Buckets:
 
     def take(self, key: str, tokens: float = 1.0) -> float:
         """Take ``tokens``; 0.0 where they were there, else the seconds until one is, and nothing was taken."""
+        lacking = self.wait(key)
+        if not lacking:
+            self.owe(key, tokens)
+        return lacking
+
+    def owe(self, key: str, tokens: float) -> None:
+        """Take ``tokens`` whether they are there or not: what has been used already."""
         if not self._each:
-            return 0.0
+            return
         now = self._ticks()
-        full_at = max(self._full_at.get(key, now), now)
-        lacking = full_at - now - self._room
-        if lacking > 0:
-            return lacking
         if key not in self._full_at and len(self._full_at) >= self._most:
             self._drop(now)
-        self._full_at[key] = full_at + self._each * tokens
-        return 0.0
+        self._full_at[key] = max(self._full_at.get(key, now), now) + self._each * tokens
 
     def wait(self, key: str) -> float:
         """The seconds until a token is there, without taking one; 0.0: it is."""
