@@ -13,6 +13,7 @@ from strawberry.tools import merge_types
 
 from graph_crm.api import auditing, own_keys
 from graph_crm.api.generated import GeneratedTypes
+from graph_crm.api.meanings import meaning
 from graph_crm.api.scalars import SCALARS
 from graph_crm.audit.api import AuditQueries
 from graph_crm.calls import types as calls
@@ -177,14 +178,16 @@ def _merged(name: str, parts: tuple[type, ...]) -> type:
 
 
 def _nullable(root: GraphQLObjectType, names: Iterable[str]) -> None:
-    """Make root fields nullable, and say of each argument what its input type says.
+    """Make root fields nullable, and say of each argument what it means, or what its input type says.
 
     One that fails must not take its neighbours' answers with it, nor hide that a change before it was made.
     """
-    for field in [root.fields[name] for name in names]:
+    for name in names:
+        field = root.fields[name]
         field.type = get_nullable_type(field.type)
-        for argument in field.args.values():
-            argument.description = argument.description or get_named_type(argument.type).description
+        for called, argument in field.args.items():
+            said = argument.description or meaning(name, called)
+            argument.description = said or get_named_type(argument.type).description
 
 
 async def _mapped(_source: Any, info: Any, **_arguments: Any) -> Any:

@@ -117,7 +117,7 @@ class Caller:
         if not self.may(permission):
             raise Forbidden(
                 f"The role {self.role} may not {permission.replace('_', ' ')}.",
-                hint="docs/operations.md lists what each role may do.",
+                hint=f"It takes the permission {permission}: docs/operations.md lists which roles have it.",
                 role=self.role.value,
                 permission=permission.value,
             )

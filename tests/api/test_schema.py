@@ -11,9 +11,12 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLObjectType,
     build_schema,
+    get_named_type,
+    is_scalar_type,
     validate_schema,
 )
 
+from graph_crm.api.meanings import MEANINGS
 from graph_crm.api.schema import platform_schema, sdl
 from graph_crm.resources import folder
 
@@ -50,3 +53,29 @@ def test_the_schema_is_valid_by_itself():
     built = build_schema(sdl())
     assert validate_schema(built) == []
     assert set(built.type_map) == set(platform_schema().core.type_map)
+
+
+def test_an_argument_says_what_it_means_and_not_what_a_text_is() -> None:
+    core = platform_schema().core
+    wrong = [
+        f"{name}({argument})"
+        for root in (core.query_type, core.mutation_type, core.subscription_type)
+        if root is not None
+        for name, field in root.fields.items()
+        for argument, it in field.args.items()
+        if is_scalar_type(kind := get_named_type(it.type)) and it.description == kind.description
+    ]
+    assert wrong == []
+
+
+def test_no_meaning_is_told_of_an_argument_that_is_not_there() -> None:
+    core = platform_schema().core
+    there = {
+        named
+        for root in (core.query_type, core.mutation_type, core.subscription_type)
+        if root is not None
+        for name, field in root.fields.items()
+        for argument in field.args
+        for named in (argument, f"{name}.{argument}")
+    }
+    assert set(MEANINGS) <= there

@@ -231,11 +231,25 @@ async def test_a_customer_sees_the_own_party_in_full(bank) -> None:
     assert await bank.ask(Role.CUSTOMER, '{ party(id: "anna") { sight } }') == {"party": {"sight": "FULL"}}
 
 
-async def test_the_page_shows_what_an_agent_without_a_case_is_answered(bank) -> None:
+async def test_the_page_shows_what_an_agent_without_a_case_is_answered_and_how_another_sees_more(bank) -> None:
     page = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text("utf-8")
-    (query,) = re.findall(r"```graphql\n(.*?)```", page, re.DOTALL)
-    (shown,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
-    assert await bank.answer(Role.AGENT, query, id="ben") == json.loads(shown)
+    query, change = re.findall(r"```graphql\n(.*?)```", page, re.DOTALL)
+    shown, given = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL))
+    assert await bank.answer(Role.AGENT, query, id="ben") == shown
+    try:
+        changed = await bank.ask(Role.ADMINISTRATOR, change, **given)
+        seen = [(await bank.ask(role, query, id="ben"))["party"] for role in (Role.RELATIONSHIP_MANAGER, Role.ANALYST)]
+    finally:
+        await bank.database.execute(
+            "MATCH (p:Party {id: 'ben'}) REMOVE p.protected, p.alias, p.protectedReason, p.updatedAt SET p.version = 5"
+            " WITH p MATCH (:Employee {id: 'rita'})-[r:LOOKS_AFTER]->(p) DELETE r"
+        )
+    assert changed["protectParty"] == {"sight": "FULL", "protected": True}
+    assert {"displayName": "Ben Kral"} in changed["assignPortfolio"]["portfolio"]["nodes"]
+    assert seen == [
+        {"displayName": "Ben Kral", "sight": "FULL", "segment": "SILVER", "agreements": {"totalCount": 2}},
+        None,
+    ]
 
 
 def nodes(selection: str) -> list[FieldNode]:
