@@ -254,12 +254,13 @@ CREATE (m)-[:GAVE]->(n:Consent)
 SET n = c {{.purpose, .channel, .pointKey, .status, .at, .recordedAt, .textVersion}}, n.id = g.id + ':' + c.id,
   n.partyId = m.id, n.source = 'merge'
 """
+# At a contact point it was one contact: limits of the point find the first of the two, wherever it was.
 CONTACTED_SINCE: Final = f"""{_SINCE}
 MATCH (k)-[r:HAD]->(i:Interaction)
 WHERE i.direction = 'OUTBOUND' AND i.at >= g.at AND NOT $merge IN coalesce(r.mergedBy, [])
 CREATE (m)-[:HAD]->(n:Interaction)
-SET n = i {{.channel, .direction, .purpose, .outcome, .at, .productCode, .actionClass, .pointKey, .callBackAt}},
-  n.id = g.id + ':' + i.id, n.source = 'merge'
+SET n = i {{.channel, .direction, .purpose, .outcome, .at, .productCode, .actionClass, .callBackAt}},
+  n.id = g.id + ':' + i.id, n.source = 'merge', n.pointKey = CASE WHEN i.pointKey IS NULL THEN null ELSE 'merge' END
 """
 COPIES_BACK: Final = f"""{_SINCE}
 MATCH (x:PrivacyExport {{partyId: k.id}})

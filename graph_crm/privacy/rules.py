@@ -7,14 +7,17 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.errors import ConfigurationError
 from graph_crm.privacy.inventory import inventory
 from graph_crm.resources import folder
+from graph_crm.rules.limits import ContactLimit
 from graph_crm.settings import plainly
 from graph_crm.settings.files import read_toml
 
 FILE = "privacy.toml"
 LONGEST_DAYS = 36_500
+INTERACTION = "Interaction"
 _HINT = "docs/privacy.md explains the file, seed/privacy.toml is a complete one."
 
 Days = Annotated[int, Field(ge=1, le=LONGEST_DAYS)]
@@ -80,3 +83,18 @@ class PrivacyRules(_Table):
                 hint=f"Name some of {', '.join(sorted(known))}.",
             )
         return found
+
+    def require(self, contacts: ContactPolicy) -> None:
+        """Raise ConfigurationError where it would be forgotten at which contact point a limit's contacts were."""
+        longest = max((one for one in contacts.limits if one.scope == "contact_point"), key=_days, default=None)
+        kept = self.keep.get(INTERACTION)
+        if longest is not None and kept is not None and kept < longest.days:
+            raise ConfigurationError(
+                f"The privacy rules: keep.{INTERACTION} is {kept} days, and the limit {longest.name} of the contact "
+                f"policy counts those of {longest.days:g} days at a contact point.",
+                hint="Keep them longer, or shorten the limit.",
+            )
+
+
+def _days(limit: ContactLimit) -> float:
+    return limit.days

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.events.worker import Outside
 from graph_crm.graph.database import Database
 from graph_crm.graph.timers import Work
@@ -23,6 +24,7 @@ class PrivacyParts:
 
     def __init__(self, settings: Settings, database: Database, secret: str) -> None:
         rules = PrivacyRules.load(settings.privacy_rules)
+        rules.require(ContactPolicy.load(settings.contact_policy))
         self.files = files = FileStore(
             database, Storage(settings.attachments_url or str(settings.data_dir / "attachments"))
         )

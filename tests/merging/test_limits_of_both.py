@@ -96,7 +96,8 @@ async def test_whoever_reserves_while_they_are_merged_no_limit_is_broken(street:
 CALLED = """
 MATCH (p:Party {id: $party})
 CREATE (p)-[:HAD]->(:Interaction {id: 'i', channel: 'PHONE', direction: 'OUTBOUND', actionClass: 'PROMOTIONAL',
-  purpose: 'MARKETING', outcome: 'ACCEPTED', at: datetime.realtime() - duration({days: $days})})
+  purpose: 'MARKETING', outcome: 'ACCEPTED', at: datetime.realtime() - duration({days: $days}),
+  pointKey: 'PHONE:+420602000001'})
 """
 
 
@@ -121,6 +122,8 @@ async def test_taken_back_a_contact_made_meanwhile_counts_for_both_and_a_refusal
     refusal = Statement(purpose=Purpose.MARKETING, status=ConsentStatus.WITHDRAWN, channel=Channel.SMS)
     await consents.record("anna", [refusal])
     await street.unmerge(merge)
+    at_the_phone = "MATCH (i:Interaction {pointKey: 'PHONE:+420602000001'}) RETURN count(i) AS x"
+    assert await street.one(at_the_phone) == 1, "no limit of a contact point counts it twice"
     for party in ("anna", "ana"):
         answer = await desk_of(street).reserve(party, "PHONE")
         assert isinstance(answer, Refused)

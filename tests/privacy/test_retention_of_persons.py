@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from planted_bank import PlantedBank, dump, files, tell_something
 
+from graph_crm.contacts.policy import ContactPolicy
 from graph_crm.errors import ConfigurationError
 from graph_crm.parties.checks import utc_now
 from graph_crm.privacy.retention import PrivacyRetention
 from graph_crm.privacy.rules import PrivacyRules
 from graph_crm.privacy.wiring import PrivacyParts
+from graph_crm.rules.limits import ContactLimit
 
 pytestmark = pytest.mark.lts
 
@@ -190,3 +192,12 @@ def test_a_wrong_file_of_rules_is_told_with_its_place(tmp_path: Path, text: str,
     file.write_text(f"{text}\n{whole}" if not text.startswith("[") else f"{whole}{text}\n", "utf-8")
     with pytest.raises(ConfigurationError, match=told.replace(".", r"\.")):
         PrivacyRules.load(file)
+
+
+def test_contacts_that_a_limit_counts_do_not_lose_where_they_were() -> None:
+    limit = ContactLimit(name="call", count=1, days=45, channels=("PHONE",), scope="contact_point")
+    policy = ContactPolicy.load().model_copy(update={"limits": (limit,)})
+    SHIPPED.require(policy)
+    short = SHIPPED.model_copy(update={"keep": {**SHIPPED.keep, "Interaction": 44}})
+    with pytest.raises(ConfigurationError, match=r"keep\.Interaction is 44 days, and the limit call"):
+        short.require(policy)
