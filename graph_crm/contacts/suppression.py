@@ -72,11 +72,11 @@ def _point(snapshot: Snapshot, approach: Approach) -> Iterator[Finding]:
         yield _no("NO_CONTACT_POINT", f"the customer has no contact point for {approach.channel}", snapshot.id)
     facts = {one.key: one for one in snapshot.points}
     for key in meant:
-        fact = facts.get(key)
+        fact, told = facts.get(key), _recognisable(key)
         if fact is None or fact.kind != POINT_KIND[approach.channel]:
-            yield _no("POINT_UNKNOWN", "the contact point is not the customer's, or not of this channel", key)
+            yield _no("POINT_UNKNOWN", "the contact point is not the customer's, or not of this channel", told)
         elif fact.blocked:
-            yield _no("POINT_BLOCKED", "the contact point is blocked", key)
+            yield _no("POINT_BLOCKED", "the contact point is blocked", told)
 
 
 def _care(snapshot: Snapshot, policy: ContactPolicy) -> Iterator[Finding]:
@@ -168,6 +168,12 @@ def _promised(event: EventFact) -> dt.datetime | None:
     except (TypeError, ValueError):
         return None
     return dt.datetime.combine(day, dt.time.min, dt.UTC)
+
+
+def _recognisable(key: str) -> str:
+    """A contact point in a reason, which more people read than may read phones: ``PHONE:...42``."""
+    kind, _, value = key.partition(":")
+    return f"{kind}:...{value[-2:]}"
 
 
 def _no(code: str, reason: str, *evidence: str) -> Finding:

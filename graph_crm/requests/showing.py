@@ -35,6 +35,11 @@ RETURN r {.id, .number, .subject, .status, .kind, .category, .priority, .languag
         RETURN [a.id, a.name, a.bytes, a.state, coalesce(a.fromOutside, true)] ORDER BY a.name, a.id }]
   } AS entries
 """
+OWNED: Final = """
+MATCH (r:ServiceRequest {number: $number, ownerId: $id})
+WHERE r.closedAt IS NULL OR r.closedAt > datetime.realtime() - duration({minutes: $minutes})
+RETURN r.number AS number
+"""
 EMPLOYEE: Final = """
 MATCH (o:Employee {id: $id}) WHERE o.active
 RETURN o.displayName AS name, o.languages AS languages
@@ -164,6 +169,11 @@ class RequestShowing:
             customer=_customer(row["party"]),
             log=tuple(sorted((_entry(one) for one in row["entries"]), key=lambda one: one.seq)),
         )
+
+    async def owned(self, number: str, employee_id: str, *, minutes: int) -> bool:
+        """Whether the employee answers for the request, or did until it was closed at most so many minutes ago."""
+        asked = {"number": parse(number[:40]), "id": employee_id, "minutes": minutes}
+        return bool(await self._database.read(OWNED, asked))
 
     async def employee(self, employee_id: str) -> ShownEmployee | None:
         """Somebody who works here; None for who does not, or not any more."""

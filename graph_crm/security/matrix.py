@@ -79,6 +79,8 @@ class Matrix:
     """The argument that names a record (`operation.path`) -> its type, or `Type.property`."""
     opening: frozenset[str]
     """Those of them by which an employee opens a case with a customer."""
+    free: Mapping[str, str]
+    """Those that may name a record of nobody, too -> when it is nobody's: a predicate over ``{n}``."""
     unchecked: frozenset[str]
     """Arguments that look as if they named a customer's record and are judged by the service alone."""
     classes: Mapping[str, Mapping[str, str]]
@@ -156,6 +158,7 @@ def _checked(found: dict[str, Any]) -> Matrix:
         mine=found["mine"],
         arguments=found.get("arguments", {}),
         opening=frozenset(found.get("opening", {}).get("arguments", ())),
+        free=found.get("free", {}),
         unchecked=frozenset(found.get("unchecked", {}).get("arguments", ())),
         classes=classes,
     )

@@ -171,7 +171,8 @@ class RoleSight(Sight):
         if self.rows is Rows.ALL or not self._owned(target):
             return View()
         if _is_party(target):
-            return View("", self._clear(var))
+            # To be named by what belongs to nobody (an employee) says more of a customer than who it is.
+            return View("", self._clear(var)) if self._owned(parent) else View(self._clear(var))
         if self._implied(parent, relation, target):
             shown = self.dim(parent.name, relation.name) is Dim.SHOWN
             return View("", both(clear if shown else "", self._unnamed(target, var)))
@@ -240,10 +241,10 @@ class RoleSight(Sight):
         label = f":{graph.nodes[type_name].label}" if labelled else ""
         found = []
         if type_name in self._rules.mine:
-            found.append((f"({var}{label})", fill(self._rules.mine[type_name], n=var)))
+            found.append((f"({var}{label})", _own(self._rules.mine[type_name], var)))
         for pattern, end in self._paths(type_name, var, labelled=labelled):
             if end in self._rules.mine:
-                found.append((f"{pattern}(its:{graph.nodes[end].label})", fill(self._rules.mine[end], n="its")))
+                found.append((f"{pattern}(its:{graph.nodes[end].label})", _own(self._rules.mine[end], "its")))
         return found
 
     def _paths(self, type_name: str, var: str, *, labelled: bool) -> list[tuple[str, str]]:
@@ -277,6 +278,10 @@ class RoleSight(Sight):
         chains = self._chains(mapping.name, var) if root else []
         found = [f"[{fill(chain, p='(own:Party)')} | own.id]" for chain in chains]
         return " + ".join(found)
+
+
+def _own(predicate: str, var: str) -> str:
+    return fill(predicate, n=var, hours=str(CALL_HOURS), minutes=str(GRACE_MINUTES))
 
 
 def _is_party(mapping: NodeMapping) -> bool:

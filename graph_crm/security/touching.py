@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from graph_crm.errors import CrmError, Forbidden, NotFound
 from graph_crm.graph.database import Database
-from graph_crm.graph.mapping import graph
+from graph_crm.graph.mapping import fill, graph
 from graph_crm.security.matrix import Rows, matrix
 from graph_crm.security.roles import Caller
 from graph_crm.security.sight import PARTY, RoleSight
@@ -34,6 +34,8 @@ class Named:
     key: str
     new: bool
     """Whether it may be one that is not there yet."""
+    free: str = ""
+    """When it is nobody's, and may be named for that (a predicate); empty: never."""
 
 
 Reading = Mapping[str, Callable[[str], str]]
@@ -52,7 +54,8 @@ def named(
         read = (reading or {}).get(kind.rstrip("?"), str)
         for key in _values(arguments, argument.split(".")[1:]):
             found = prop or (graph.nodes[type_name].key if type_name in graph.nodes else "id")
-            yield Named(argument, type_name, found, read(str(key)[:_LONGEST]), kind.endswith("?"))
+            free = rules.free.get(argument, "") if employee else ""
+            yield Named(argument, type_name, found, read(str(key)[:_LONGEST]), kind.endswith("?"), free)
 
 
 def _of(operation: str) -> Iterator[tuple[str, str]]:
@@ -89,19 +92,19 @@ async def check(
     asked = [each for name, given in operations for each in named(name, given, employee=employee, reading=reading)]
     if not asked:
         return
-    groups: dict[tuple[str, str], set[str]] = {}
+    groups: dict[tuple[str, str, str], set[str]] = {}
     for each in asked:
-        groups.setdefault((each.type_name, each.property), set()).add(each.key)
+        groups.setdefault((each.type_name, each.property, each.free), set()).add(each.key)
     columns, parameters = [], {}
-    for index, ((type_name, prop), keys) in enumerate(groups.items()):
+    for index, ((type_name, prop, free), keys) in enumerate(groups.items()):
         parameters[f"keys{index}"] = sorted(keys)
-        columns += [_found(sight, type_name, prop, index, visible=visible) for visible in (True, False)]
+        columns += [_found(sight, type_name, prop, index, visible=visible, free=free) for visible in (True, False)]
     statement = f"{sight.head}RETURN [{', '.join(columns)}]"
     (row,) = await database.read(statement, sight.bound(caller, parameters))
     for index, group in enumerate(groups):
         visible, there = set(row[0][2 * index]), set(row[0][2 * index + 1])
         for each in asked:
-            if (each.type_name, each.property) == group and each.key not in visible:
+            if (each.type_name, each.property, each.free) == group and each.key not in visible:
                 _refuse(each, sight.rows, there=each.key in there)
 
 
@@ -120,7 +123,7 @@ async def customers(database: Database, caller: Caller, keys: Iterable[str]) -> 
     return set(keys) if sight.rows is Rows.ALL else await visible(database, sight, caller, PARTY, "id", keys)
 
 
-def _found(sight: RoleSight, type_name: str, prop: str, index: int, *, visible: bool) -> str:
+def _found(sight: RoleSight, type_name: str, prop: str, index: int, *, visible: bool, free: str = "") -> str:
     """The keys of those that are there, or of those among them that the caller sees."""
     if type_name == TIE:
         seen = sight.visible(PARTY, "end")
@@ -129,6 +132,8 @@ def _found(sight: RoleSight, type_name: str, prop: str, index: int, *, visible: 
             start = f"MATCH (end:Party)-[tie:{TIES}]-() WHERE tie.id IN $keys{index} AND {seen}"
         return f"COLLECT {{ {start} RETURN DISTINCT tie.id }}"
     where = sight.visible(type_name, "named") if visible else ""
+    if where and free:
+        where = f"({where} OR {fill(free, n='named')})"
     label = graph.nodes[type_name].label
     return (
         f"COLLECT {{ UNWIND $keys{index} AS key MATCH (named:{label} {{{prop}: key}})"

@@ -85,6 +85,7 @@ def test_every_argument_that_names_a_record_is_judged() -> None:
     assert not sorted(set(matrix().arguments) - outside - arguments())
     assert not matrix().unchecked & set(matrix().arguments)
     assert matrix().opening <= set(matrix().arguments)
+    assert set(matrix().free) <= set(matrix().arguments)
 
 
 def test_what_is_required_of_a_customer_can_be_answered_about_everybody() -> None:

@@ -18,7 +18,7 @@ from graph_crm.api.execution import Executor
 from graph_crm.api.pages import web
 from graph_crm.api.platform import Platform
 from graph_crm.audit import acting
-from graph_crm.errors import CrmError, NotFound, Unauthenticated, VersionConflict
+from graph_crm.errors import CrmError, Forbidden, NotFound, Unauthenticated, VersionConflict
 from graph_crm.graph.database import Database
 from graph_crm.requests.attachments.kinds import AttachmentState
 from graph_crm.requests.attachments.service import AttachmentRefused, AttachmentService, Upload
@@ -26,8 +26,10 @@ from graph_crm.requests.complaints.kinds import RootCause
 from graph_crm.requests.kinds import RequestOutcome, RequestStatus
 from graph_crm.requests.service import RequestService
 from graph_crm.requests.showing import RequestShowing, ShownEmployee, ShownRequest
+from graph_crm.security import touching
 from graph_crm.security.page_keys import PageKeys
 from graph_crm.security.roles import Caller, Role
+from graph_crm.security.sight import GRACE_MINUTES, Sights
 
 FILES: Final = 5
 """Documents with one answer."""
@@ -68,6 +70,7 @@ class DeskPages:
         self._database: Database = platform.database
         self._platform = platform
         self._executor = executor
+        self._sights = platform.sights or Sights()
 
     async def show(self, request: Request) -> Response:
         """GET: the page."""
@@ -99,7 +102,7 @@ class DeskPages:
         return web.document(found)
 
     async def _visit(self, request: Request) -> _Visit:
-        """Who is there, by the key in the address. Raises Unauthenticated, NotFound."""
+        """Who is there, by the key in the address. Raises Unauthenticated, Forbidden, NotFound."""
         number = request.path_params["number"]
         key = request.query_params.get("k")
         employee_id = self._platform.service(PageKeys).read_employee(key, number)
@@ -109,8 +112,23 @@ class DeskPages:
             raise Unauthenticated("The link is of somebody who does not work here any more.")
         acting.known(employee.id, "employee link")
         found = await showing.request(number)
+        await self._require_case(employee.id, found.number)
         acting.about(found.customer.id if found.customer else None)
         return _Visit(employee, found, web.language([*employee.languages, *web.accepted(request)]), key or "")
+
+    async def _require_case(self, employee_id: str, number: str) -> None:
+        """Refuse a link to a request that somebody else answers for by now, as the API would.
+
+        What the link proves is who is there, not that the case is still theirs.
+        """
+        if await self._platform.service(RequestShowing).owned(number, employee_id, minutes=GRACE_MINUTES):
+            return
+        caller = Caller(employee_id, Role.RELATIONSHIP_MANAGER)  # portfolio, of who has one, and open cases
+        sight = self._sights.of(caller)
+        if not await touching.visible(self._database, sight, caller, "ServiceRequest", "number", [number]):
+            raise Forbidden(
+                "The request is not yours any more.", hint="Somebody else answers for it, or it was closed a while ago."
+            )
 
     async def _send(self, visit: _Visit, sent: FormData, attachments: AttachmentService) -> None:
         """The same as the mutation ``answerRequest``; a form that is sent twice is one answer."""

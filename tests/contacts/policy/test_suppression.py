@@ -205,3 +205,10 @@ def test_without_a_point_one_that_is_blocked_is_enough_to_stop():
     anna = customer(points=(PointFact(MOBILE, "PHONE"), PointFact(OFFICE, "PHONE", blocked=True)))
     assert suppression(anna, call(), SHIPPED).allowed
     assert suppression(anna, call(point=None), SHIPPED).code == "POINT_BLOCKED"
+
+
+@pytest.mark.parametrize("code", ["POINT_BLOCKED", "POINT_UNKNOWN"])
+def test_what_stops_a_contact_does_not_spell_out_the_phone(code: str):
+    """Reasons are read by more people than phones are."""
+    found = suppression(customer(**SITUATIONS[code]), call(), SHIPPED)
+    assert found.evidence == (f"PHONE:...{MOBILE[-2:]}",)
