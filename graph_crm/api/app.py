@@ -127,7 +127,7 @@ class Application:
             routes=[
                 Route(PATH, endpoint),
                 *health.routes(platform),
-                *files.routes(platform),
+                *files.routes(platform, edge.rates),
                 *callbacks.routes(platform),
                 *pages.routes(platform, endpoint.executor),
             ],

@@ -39,7 +39,7 @@ from graph_crm.graph.database import Database
 from graph_crm.graph.mapping import NodeMapping
 from graph_crm.security import touching
 from graph_crm.security.budgets import Budgets
-from graph_crm.security.roles import Caller, Permission
+from graph_crm.security.roles import Caller, Permission, Role
 from graph_crm.security.sight import Sights, check_key
 
 __all__ = ["Executor", "Request", "RequestTimeout", "Shaped"]
@@ -90,7 +90,8 @@ class Executor:
         self._budgets = budgets or Budgets()
         self._unseen = unseen or Unseen()
         self._documents = Documents(schema)
-        self._preparation = Preparation(schema, self._documents, persisted or Persisted(), self._budgets, self._unseen)
+        self._persisted = persisted or Persisted()
+        self._preparation = Preparation(schema, self._documents, self._persisted, self._budgets, self._unseen)
         self._descriptions = Descriptions(schema)
         self._sights = sights or Sights(notes=audit is not None)
         self._audit = self.audit = audit
@@ -98,6 +99,10 @@ class Executor:
         self._seconds = seconds
         self._database = database
         self._services = services or (lambda service: service(database))
+
+    def text_of(self, query: str, identifier: str, role: Role) -> str:
+        """The text of a persisted document. Raises NotPersisted, OnlyPersisted, InvalidInput."""
+        return self._persisted.text(query, identifier, role)
 
     async def execute(self, request: Request) -> dict[str, Any]:
         """The response of a request: ``data``, and ``errors`` and ``extensions`` where there are any. Never raises."""

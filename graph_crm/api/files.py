@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from graph_crm.api.edge.rates import RateLimited, Rates
 from graph_crm.api.platform import Platform
 from graph_crm.audit import acting
 from graph_crm.errors import CrmError, Forbidden, InvalidInput, NotFound, Unauthenticated
@@ -36,12 +37,13 @@ _HEADERS: Final = {
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def routes(platform: Platform) -> list[Route]:
-    """The routes, for the application to mount beside ``/graphql``."""
+def routes(platform: Platform, rates: Rates) -> list[Route]:
+    """The routes, for the application to mount beside ``/graphql``; callers are counted as there."""
 
     async def known(request: Request) -> Caller:
         caller = await platform.verifier.authenticate(request.headers.get("authorization"))
         acting.known(caller.subject, caller.role.value, caller.party_id)
+        rates.caller(caller)
         return caller
 
     async def upload(request: Request) -> Response:
@@ -94,6 +96,8 @@ def _told(endpoint: Endpoint) -> Endpoint:
             status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
             status = error.http_status if error.http_status != 200 else status  # noqa: PLR2004 - HTTP's own numbers
             headers = _HEADERS | ({"www-authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {})
+            if isinstance(error, RateLimited):
+                headers |= {"retry-after": str(error.retry_after)}
             body = {"errors": [{"message": error.message, "extensions": error.extensions()}]}
             return JSONResponse(body, status_code=status, headers=headers)
         except ClientDisconnect:

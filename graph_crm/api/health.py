@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import SecretStr
@@ -93,10 +94,12 @@ def routes(platform: Platform) -> list[Route]:
     migrator = Migrator(platform.database, folder("schema") / "migrations")
 
     async def healthz(_request: Request) -> Response:
+    asked = _Together(lambda: _why_not_ready(platform, migrator))
+
         return JSONResponse({"status": "ok", "version": __version__})
 
     async def readyz(_request: Request) -> Response:
-        reason = await _why_not_ready(platform, migrator)
+        reason = await asked.answer()
         if reason is not None:
             return _not_ready(reason)
         answer: dict[str, object] = {"status": "ready", "version": __version__}
@@ -129,6 +132,20 @@ def routes(platform: Platform) -> list[Route]:
 async def _why_not_ready(platform: Platform, migrator: Migrator) -> str | None:
     """Why the server may not get traffic; None: it may."""
     try:
+class _Together:
+    """A question to the database that all who ask at the same time share: anybody may ask, however often."""
+
+    def __init__(self, ask: Callable[[], Coroutine[Any, Any, str | None]]) -> None:
+        self._ask = ask
+        self._asking: asyncio.Task[str | None] | None = None
+
+    async def answer(self) -> str | None:
+        """The answer to the question that is under way, or to a new one."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        return await asyncio.shield(self._asking)
+
+
         async with asyncio.timeout(READY_SECONDS):
             pending = [one for one in await migrator.status() if one.state != "APPLIED"]
             can_write = await platform.database.can_write(timeout=READY_SECONDS)

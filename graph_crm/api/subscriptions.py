@@ -9,7 +9,6 @@ too much or follow nothing are sent away.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
@@ -36,6 +35,7 @@ from graph_crm.api.edge.callers import address_of, headers_of
 from graph_crm.api.edge.front import Edge
 from graph_crm.api.edge.rates import Buckets, RateLimited
 from graph_crm.api.execution import Executor, Request
+from graph_crm.api.persisted import asked_identifier
 from graph_crm.errors import CrmError, Unauthenticated
 from graph_crm.security.keys import KeysUnavailable
 from graph_crm.security.tokens import Admitted, Verifier
@@ -329,12 +329,29 @@ class _Handler(BaseGraphQLTransportWSHandler[_Connection, None]):
     async def handle_message(self, message: Any) -> None:
         """Handle one message of the client."""
         payload = message.get("payload", {}) if isinstance(message, dict) else None
+        if isinstance(message, dict) and message.get("type") == "subscribe" and isinstance(payload, dict):
+            try:
+                self._persisted(payload)
+            except CrmError as error:
+                told = GraphQLError(error.message, extensions=error.extensions())
+                if isinstance(message.get("id"), str):
+                    await self.send_message({"id": message["id"], "type": "error", "payload": [told.formatted]})
+                    return
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
             await self.handle_invalid_message("A message is an object with a type")
         elif message["type"] == "subscribe" and not _is_subscribe(message.get("id"), payload):
             await self.handle_invalid_message("subscribe needs an id and a payload with a query")
         else:
             await super().handle_message(cast(Any, message))
+
+    def _persisted(self, payload: dict[str, Any]) -> None:
+        """Put the text in the place of the hash that names a document. Raises as over POST."""
+        extensions = payload.get("extensions") or {}
+        identifier = asked_identifier(payload, extensions if isinstance(extensions, dict) else {})
+        if identifier is not None and self.context.admitted is not None:
+            query = payload.get("query") or ""
+            executor = cast(_Streams, self.schema).executor
+            payload["query"] = executor.text_of(str(query), identifier, self.context.admitted.caller.role)
 
 
 @dataclass
@@ -377,8 +394,8 @@ class _Streams:
 
 def _read(text: str) -> object:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return orjson.loads(text)  # json takes NaN and halves of surrogates, which no answer could repeat
+    except orjson.JSONDecodeError as error:
         raise NonJsonMessageReceived from error
 
 

@@ -32,6 +32,9 @@ class TooOften(CrmError):
     code = "TOO_OFTEN"
     http_status = 429
 
+    def __init__(self, message: str, *, hint: str, limit: int) -> None:
+        super().__init__(message, hint=hint, limit=limit, retryAfterSeconds=round(HOUR.total_seconds()))
+
 
 def check_pace(log: Sequence[LogEntry], now: dt.datetime, most: int = MOST_AN_HOUR) -> None:
     """Raise TooOften where the customer wrote ``most`` entries of this log within the last hour."""

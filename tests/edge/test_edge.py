@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -170,6 +171,23 @@ async def test_a_header_that_two_readers_could_understand_differently_is_refused
             assert (answer.status_code, code(answer)) == (400, "BAD_USER_INPUT")
 
 
+@pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.CUSTOMER])
+async def test_a_change_in_an_address_changes_nothing(opened: Opened, database: Database, role: Role) -> None:
+    change = 'mutation { recordEvent(input: {type: "CARD_PAYMENT", partyId: "p1"}) { id } }'
+    before = database.statements
+    async with opened() as client:
+        for method in ("GET", "HEAD", "PUT", "DELETE"):
+            for more in ({}, {"operationName": "x"}, {"variables": "{}"}):
+                given = {"query": change} | more
+                answer = await client.request(method, "/graphql", params=given, headers=bearer("jana", role))
+                assert answer.status_code == 405
+        answer = await client.post("/graphql", params={"query": change}, json={}, headers=bearer("jana", role))
+        assert (answer.status_code, code(answer)) == (400, "BAD_USER_INPUT"), "the address is not where a query stands"
+        answer = await client.post("/graphql", params={"query": change}, json=QUERY, headers=bearer("jana", role))
+        assert answer.json() == {"data": {"__typename": "Query"}}
+    assert database.statements - before <= 1, "nothing but what the audit keeps of the token"
+
+
 # CORS
 
 
@@ -272,6 +290,29 @@ async def test_a_caller_asks_so_often_and_others_are_not_held_up(opened: Opened)
         assert 1 <= told <= 4
         for other in (bearer("eva"), bearer(role=Role.SERVICE)):
             assert (await client.post("/graphql", json=QUERY, headers=other)).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/attachments/x"), ("GET", "/mails/x"), ("POST", "/attachments")])
+async def test_documents_and_mails_count_for_their_caller(opened: Opened, method: str, path: str) -> None:
+    async with opened(requests_per_second={"agent": 0.1}) as client:
+        first = await client.request(method, path, headers=bearer())
+        assert first.status_code in {400, 404}
+        refused = await client.request(method, path, headers=bearer())
+        assert (refused.status_code, code(refused)) == (429, "RATE_LIMITED")
+        assert int(refused.headers["retry-after"]) > 1
+        assert (await client.request(method, path, headers=bearer("petr"))).status_code == first.status_code
+
+
+async def test_whether_a_server_is_ready_is_asked_once_for_all_who_want_to_know(
+    opened: Opened, database: Database
+) -> None:
+    async with opened() as client:
+        before = database.statements
+        assert (await client.get("/readyz")).status_code == 200
+        once = database.statements - before
+        answers = await asyncio.gather(*(client.get("/readyz") for _ in range(50)))
+        assert {answer.status_code for answer in answers} == {200}
+        assert database.statements - before <= 3 * once
 
 
 async def test_an_address_that_guesses_tokens_is_not_listened_to_and_known_callers_are(opened: Opened) -> None:

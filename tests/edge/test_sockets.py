@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from slow_clients import listening
 from websockets.asyncio.client import ClientConnection, connect
@@ -18,6 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from graph_crm.api import subscriptions
 from graph_crm.api.app import create_app
+from graph_crm.api.persisted import digest
 from graph_crm.api.platform import Platform
 from graph_crm.errors import DatabaseUnavailable
 from graph_crm.graph.database import Database
@@ -166,6 +168,41 @@ async def test_a_client_that_says_too_much_is_sent_away(opened: Opened) -> None:
         for _ in range(60):
             await socket.send('{"type": "pong"}')
         assert await closed(socket) == 1008
+
+
+@pytest.mark.parametrize(
+    "text", [r'{"id": "\ud800", "type": "subscribe", "payload": {"query": "{ x }"}}', '{"type": NaN}', "[" * 5_000]
+)
+async def test_what_is_no_json_ends_the_connection_and_is_no_failure_of_the_server(opened: Opened, text: str) -> None:
+    async with opened() as house, AsyncExitStack() as stack:
+        socket = await house.known(stack)
+        await socket.send(text)
+        assert await closed(socket) == 4400
+
+
+async def test_a_persisted_document_is_followed_by_its_hash(opened: Opened, tmp_path: Path) -> None:
+    text = 'subscription { requestChanged(number: "R-0000-0000") { __typename } }'
+    manifest = tmp_path / "documents.json"
+    manifest.write_bytes(orjson.dumps({digest(text): text}))
+    hashed = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": digest(text)}}}
+    unknown = "0" * 64
+    codes: list[str] = []
+    async with opened(documents=manifest, documents_only=["agent"]) as house, AsyncExitStack() as stack:
+        socket = await house.known(stack)
+        for payload in (
+            {"query": text}, {"documentId": digest(text)}, hashed, {"query": "subscription { x }"},
+            {"documentId": unknown}, {"documentId": unknown, "query": text}, {"documentId": "short"},
+        ):  # fmt: skip
+            await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
+            told = json.loads(await asyncio.wait_for(socket.recv(), 5))
+            assert (told["id"], told["type"]) == ("1", "error")
+            codes.append(told["payload"][0]["extensions"]["code"])
+    known, refused = codes[:3], codes[3:]
+    assert set(known) == {known[0]}
+    assert known[0] not in {"PERSISTED_QUERY_REQUIRED", "PERSISTED_QUERY_NOT_FOUND"}, (
+        "asked, and there is no such request"
+    )
+    assert refused == ["PERSISTED_QUERY_REQUIRED"] * 2 + ["BAD_USER_INPUT"] * 2
 
 
 async def test_what_can_not_be_checked_now_is_no_reason_to_let_somebody_in(

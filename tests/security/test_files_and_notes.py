@@ -10,6 +10,7 @@ from graphql import FieldNode, OperationDefinitionNode, parse
 from starlette.applications import Starlette
 
 from graph_crm.api import files
+from graph_crm.api.edge.rates import Rates
 from graph_crm.api.platform import Platform
 from graph_crm.api.schema import platform_schema
 from graph_crm.graph.compiler import Compiler
@@ -47,7 +48,7 @@ async def test_a_document_is_opened_by_who_sees_its_customer(bank) -> None:
     platform = Platform(Settings(neo4j_uri=None), bank.database, Verifier(SECRET), RuleBook([]))
     kept = Kept()
     platform._services[AttachmentService] = kept
-    transport = httpx.ASGITransport(Starlette(routes=files.routes(platform)))
+    transport = httpx.ASGITransport(Starlette(routes=files.routes(platform, Rates({}, 0))))
     async with httpx.AsyncClient(transport=transport, base_url="http://bank") as client:
 
         async def status(role: Role, subject: str, identifier: str) -> int:

@@ -38,7 +38,7 @@ class FormPages:
             return await self._take(request)
         except CrmError as error:
             body = {"errors": [{"message": error.message, "extensions": error.extensions()}]}
-            return JSONResponse(body, status_code=web.http_status(error), headers=web.HEADERS)
+            return JSONResponse(body, status_code=web.http_status(error), headers=web.headers_with(error))
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
 

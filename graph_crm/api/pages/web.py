@@ -80,7 +80,9 @@ def said(tongue: str, zone: str | None = None) -> Callable[..., str]:
 
 def page(template: str, tongue: str, *, status: int = 200, zone: str | None = None, **values: Any) -> HTMLResponse:
     """A page from its template; what it shows is escaped. An ``error`` is said in the language of the page."""
+    headers = HEADERS
     if isinstance(error := values.get("error"), CrmError):
+        headers = headers_with(error)
         values["error"] = problem(error, tongue)
     text = _templates.get_template(template).render(
         say=said(tongue, zone),
@@ -89,7 +91,7 @@ def page(template: str, tongue: str, *, status: int = 200, zone: str | None = No
         now=dt.datetime.now(dt.UTC),
         **values,
     )
-    return HTMLResponse(text, status_code=status, headers=HEADERS)
+    return HTMLResponse(text, status_code=status, headers=headers)
 
 
 def problem(error: CrmError, tongue: str) -> str:
@@ -123,6 +125,12 @@ def status_of(error: CrmError | None) -> int:
 def http_status(error: CrmError) -> int:
     """The status of an answer that is nothing but ``error``."""
     return next((code for kind, code in _STATUS if isinstance(error, kind)), status_of(error))
+
+
+def headers_with(error: CrmError | None) -> dict[str, str]:
+    """The headers of a page, with when to try again where the error says that."""
+    wait = error.details.get("retryAfterSeconds") if error is not None else None
+    return HEADERS if wait is None else {**HEADERS, "retry-after": str(wait)}
 
 
 def document(found: Opened) -> Response:
