@@ -93,9 +93,9 @@ def routes(platform: Platform) -> list[Route]:
     """The routes, for the application to mount beside ``/graphql``."""
     migrator = Migrator(platform.database, folder("schema") / "migrations")
 
-    async def healthz(_request: Request) -> Response:
     asked = _Together(lambda: _why_not_ready(platform, migrator))
 
+    async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "ok", "version": __version__})
 
     async def readyz(_request: Request) -> Response:
@@ -129,9 +129,6 @@ def routes(platform: Platform) -> list[Route]:
     ]
 
 
-async def _why_not_ready(platform: Platform, migrator: Migrator) -> str | None:
-    """Why the server may not get traffic; None: it may."""
-    try:
 class _Together:
     """A question to the database that all who ask at the same time share: anybody may ask, however often."""
 
@@ -146,6 +143,9 @@ class _Together:
         return await asyncio.shield(self._asking)
 
 
+async def _why_not_ready(platform: Platform, migrator: Migrator) -> str | None:
+    """Why the server may not get traffic; None: it may."""
+    try:
         async with asyncio.timeout(READY_SECONDS):
             pending = [one for one in await migrator.status() if one.state != "APPLIED"]
             can_write = await platform.database.can_write(timeout=READY_SECONDS)
