@@ -203,12 +203,15 @@ def set_aside(
     as_json: AsJson = False,
 ) -> None:
     """List mails that wait for a person: `reopenMail` and `dismissMail` of the API decide them."""
+    from graph_crm.audit.acting import about
     from graph_crm.bootstrap import connected
     from graph_crm.settings import load
 
     async def work() -> list[dict[str, object]]:
         async with connected(load()) as database:
-            return [dict(row) for row in await database.read(SET_ASIDE, {"most": most})]
+            rows = await database.read(SET_ASIDE, {"most": most})
+            about(*(row["id"] for row in rows))
+            return [dict(row) for row in rows]
 
     found = run(work())
     if as_json:

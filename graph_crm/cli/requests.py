@@ -47,6 +47,7 @@ def list_requests(
     as_json: AsJson = False,
 ) -> None:
     """List the queue of the desk: what is open, by the day on which it is due."""
+    from graph_crm.audit.acting import about
     from graph_crm.parties.checks import one_of
     from graph_crm.requests.analytics.listing import Listed, RequestListing
     from graph_crm.requests.kinds import RequestStatus
@@ -59,6 +60,7 @@ def list_requests(
             statuses=statuses, team=team, owner=owner, category=category, party=party, most=most
         )
         visible = await seeing.records(database, "ServiceRequest", "number", [one.number for one in listed])
+        about(*visible)
         return [
             Listed(
                 **seeing.shown(

@@ -232,6 +232,7 @@ async def _candidates(
     rule: str, as_of: datetime | None, *, record: bool
 ) -> tuple[list[Candidate], int, tuple[str, ...]]:
     from graph_crm import bootstrap
+    from graph_crm.audit.acting import about
     from graph_crm.decisions.authoring.activity import ActivityLog
     from graph_crm.decisions.scanning import RuleScan
     from graph_crm.settings import load
@@ -243,6 +244,7 @@ async def _candidates(
         service = RuleScan(database, book, bootstrap.terms(settings, book))
         day = as_of.date() if as_of else None
         found = [one async for one in service.candidates(rule, day)]
+        about(*(one.party for one in found))
         if not record:
             return found, 0, events
         counting = bootstrap.rules(settings)  # a book of its own: what was only listed is not counted

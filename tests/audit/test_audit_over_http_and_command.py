@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from graph_crm import bootstrap
 from graph_crm.api.app import create_app
 from graph_crm.api.visits import Visits
 from graph_crm.audit import acting, reading
+from graph_crm.audit.entries import Hidden, records_of
 from graph_crm.audit.keys import AuditKeyMissing, Keyring, keyring
 from graph_crm.audit.kinds import AuditKind
 from graph_crm.audit.reading import AuditFull, Readings
@@ -268,3 +270,34 @@ def test_a_table_shows_names_as_they_are_and_no_name_commands_the_terminal(
     shown = capsys.readouterr().out
     assert "[/b] Anna [link=x]" in shown
     assert "\x1b" not in shown
+
+
+LISTED = """
+CREATE (:MailReceived {id: '<1@post.example>', state: 'SET_ASIDE', reason: 'WHOSE', sender: 'a@post.example',
+  at: datetime.realtime()})
+WITH 1 AS done UNWIND ['party-8', 'party-9'] AS id
+CREATE (p:Party:Person {id: id, displayName: 'Anna Nowak', nameKey: 'anna nowak', givenName: 'Anna',
+  birthDate: date('1980-01-01'), version: 1})
+CREATE (p)-[:ASKED]->(:ServiceRequest {id: id, number: 'SR-' + id, status: 'NEW', openedAt: datetime.realtime()})
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["parties", "duplicates"], {"party-8", "party-9"}),
+        (["requests", "list"], {"SR-party-8", "SR-party-9"}),
+        (["mailbox", "set-aside"], {Hidden(KEY.encode()).hash("<1@post.example>")}),
+    ],
+    ids=lambda one: one[-1] if isinstance(one, list) else "",
+)
+async def test_commands_that_list_people_say_whom(
+    empty_database: Database, command: Any, words: list[str], shown: set[str]
+) -> None:
+    await empty_database.execute(LISTED)
+    listed = await asyncio.to_thread(command, *words)
+    assert listed.exit_code == 0, listed.output
+    assert ("1 pair\n" in listed.output) is (words[0] == "parties")
+    rows = await empty_database.read("MATCH (e:AuditEntry) RETURN e.body AS body")
+    (one,) = [one for row in rows for one in records_of(json.loads(row["body"]))]
+    assert (one.kind, one.what, set(one.ids)) == (AuditKind.READ, " ".join(words), shown)
