@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from graphql import (
     FieldNode,
     FragmentSpreadNode,
-    GraphQLField,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
@@ -21,17 +19,14 @@ from graphql import (
     get_named_type,
 )
 
+from graph_crm.api.documents import Operation
 from graph_crm.audit import acting
 from graph_crm.audit.acting import Acting, Actor
 from graph_crm.audit.entries import NOTHING, Shown
-from graph_crm.audit.kinds import AuditKind
 from graph_crm.audit.service import Audit
 from graph_crm.errors import CrmError, Forbidden, Unauthenticated
 from graph_crm.security.matrix import matrix
 from graph_crm.security.roles import Caller
-
-if TYPE_CHECKING:
-    from graph_crm.api.documents import Operation
 
 _REFUSALS: Final = frozenset({Forbidden.code, Unauthenticated.code})
 NO_ROLE: Final = "none"
@@ -39,13 +34,6 @@ NO_ROLE: Final = "none"
 _STRUCTURE: Final = ("Connection", "Edge")
 _NOT_PERSONAL: Final = frozenset({"catalogue", "rules", "numbers", "answers", "profit"})
 """Classes of data that say nothing of any person."""
-_OF_NOBODY: Final = frozenset(
-    {
-        "contactPolicy", "eventTypes", "requestCategories", "previewTemplate", "ruleReports", "callListNumbers",
-        "callQueue", "categoryProposals",
-    }
-)  # fmt: skip
-"""Queries of services that tell nothing of any person."""
 
 
 def actor_of(caller: Caller, audit: Audit | None, scope: Mapping[str, Any] | None) -> Actor:
@@ -147,64 +135,6 @@ def tell_refusals(audit: Audit | None, response: Mapping[str, Any]) -> None:
         if code in _REFUSALS:
             what = ".".join(str(extensions[name]) for name in ("type", "field", "permission") if name in extensions)
             audit.refused(code, made.actor, what)
-
-
-def watch(schema: GraphQLSchema, mapped: Mapping[str, Any]) -> None:
-    """Have each mutation say that it runs, and each query of a service what it shows, before their resolvers run."""
-    if schema.mutation_type:
-        for name, field in schema.mutation_type.fields.items():
-            field.resolve = _mutation(name, _resolver(field))
-    if schema.query_type:
-        for name, field in schema.query_type.fields.items():
-            if name not in mapped and name not in _OF_NOBODY:
-                field.resolve = _query(name, _resolver(field))
-    if schema.subscription_type:
-        for name, field in schema.subscription_type.fields.items():
-            if field.subscribe is not None:
-                field.subscribe = _subscription(name, field.subscribe)
-
-
-def _resolver(field: GraphQLField) -> Callable[..., Any]:
-    if field.resolve is None:
-        raise RuntimeError("a root field has a resolver")
-    return field.resolve
-
-
-def _mutation(name: str, resolve: Callable[..., Any]) -> Callable[..., Any]:
-    def resolver(source: Any, info: Any, **arguments: Any) -> Any:
-        made = acting.current()
-        if made is not None:
-            made.begin(name, acting.ids_in(arguments))
-        return resolve(source, info, **arguments)
-
-    return resolver
-
-
-def _query(name: str, resolve: Callable[..., Any]) -> Callable[..., Any]:
-    async def resolver(source: Any, info: Any, **arguments: Any) -> Any:
-        await _shown(name, info, arguments)
-        found = resolve(source, info, **arguments)
-        return await found if isawaitable(found) else found
-
-    return resolver
-
-
-def _subscription(name: str, subscribe: Callable[..., Any]) -> Callable[..., Any]:
-    async def subscriber(source: Any, info: Any, **arguments: Any) -> Any:
-        await _shown(name, info, arguments)
-        found = subscribe(source, info, **arguments)
-        return await found if isawaitable(found) else found
-
-    return subscriber
-
-
-async def _shown(name: str, info: Any, arguments: Mapping[str, Any]) -> None:
-    audit: Audit | None = info.context.audit
-    made = acting.current()
-    if audit is not None and made is not None:
-        ids = acting.ids_in(arguments) or [one for one in (made.actor.party_id,) if one]
-        kind = AuditKind.AUDIT if name == "auditEntries" else AuditKind.READ
-        await audit.readings.shown(name, ids, made.shows.get(info.path.key, NOTHING), made=made, kind=kind)
 
 
 def _told(schema: GraphQLSchema, operation: Operation) -> tuple[str, str, dict[str, Shown], dict[str, str]]:

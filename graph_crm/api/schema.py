@@ -11,7 +11,7 @@ from graphql import GraphQLObjectType, GraphQLSchema, get_named_type, get_nullab
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from graph_crm.api import auditing, own_keys
+from graph_crm.api import own_keys, watching
 from graph_crm.api.generated import GeneratedTypes
 from graph_crm.api.meanings import meaning
 from graph_crm.api.scalars import SCALARS
@@ -166,7 +166,7 @@ class MappedSchema:
             self.core.subscription_type.description = "Everything that can be followed, over a WebSocket."
             _nullable(self.core.subscription_type, self.core.subscription_type.fields)
         own_keys.separate(self.core)
-        auditing.watch(self.core, registry.roots)
+        watching.watch(self.core, registry.roots)
 
     def sdl(self) -> str:
         """The schema in GraphQL's schema definition language."""
