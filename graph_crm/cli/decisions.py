@@ -84,7 +84,15 @@ async def _told(decision: str, language: str, seeing: Seeing) -> dict[str, Any]:
     tell = why.teller(language)  # an unknown language is told before a database is started
     async with bootstrap.connected(settings) as database:
         await seeing.require(database, "Decision", "id", decision)
-        return why.decided(await stored_decision(database, decision), tell)
+        return _as_seen(why.decided(await stored_decision(database, decision), tell), seeing)
+
+
+def _as_seen(told: dict[str, Any], seeing: Seeing) -> dict[str, Any]:
+    """A decision without the contact points for a role that does not see them as they are."""
+    ways = [way for entry in told["trace"] for way in entry["ways"]]
+    for way in ways:
+        way.update(seeing.shown("Way", {"point": way["point"]}))
+    return told
 
 
 async def _replayed(decision: str) -> Replay:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from graph_crm.cli.decisions import _as_seen
 from graph_crm.cli.seeing import Seeing
 from graph_crm.errors import InvalidInput, NotFound
 from graph_crm.security.roles import Role
@@ -33,3 +34,9 @@ def test_hidden_and_masked_fields_are_left_empty() -> None:
     assert Seeing(Role.ADMINISTRATOR).shown("ServiceRequest", request, customer="party") == request
     seen = Seeing(Role.MARKETER).shown("ServiceRequest", request, customer="party")
     assert seen == {"number": "R-1", "subject": None, "customer": None, "contact": None}
+
+
+@pytest.mark.parametrize(("role", "shown"), [(Role.ADMINISTRATOR, "PHONE:+420602123442"), (Role.ANALYST, None)])
+def test_a_decision_in_words_spells_out_no_phone_for_who_may_not_read_it(role: Role, shown: str | None) -> None:
+    told = {"trace": [{"ways": [{"channel": "PHONE", "point": "PHONE:+420602123442"}]}]}
+    assert _as_seen(told, Seeing(role)) == {"trace": [{"ways": [{"channel": "PHONE", "point": shown}]}]}
