@@ -8,6 +8,7 @@ import typer
 
 from graph_crm.cli import contact_policy
 from graph_crm.cli.console import AsJson, note, print_json, print_table, run, say
+from graph_crm.cli.parties import require_unmerged
 
 if TYPE_CHECKING:
     from graph_crm.contacts.overrides import OverrideReport
@@ -37,6 +38,7 @@ def earliest(
         agreed = bootstrap.terms(settings, bootstrap.rules(settings))
         async with bootstrap.connected(settings) as database:
             desk = bootstrap.contact_desk(database, agreed)
+            await require_unmerged(database, party)
             asked, found = await desk.earliest(party, channel, product_code=product)
         note(contact_policy.judged_by(settings, agreed.policy))
         if as_json:

@@ -9,9 +9,19 @@ import typer
 from graph_crm.cli.console import AsJson, note, print_json, print_table, run
 
 if TYPE_CHECKING:
+    from graph_crm.graph.database import Database
     from graph_crm.merging.candidates import Candidate
 
 app = typer.Typer(help="Parties: which of them may be one.", no_args_is_help=True)
+
+
+async def require_unmerged(database: Database, party: str) -> None:
+    """Raise PartyMerged, with the party that is kept, for one that was merged into it."""
+    from graph_crm.parties.merged import led, told
+
+    kept = (await led(database.read, [party])).get(party)
+    if kept is not None:
+        raise told("partyId", kept)
 
 
 @app.command()

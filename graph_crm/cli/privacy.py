@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graph_crm.cli.console import AsJson, note, operator, print_json, print_table, run, say
+from graph_crm.cli.parties import require_unmerged
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -44,7 +45,7 @@ def export(
     async def work() -> bytes:
         from graph_crm.privacy.export import page
 
-        async with _parts() as parts:
+        async with _parts(party) as parts:
             if file.suffix == ".json":
                 made = (await parts.exports.holdings(party)).as_json()
             elif file.suffix == ".html":
@@ -85,7 +86,7 @@ def erase(
     async def work() -> Outlook | ErasureStanding:
         ground = one_of("basis", basis.upper(), LegalBasis)
         weighed = [one_of("despite", each.upper(), Obstacle) for each in despite or ()]
-        async with _parts() as parts:
+        async with _parts(party) as parts:
             if dry_run:
                 return await parts.erasure.outlook(party)
             await parts.erasure.erase(party, basis=ground, reason=reason, by=operator(), despite=weighed)
@@ -111,7 +112,7 @@ def restrict(party: PartyArgument, *, reason: Annotated[str, typer.Option("--rea
     """Only keep a party's data: no contact that the law does not demand, no decision, no scoring."""
 
     async def work() -> None:
-        async with _parts() as parts:
+        async with _parts(party) as parts:
             await parts.restriction.restrict(party, reason)
 
     run(work())
@@ -123,7 +124,7 @@ def lift(party: PartyArgument) -> None:
     """Let a party's data be used again."""
 
     async def work() -> None:
-        async with _parts() as parts:
+        async with _parts(party) as parts:
             await parts.restriction.lift(party)
 
     run(work())
@@ -178,13 +179,15 @@ def reports(
 
 
 @asynccontextmanager
-async def _parts() -> AsyncIterator[PrivacyParts]:
+async def _parts(party: str | None = None) -> AsyncIterator[PrivacyParts]:
     from graph_crm import bootstrap
     from graph_crm.privacy.wiring import PrivacyParts
     from graph_crm.settings import load
 
     settings = load()
     async with bootstrap.connected(bootstrap.for_bulk(settings)) as database:
+        if party is not None:
+            await require_unmerged(database, party)
         yield PrivacyParts(settings, database, bootstrap.link_secret(settings))
 
 

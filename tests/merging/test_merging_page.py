@@ -12,9 +12,11 @@ from merging_bank import Two
 
 from graph_crm.api.execution import Executor, Request
 from graph_crm.api.schema import platform_schema
+from graph_crm.cli.parties import require_unmerged
 from graph_crm.merging.comparing import GROUPS
 from graph_crm.merging.likeness import POINTS
 from graph_crm.merging.service import MergeService
+from graph_crm.parties.merged import PartyMerged
 from graph_crm.security.roles import Caller, Role
 
 PAGE = (Path(__file__).parents[2] / "docs" / "merging.md").read_text("utf-8")
@@ -41,6 +43,10 @@ async def test_the_example_of_the_page_runs_from_the_candidate_to_the_separation
     assert [one["field"] for one in shown["conflicts"]] == ["name"]
     done = await ask(merge, given)
     assert (done["state"], done["keptId"]) == ("DONE", "anna")
+    await require_unmerged(two.database, "anna")
+    with pytest.raises(PartyMerged) as led:  # by commands, too
+        await require_unmerged(two.database, "ana")
+    assert led.value.details["keptId"] == "anna"
     merges = await ask('{ party(id: "anna") { mergedFrom { nodes { id by } } changes { nodes { fields } } } }', {})
     assert merges["mergedFrom"]["nodes"] == [{"id": done["id"], "by": "jana"}]
     assert "mergedFrom" in merges["changes"]["nodes"][0]["fields"]
