@@ -223,6 +223,14 @@ def _join(bank: Planted, its: dict[str, int], own: dict[str, int], zones: tuple[
                 bank.tie(start, spec.types[0], end, spec.edge, tuple(each for each in zones if each))
 
 
+_TOLD = {
+    ("RequestEntry", "at"): ("RequestMessage", "at"),
+    ("RequestEntry", "text"): ("RequestMessage", "text"),
+    ("Attachment", "id"): ("RequestMessage", "attachments"),
+}
+"""What is stored in one type and shown by another: a customer reads the visible entries of a request as messages."""
+
+
 class Judge:
     """Says which planted values a role may not see."""
 
@@ -265,7 +273,8 @@ class Judge:
 
     def _allowed(self, role: Role, mark: Mark) -> bool:
         group = self._classes.get((mark.type, mark.field)) or self._classes[("Party", mark.field)]
-        if self._cells[group][role.value] != "see":
+        told = self._classes.get(_TOLD.get((mark.type, mark.field), ("", "")), group)
+        if "see" not in {self._cells[group][role.value], self._cells[told][role.value]}:
             return False
         rows = self._rows[role.value]
         within = [zone in VISIBLE[rows] for zone in mark.zones]

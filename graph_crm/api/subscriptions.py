@@ -344,6 +344,11 @@ class _Handler(BaseGraphQLTransportWSHandler[_Connection, None]):
         else:
             await super().handle_message(cast(Any, message))
 
+    async def handle_task_exception(self, error: Exception) -> None:
+        """Write down what went wrong; that a client left while it was told something is no fault."""
+        if not isinstance(error, WebSocketDisconnected):
+            await super().handle_task_exception(error)
+
     def _persisted(self, payload: dict[str, Any]) -> None:
         """Put the text in the place of the hash that names a document. Raises as over POST."""
         extensions = payload.get("extensions") or {}

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from strawberry.http.exceptions import WebSocketDisconnected
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -475,3 +476,11 @@ async def test_subscriptions_are_not_answered_over_post(server: Server):
     (error,) = answer.json()["errors"]
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert "WebSocket" in error["extensions"]["hint"]
+
+
+async def test_a_client_that_leaves_while_it_is_told_something_is_no_fault(caplog: pytest.LogCaptureFixture):
+    handler = subscriptions._Handler.__new__(subscriptions._Handler)
+    await handler.handle_task_exception(WebSocketDisconnected())
+    assert not caplog.records
+    await handler.handle_task_exception(ValueError("a fault"))
+    assert [one.name for one in caplog.records] == ["strawberry.ws.task"]
