@@ -12,10 +12,20 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from graph_crm.api import auditing, callbacks, files, health, pages
-from graph_crm.api.edge.bodies import LARGEST_BODY, BodyTooLarge, BodyTooSlow, check_json, read_body, request_of
+from graph_crm.api.edge.bodies import (
+    BODIES_OF_ONE,
+    LARGEST_BODY,
+    MOST_BODIES,
+    BodyTooLarge,
+    BodyTooSlow,
+    check_json,
+    read_body,
+    request_of,
+)
 from graph_crm.api.edge.callers import Headers, headers_of
 from graph_crm.api.edge.front import Edge, Front
 from graph_crm.api.edge.headers import completed
+from graph_crm.api.edge.rates import Places
 from graph_crm.api.execution import Executor
 from graph_crm.api.failures import incident
 from graph_crm.api.leaving import leaving
@@ -61,6 +71,7 @@ class GraphQLEndpoint:
             unseen=Unseen(seconds_of(settings.unseen_seconds)),
         )
         self._edge = edge
+        self._bodies = Places(MOST_BODIES, BODIES_OF_ONE)
         self._always = completed([_JSON], edge.always)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,7 +111,7 @@ class GraphQLEndpoint:
         actor = auditing.actor_of(caller, self._audit, scope)
         await self._audit.first_use(authorization, actor)
         check_json(headers)
-        body = await read_body(receive, self._seconds)
+        body = await read_body(receive, self._seconds, self._bodies, caller.subject)
         return await self.executor.execute(replace(request_of(body, caller), actor=actor, gone=leaving(receive)))
 
 

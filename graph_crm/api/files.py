@@ -14,8 +14,9 @@ from typing import Final
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from graph_crm.api.edge.rates import RateLimited, Rates
+from graph_crm.api.edge.rates import Places, RateLimited, Rates
 from graph_crm.api.platform import Platform
 from graph_crm.audit import acting
 from graph_crm.errors import CrmError, Forbidden, InvalidInput, NotFound, Unauthenticated
@@ -34,6 +35,8 @@ _HEADERS: Final = {
     "content-security-policy": "default-src 'none'; sandbox",
     "x-content-type-options": "nosniff",
 }
+MOST_FILES, FILES_OF_ONE = 30, 4
+"""Documents on their way at once, in all and of one caller: each is in memory while it is."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -49,10 +52,12 @@ def routes(platform: Platform, rates: Rates) -> list[Route]:
     async def upload(request: Request) -> Response:
         service = platform.service(AttachmentService)
         caller = await known(request)
-        content = await _body(request, service.largest)
-        taken = await service.upload(Upload(request.query_params.get("name"), content), caller)
+        with places.place(caller.subject):
+            content = await _body(request, service.largest)
+            taken = await service.upload(Upload(request.query_params.get("name"), content), caller)
         return JSONResponse(asdict(taken), status_code=201, headers=_HEADERS)
 
+    places = Places(MOST_FILES, FILES_OF_ONE)
     sights = platform.sights or Sights()
 
     async def seen(caller: Caller, argument: str, identifier: str) -> None:
@@ -64,14 +69,24 @@ def routes(platform: Platform, rates: Rates) -> list[Route]:
     async def download(request: Request) -> Response:
         caller = await known(request)
         await seen(caller, "GET /attachments", request.path_params["id"])
-        found = await platform.service(AttachmentService).open(request.path_params["id"], caller)
-        return _file(found.name, found.media_type, found.content)
+        leave = places.take(caller.subject)
+        try:
+            found = await platform.service(AttachmentService).open(request.path_params["id"], caller)
+            return _file(found.name, found.media_type, found.content, leave)
+        except BaseException:
+            leave()
+            raise
 
     async def mail(request: Request) -> Response:
         caller = await known(request)
         await seen(caller, "GET /mails", request.path_params["id"])
-        content = await platform.service(MailArchive).original(request.path_params["id"], caller)
-        return _file("mail.eml", "message/rfc822", content)
+        leave = places.take(caller.subject)
+        try:
+            content = await platform.service(MailArchive).original(request.path_params["id"], caller)
+            return _file("mail.eml", "message/rfc822", content, leave)
+        except BaseException:
+            leave()
+            raise
 
     async def export(request: Request) -> Response:
         key = request.query_params.get("key")
@@ -118,6 +133,21 @@ async def _body(request: Request, largest: int) -> bytes:
     return b"".join(parts)
 
 
-def _file(name: str, media_type: str, content: bytes) -> Response:
+class _Sent(Response):
+    """A document that is held in memory until it is sent, or until nobody reads it any more."""
+
+    leave: Callable[[], None]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it (ASGI)."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.leave()
+
+
+def _file(name: str, media_type: str, content: bytes, leave: Callable[[], None] = lambda: None) -> Response:
     headers = {**_HEADERS, "content-disposition": disposition(name), "content-type": media_type}
-    return Response(content, headers=headers)
+    sent = _Sent(content, headers=headers)
+    sent.leave = leave
+    return sent

@@ -14,8 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from graph_crm.api.app import create_app
+from graph_crm.api.edge import front
+from graph_crm.api.edge.bodies import BODIES_OF_ONE
 from graph_crm.api.edge.callers import Hosts, Origins, address_of, is_loopback
-from graph_crm.api.edge.rates import Buckets, RateLimited, Rates
+from graph_crm.api.edge.rates import Buckets, Places, RateLimited, Rates
+from graph_crm.api.files import FILES_OF_ONE
 from graph_crm.api.platform import Platform
 from graph_crm.errors import ConfigurationError
 from graph_crm.graph.database import Database
@@ -290,6 +293,57 @@ async def test_a_caller_asks_so_often_and_others_are_not_held_up(opened: Opened)
         assert 1 <= told <= 4
         for other in (bearer("eva"), bearer(role=Role.SERVICE)):
             assert (await client.post("/graphql", json=QUERY, headers=other)).status_code == 200
+
+
+async def test_who_sends_many_large_things_slowly_holds_few_of_them_in_memory(opened: Opened) -> None:
+    enough = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b'{"query":'
+        await enough.wait()
+        yield b'"{ __typename }"}'
+
+    async with opened() as client:
+        for path, of_one in (("/attachments", FILES_OF_ONE), ("/graphql", BODIES_OF_ONE)):
+            enough.clear()
+            kind = {"content-type": "application/json"}
+            sent = [client.post(path, content=slow(), headers=bearer() | kind) for _ in range(of_one)]
+            sending = [asyncio.create_task(one) for one in sent]
+            for _ in range(100):
+                await asyncio.sleep(0)
+            late = await client.post(path, content=slow(), headers=bearer() | kind)
+            assert (late.status_code, code(late), late.headers["retry-after"]) == (429, "RATE_LIMITED", "2")
+            other = asyncio.create_task(client.post(path, content=slow(), headers=bearer("petr") | kind))
+            await asyncio.sleep(0)
+            enough.set()
+            answers = await asyncio.gather(*sending, other)
+            assert 429 not in {answer.status_code for answer in answers}
+            again = await client.post(path, content=slow(), headers=bearer() | kind)
+            assert again.status_code != 429, "who is done makes room"
+
+
+def test_a_place_is_given_back_once_and_there_are_so_many() -> None:
+    places = Places(3, 2)
+    first, _ = places.take("a"), places.take("a")
+    with pytest.raises(RateLimited):
+        places.take("a")
+    places.take("b")
+    with pytest.raises(RateLimited):
+        places.take("c")
+    first()
+    first()
+    places.take("c")
+    with pytest.raises(RateLimited), places.place("d"):
+        pass
+
+
+@pytest.mark.parametrize("path", ["/files/exports/x", "/r/R-0000-0000/documents/x"])
+async def test_documents_that_nobody_reads_are_few(opened: Opened, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(front, "DOCUMENTS_OF_ONE", 0)
+    async with opened() as client:
+        answer = await client.get(path)
+        assert (answer.status_code, code(answer)) == (429, "RATE_LIMITED")
+        assert (await client.get("/r/R-0000-0000")).status_code != 429
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/attachments/x"), ("GET", "/mails/x"), ("POST", "/attachments")])

@@ -6,8 +6,9 @@ import asyncio
 from typing import Any
 
 import orjson
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
+from graph_crm.api.edge.rates import Places
 from graph_crm.api.execution import Request, RequestTimeout
 from graph_crm.api.persisted import asked_identifier
 from graph_crm.errors import InvalidInput
@@ -15,6 +16,8 @@ from graph_crm.security.roles import Caller
 
 LARGEST_BODY = 1_000_000
 """Bytes of a request's body at most."""
+MOST_BODIES, BODIES_OF_ONE = 500, 50
+"""Bodies that are under way at once, in all and of one caller: half a gigabyte at most."""
 
 
 class BodyTooLarge(InvalidInput):
@@ -50,35 +53,45 @@ def check_json(headers: dict[bytes, bytes]) -> None:
         )
 
 
-async def read_body(receive: Receive, seconds: float) -> bytes:
-    """The whole body. Raises BodyTooLarge, BodyTooSlow, and InvalidInput where it was cut off."""
+async def read_body(receive: Receive, seconds: float, places: Places, key: str) -> bytes:
+    """The whole body; one that does not come in one piece takes one of the ``places`` of ``key``.
+
+    Raises BodyTooLarge, BodyTooSlow, RateLimited, and InvalidInput where it was cut off.
+    """
     try:
         async with asyncio.timeout(seconds):
-            return await _body(receive)
+            first = await receive()
+            if first["type"] == "http.request" and not first.get("more_body", False):
+                body: bytes = first.get("body", b"")
+                if len(body) > LARGEST_BODY:
+                    raise _too_large()
+                return body
+            with places.place(key):
+                return await _body(first, receive)
     except TimeoutError:
         raise BodyTooSlow(
             f"The request did not arrive within {seconds:g} seconds.", hint="Send the whole body at once."
         ) from None
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(message: Message, receive: Receive) -> bytes:
     parts: list[bytes] = []
     size = 0
-    more = True
-    while more:
-        message = await receive()
+    while True:
         if message["type"] == "http.disconnect":
             # What came so far may well be a whole JSON text; the caller gave up before it was sent.
             raise InvalidInput("The request was cut off.", hint="Send the whole body.")
-        part: bytes = message.get("body", b"")
-        parts.append(part)
-        size += len(part)
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
         if size > LARGEST_BODY:
-            raise BodyTooLarge(
-                "The request is too large.", hint=f"Send at most {LARGEST_BODY} bytes.", limit=LARGEST_BODY
-            )
-        more = message.get("more_body", False)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+            raise _too_large()
+        if not message.get("more_body", False):
+            return b"".join(parts)
+        message = await receive()
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge("The request is too large.", hint=f"Send at most {LARGEST_BODY} bytes.", limit=LARGEST_BODY)
 
 
 def request_of(body: bytes, caller: Caller) -> Request:

@@ -5,6 +5,7 @@ GraphQL, the hot path, asks the same of the same parts itself (`api/app.py`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import orjson
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph_crm.api.edge.callers import Headers, Hosts, Origins, address_of, headers_of
 from graph_crm.api.edge.headers import completed, headers_of_answers
-from graph_crm.api.edge.rates import RateLimited, Rates
+from graph_crm.api.edge.rates import Places, RateLimited, Rates
 from graph_crm.errors import CrmError, Unauthenticated
 from graph_crm.security.roles import Caller
 from graph_crm.security.tokens import Verifier
@@ -24,6 +25,8 @@ _SHARED: Final = ("/attachments", "/mails")
 """What web applications of other origins may ask, beside GraphQL."""
 _CALLBACKS: Final = "/callbacks/"
 _REFUSED: Final = 400
+MOST_DOCUMENTS, DOCUMENTS_OF_ONE = 30, 10
+"""Documents of pages and copies of exports on their way at once, in all and to one address: each is in memory."""
 
 
 class Edge:
@@ -34,6 +37,7 @@ class Edge:
         self.origins = Origins(settings.allowed_origins, settings.public_url)
         self.rates = Rates(settings.requests_per_second, settings.address_requests_per_second)
         self.always = headers_of_answers(settings)
+        self.documents = Places(MOST_DOCUMENTS, DOCUMENTS_OF_ONE)
 
     async def known(self, scope: Scope, authorization: str, verifier: Verifier) -> Caller:
         """The caller that a header names, who may ask once more. Raises Unauthenticated and RateLimited."""
@@ -97,9 +101,7 @@ class Front:
 
         try:
             headers = headers_of(scope)
-            edge.hosts.check(headers)
-            if path not in UNLIMITED:
-                edge.rates.check_address(address)
+            leave = self._admitted(headers, path, address, shared=shared)
         except CrmError as error:
             status, body, given = edge.failure(error)
             await with_headers({"type": "http.response.start", "status": status, "headers": [*given, _length(body)]})
@@ -112,7 +114,23 @@ class Front:
                 await send({"type": "http.response.body", "body": b""})
                 return
             more = edge.origins.answer(headers)
-        await self._app(scope, receive, with_headers)
+        try:
+            await self._app(scope, receive, with_headers)
+        finally:
+            leave()
+
+    def _admitted(self, headers: dict[bytes, bytes], path: str, address: str, *, shared: bool) -> Callable[[], None]:
+        """Let a request in; what is to be called when it is over. Raises WrongHost, RateLimited."""
+        self._edge.hosts.check(headers)
+        if path not in UNLIMITED:
+            self._edge.rates.check_address(address)
+        if path.startswith("/files/") or (not shared and "/documents/" in path):
+            return self._edge.documents.take(address)
+        return _nothing
+
+
+def _nothing() -> None:
+    """No place was taken."""
 
 
 def _counts(path: str, *, shared: bool, status: int) -> bool:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from graph_crm.errors import ConfigurationError, CrmError
@@ -18,6 +20,8 @@ BURST_SECONDS: Final = 10.0
 """What is not used is saved for so long: that is the largest burst."""
 MOST_KEPT: Final = 100_000
 """Buckets kept; a full one is not kept at all."""
+PLACE_SECONDS: Final = 2.0
+"""After so many seconds who found no place may ask again."""
 DEFAULT_RATES: Final[Mapping[Role, float]] = {
     Role.CUSTOMER: 20.0,
     Role.AGENT: 100.0,
@@ -95,6 +99,38 @@ class Buckets:
         if len(kept) >= self._most:
             kept = dict(list(kept.items())[len(kept) // 2 :])
         self._full_at = kept
+
+
+class Places:
+    """How much is held in memory at once: so many of one caller, so many in all; one more is refused."""
+
+    def __init__(self, most: int, of_one: int) -> None:
+        self._most = most
+        self._of_one = of_one
+        self._taken: Counter[str] = Counter()
+
+    def take(self, key: str) -> Callable[[], None]:
+        """Take a place; what gives it back, once. Raises RateLimited."""
+        if self._taken[key] >= self._of_one or self._taken.total() >= self._most:
+            raise RateLimited(PLACE_SECONDS)
+        self._taken[key] += 1
+        held = [key]
+
+        def leave() -> None:
+            if held:
+                self._taken[held.pop()] -= 1
+                self._taken += Counter()  # forgets who has none
+
+        return leave
+
+    @contextmanager
+    def place(self, key: str) -> Iterator[None]:
+        """A place while the block runs. Raises RateLimited."""
+        leave = self.take(key)
+        try:
+            yield
+        finally:
+            leave()
 
 
 class Rates:
