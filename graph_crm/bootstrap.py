@@ -59,6 +59,7 @@ from graph_crm.events.keeping import RetentionPolicy
 from graph_crm.events.retention import EventRetention
 from graph_crm.events.service import RECORDED, EventService
 from graph_crm.events.worker import Worker
+from graph_crm.graph import clock_watch
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.graph.engine import Address, Engine, EngineConfig, Progress
 from graph_crm.graph.engine.config import no_progress
@@ -173,12 +174,13 @@ async def connected(
             slow=found.neo4j_slow,
         )
         try:
-            if migrated:
-                await migrator(database).migrate()
-                async with audited(settings, database):
+            async with clock_watch.watched(database):
+                if migrated:
+                    await migrator(database).migrate()
+                    async with audited(settings, database):
+                        yield database
+                else:
                     yield database
-            else:
-                yield database
         finally:
             await database.close()
 

@@ -24,6 +24,7 @@ from graph_crm import __version__, logs
 from graph_crm.api.edge.callers import is_loopback
 from graph_crm.api.metrics import LATENCY, REQUESTS, PlatformCollector, text
 from graph_crm.api.platform import Platform
+from graph_crm.clock import ADVICE, CLOCK
 from graph_crm.errors import CrmError
 from graph_crm.events.service import EventService
 from graph_crm.graph.migrations import Migrator
@@ -106,6 +107,8 @@ def routes(platform: Platform) -> list[Route]:
         out_of_force = {one.name: one.state for one in platform.rules.plugins if one.state != "loaded"}
         if out_of_force:  # its rules are silent, but every other rule works: the process may get traffic
             answer["plugins"] = out_of_force
+        if CLOCK.wrong:  # the platform goes by the database's clock: it may get traffic, and somebody has to set clocks
+            answer["clock"] = {"aheadSeconds": round(CLOCK.ahead or 0.0, 1), "advice": ADVICE}
         return JSONResponse(answer)
 
     async def metrics(request: Request) -> Response:

@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from graph_crm import __version__
+from graph_crm.clock import CLOCK
 from graph_crm.events.worker import Worker
 from graph_crm.graph.database import Database
 from graph_crm.graph.metrics import BOUNDS, Histogram
@@ -50,6 +51,9 @@ class PlatformCollector(Collector):
         info = GaugeMetricFamily("graph_crm_info", "The running version; always 1.", labels=["version"])
         info.add_metric([__version__], 1)
         yield info
+        if (ahead := CLOCK.ahead) is not None:
+            told = "Seconds that this computer's clock is ahead of the database's; negative: behind."
+            yield GaugeMetricFamily("graph_crm_clock_ahead_seconds", told, value=ahead)
         yield from self._of_database()
         yield from self._of_rules()
         if self._outbox:

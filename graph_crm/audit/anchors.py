@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from filelock import FileLock
 
 from graph_crm.audit import cypher
 from graph_crm.audit.keys import Keyring
+from graph_crm.clock import CLOCK
 from graph_crm.graph.database import Database
 
 LONGEST_LINE: Final = 100_000
@@ -45,7 +45,7 @@ class Anchors:
     """The file of one installation. Several processes of a machine may write to it."""
 
     def __init__(
-        self, database: Database, keys: Callable[[], Keyring], path: Path, *, clock: Callable[[], float] = time.time
+        self, database: Database, keys: Callable[[], Keyring], path: Path, *, clock: Callable[[], float] = CLOCK.seconds
     ) -> None:
         self._database = database
         self._keys = keys

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
@@ -15,6 +14,7 @@ from graph_crm.audit.entries import NOTHING
 from graph_crm.audit.journal import Journal
 from graph_crm.audit.keys import AuditKeyMissing, Keyring
 from graph_crm.audit.reading import WINDOW_SECONDS, Readings
+from graph_crm.clock import CLOCK
 from graph_crm.errors import CrmError
 from graph_crm.graph.database import Database, Settle, Transaction
 
@@ -31,7 +31,7 @@ class Audit:
         keys: Callable[[], Keyring] | None = None,
         *,
         settings: object = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = CLOCK.seconds,
         window: float = WINDOW_SECONDS,
     ) -> None:
         self._find_keys = keys or _no_keys

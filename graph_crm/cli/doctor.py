@@ -17,11 +17,14 @@ from graph_crm.cli.console import AsJson, print_json, run, say
 from graph_crm.errors import CrmError
 
 if TYPE_CHECKING:
+    from graph_crm.graph.database import Database
     from graph_crm.settings import Settings
 
 NEEDED_PYTHON = (3, 11)
 NEEDED_DISK_MB = 2_000
 SCARCE_DISK_MB = 500
+PROCESSES_MB = 500
+"""What a server and a worker hold."""
 
 
 class State(StrEnum):
@@ -82,7 +85,7 @@ async def _examine() -> list[Finding]:
         return [*findings, wrong("settings", error.message, error.hint or "Correct the setting.")]
     findings.append(ok("settings", f"read; data in {settings.data_dir}"))
     checks: list[Callable[[Settings], AsyncIterator[Finding]]] = [
-        _secret, _disk, _port, _engine, _database, _contact_policy, _messages, _plugins
+        _secret, _disk, _memory, _port, _engine, _database, _contact_policy, _messages, _plugins
     ]  # fmt: skip
     for check in checks:
         name = check.__name__.strip("_")
@@ -133,6 +136,28 @@ async def _disk(settings: Settings) -> AsyncIterator[Finding]:
             yield hint("disk", found, f"A real bank needs more: GRAPH_CRM_{name.upper()}_DIR moves it.")
         else:
             yield ok("disk", found)
+
+
+async def _memory(settings: Settings) -> AsyncIterator[Finding]:
+    import psutil
+
+    from graph_crm.bootstrap import engine
+    from graph_crm.graph.engine.memory import MEBIBYTE, machine_mb, sizes
+
+    total, free = machine_mb(), psutil.virtual_memory().available // MEBIBYTE
+    found = f"{total:,} MiB, {min(total, free):,} MiB of them free"
+    needed = PROCESSES_MB
+    if settings.embedded:
+        heap, cache = sizes(total, heap_mb=settings.engine_heap_mb, pagecache_mb=settings.engine_pagecache_mb)
+        found += f"; Neo4j takes {heap:,} for its heap and {cache:,} for its page cache"
+        if heap + cache + PROCESSES_MB > total:
+            yield wrong("memory", found, "Set GRAPH_CRM_ENGINE_HEAP_MB and GRAPH_CRM_ENGINE_PAGECACHE_MB lower.")
+            return
+        needed += 0 if engine(settings).status().running else heap + cache
+    if free < needed:
+        yield hint("memory", found, f"Server and worker need some {needed:,} MiB: stop what you do not need.")
+    else:
+        yield ok("memory", found)
 
 
 async def _port(settings: Settings) -> AsyncIterator[Finding]:
@@ -189,6 +214,7 @@ async def _engine(settings: Settings) -> AsyncIterator[Finding]:
 
 async def _database(settings: Settings) -> AsyncIterator[Finding]:
     from graph_crm.bootstrap import connected, engine, migrator
+    from graph_crm.decisions.authoring.activity import plugin_problems
 
     if settings.embedded and not engine(settings).status().healthy:
         return  # nothing to ask, and looking must not start it
@@ -198,7 +224,16 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
             "CALL dbms.components() YIELD name, versions, edition WHERE name = 'Neo4j Kernel' RETURN versions, edition"
         )
         yield ok("database", f"answers: Neo4j {rows[0]['versions'][0]}, {rows[0]['edition']}")
+        yield _clock()
+        yield await _writing(database)
         states = await migrator(database).status()
+        problems = await plugin_problems(database)
+    for one in problems:
+        yield wrong(
+            "plugins",
+            f"{one.plugin} is {one.state} in process {one.process} since {one.since}: {one.problem}",
+            "Mend it and restart that process; `graph-crm rules report` says more.",
+        )
     bad = [one for one in states if one.state in {"CHANGED", "MISSING"}]
     pending = [one for one in states if one.state == "PENDING"]
     if bad:
@@ -208,6 +243,24 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
         yield hint("migrations", f"{len(pending)} of {len(states)} are not applied", "graph-crm migrate")
     else:
         yield ok("migrations", f"all {len(states)} are applied")
+
+
+def _clock() -> Finding:
+    from graph_crm.clock import ADVICE, CLOCK
+
+    ahead = CLOCK.ahead or 0.0
+    found = f"{abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} the database's"
+    return wrong("clock", found, ADVICE) if CLOCK.wrong else ok("clock", found)
+
+
+async def _writing(database: Database) -> Finding:
+    if await database.can_write(timeout=3.0, tried=True):
+        return ok("writing", "the database takes changes")
+    return wrong(
+        "writing",
+        "the database answers and refuses changes",
+        "Most likely its disk is full: make room, start Neo4j again, and look into its log.",
+    )
 
 
 async def _contact_policy(settings: Settings) -> AsyncIterator[Finding]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from graph_crm import snapshots
+from graph_crm.clock import utc_now
 from graph_crm.contacts import ledger
 from graph_crm.contacts.desk import ContactDesk
 from graph_crm.decisions import cypher
@@ -15,7 +16,7 @@ from graph_crm.decisions.authoring.activity import tally
 from graph_crm.decisions.bank import Bank, Terms
 from graph_crm.decisions.gates import BankState
 from graph_crm.decisions.pipeline import Asked, Outcome, decide
-from graph_crm.decisions.service import JUST_NOW, Clock, utc_now
+from graph_crm.decisions.service import JUST_NOW, Clock
 from graph_crm.decisions.storing import Told, scan_key, store
 from graph_crm.errors import RuleError
 from graph_crm.graph.database import Database, Transaction

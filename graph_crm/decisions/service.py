@@ -13,6 +13,7 @@ import orjson
 import structlog
 
 from graph_crm import snapshots
+from graph_crm.clock import utc_now
 from graph_crm.contacts import ledger
 from graph_crm.contacts.desk import ContactDesk
 from graph_crm.decisions import cypher
@@ -63,11 +64,6 @@ class Wish:
     """The channel that the customer is using; None: what the bank would do by itself."""
     context: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     limit: int = MOST_OFFERS
-
-
-def utc_now() -> dt.datetime:
-    """The clock of this machine."""
-    return dt.datetime.now(dt.UTC)
 
 
 class DecisionService:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from graph_crm.clock import utc_now
 from graph_crm.errors import CrmError, IdempotencyKeyReused, InvalidInput, NotFound
 from graph_crm.events import cypher, rows
 from graph_crm.events.catalogue import EventCatalogue, standard_catalogue
@@ -191,10 +192,10 @@ class EventService:
     async def _accepted(self, events: Sequence[RecordEvent | CrmError], ask: Ask) -> list[Prepared | CrmError]:
         """The events in a form that can be stored; an error in the place of one that can't, or whose like is gone."""
         found = self._prepared(events)
-        return found if self.keeping is None else await without_removed(found, ask, dt.datetime.now(dt.UTC) - LATE)
+        return found if self.keeping is None else await without_removed(found, ask, utc_now() - LATE)
 
     def _prepared(self, events: Sequence[RecordEvent | CrmError]) -> list[Prepared | CrmError]:
-        now = dt.datetime.now(dt.UTC)
+        now = utc_now()
         found: list[Prepared | CrmError] = []
         for event in events:
             if isinstance(event, CrmError):

@@ -24,6 +24,7 @@ import neo4j
 from neo4j import READ_ACCESS, WRITE_ACCESS, AsyncGraphDatabase, AsyncManagedTransaction, AsyncSession, Query, Record
 from neo4j.exceptions import AuthError
 
+from graph_crm.clock import CLOCK
 from graph_crm.errors import (
     ConfigurationError,
     CrmError,
@@ -61,6 +62,13 @@ MAX_ATTEMPTS = 60
 GRACE_SECONDS = 2.0
 """How much longer than the limit the client waits: Neo4j looks at its clock only now and then."""
 OLDEST_VERSION = (5, 26)
+
+# On a node that is unique by its name, so that servers that try at once leave one.
+TRIAL = "MERGE (l:Lock {name: 'can be written'}) SET l.turn = coalesce(l.turn, 0) + 1"
+COMPONENTS = """
+CALL dbms.components() YIELD edition
+RETURN edition, datetime.realtime().epochMillis AS now LIMIT 1
+"""
 
 _SCHEMES = frozenset({"bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc"})
 _logger = logging.getLogger(__name__)
@@ -260,7 +268,9 @@ class Database:
             try:
                 async with asyncio.timeout(max(deadline - time.monotonic(), 0.5)):
                     agent = (await self._driver.get_server_info()).agent
-                    rows = await self.read("CALL dbms.components() YIELD edition RETURN edition LIMIT 1", timeout=5.0)
+                    asked = time.monotonic()
+                    rows = await self.read(COMPONENTS, timeout=5.0)
+                    CLOCK.compare(rows[0]["now"] / 1000, asked=asked, answered=time.monotonic())
                 break
             except DatabaseRefused:
                 raise
@@ -275,7 +285,7 @@ class Database:
                     ) from error
             await asyncio.sleep(LAST_RETRY_SECONDS)
         self.version = agent.partition("/")[2]
-        self.edition = rows[0]["edition"] if rows else ""
+        self.edition = rows[0]["edition"]
         numbers = tuple(int(part) for part in re.findall(r"\d+", self.version)[:2])
         if numbers < OLDEST_VERSION:
             raise DatabaseRefused(
@@ -571,11 +581,11 @@ class Database:
         elif unwritable(error):
             self.writes_fail = True
 
-    async def can_write(self, *, timeout: float) -> bool:
-        """Whether changes can be stored, as far as is known; tried only after one was refused."""
-        if self.writes_fail:
+    async def can_write(self, *, timeout: float, tried: bool = False) -> bool:
+        """Whether changes can be stored, as far as is known; tried after one was refused, or where ``tried`` asks."""
+        if self.writes_fail or tried:
             try:
-                await self.execute("MERGE (p:WriteProbe {id: 'ready'}) SET p.at = datetime.realtime()", timeout=timeout)
+                await self.execute(TRIAL, timeout=timeout)
             except CrmError:
                 return False
         return True

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import phonenumbers
 
+from graph_crm import clock
 from graph_crm.errors import InvalidInput
 
 E = TypeVar("E", bound=StrEnum)
@@ -46,8 +47,8 @@ COUNTRIES = frozenset(phonenumbers.SUPPORTED_REGIONS) | _WITHOUT_PHONES
 
 
 def utc_now() -> dt.datetime:
-    """The present instant in UTC."""
-    return dt.datetime.now(dt.UTC)
+    """The present instant in UTC, by the clock that `graph_crm.clock` trusts."""
+    return clock.utc_now()
 
 
 def refuse(field: str, message: str, hint: str, **details: object) -> InvalidInput:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
@@ -20,7 +19,7 @@ class ExportLinks:
     """Makes and reads the links. Their key is made of the platform's secret: it signs no token of the API."""
 
     def __init__(
-        self, secret: str, public_url: str, *, life: timedelta, clock: Callable[[], float] = time.time
+        self, secret: str, public_url: str, *, life: timedelta, clock: Callable[[], float] | None = None
     ) -> None:
         self._keys = SignedKeys(secret, _USE, unusable=_unusable, expired_hint=_AGAIN, longest=LONGEST, clock=clock)
         self._base = public_url.rstrip("/")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
@@ -25,7 +24,7 @@ class PageKeys:
     An employee's key opens one request as that employee, a customer's shows one request.
     """
 
-    def __init__(self, secret: str, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, secret: str, *, clock: Callable[[], float] | None = None) -> None:
         self._keys = SignedKeys(
             secret, _USE, unusable=_unusable, expired_hint="Ask for a new one, or log in.", longest=LONGEST, clock=clock
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -13,6 +12,7 @@ from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import OctKey
 
+from graph_crm.clock import CLOCK
 from graph_crm.errors import Unauthenticated
 
 _ALGORITHM: Final = "HS256"
@@ -22,7 +22,8 @@ class SignedKeys:
     """Signs and reads the keys of one ``use``: no key of one use is a key of another, or a token of the API.
 
     ``unusable`` makes the error for a key that is none, ``expired_hint`` says what to do with one whose time is over;
-    a key longer than ``longest`` characters is not looked at.
+    a key longer than ``longest`` characters is not looked at. ``clock`` (seconds since 1970)
+    replaces the process's.
     """
 
     def __init__(
@@ -33,17 +34,18 @@ class SignedKeys:
         unusable: Callable[[], Unauthenticated],
         expired_hint: str,
         longest: int,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._key = OctKey.import_key(hmac.digest(secret.encode(), use, hashlib.sha256))
         self._unusable = unusable
         self._expired_hint = expired_hint
         self._longest = longest
-        self._clock = clock
+        self._now = clock or CLOCK.seconds
+        self._latest = clock or CLOCK.latest
 
     def sign(self, claims: Mapping[str, Any], life: timedelta) -> str:
         """A key that says ``claims`` for so long."""
-        said = {**claims, "exp": int(self._clock() + life.total_seconds())}
+        said = {**claims, "exp": int(self._now() + life.total_seconds())}
         return jwt.encode({"alg": _ALGORITHM}, said, self._key, algorithms=[_ALGORITHM])
 
     def read(self, key: str | None) -> dict[str, Any]:
@@ -52,7 +54,7 @@ class SignedKeys:
             raise self._unusable()
         try:
             claims = jwt.decode(key, self._key, algorithms=[_ALGORITHM]).claims
-            jwt.JWTClaimsRegistry(now=lambda: int(self._clock()), exp={"essential": True}).validate(claims)
+            jwt.JWTClaimsRegistry(now=lambda: int(self._latest()), exp={"essential": True}).validate(claims)
         except ExpiredTokenError as error:
             raise Unauthenticated("The link has expired.", hint=self._expired_hint) from error
         except (JoseError, ValueError, RecursionError) as error:

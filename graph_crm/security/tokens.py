@@ -24,6 +24,7 @@ from joserfc.jwk import OctKey
 from joserfc.jws import CompactSignature
 from joserfc.util import urlsafe_b64decode
 
+from graph_crm.clock import CLOCK
 from graph_crm.errors import ConfigurationError, InvalidInput, Unauthenticated
 from graph_crm.security.claims import ClaimNames
 from graph_crm.security.keys import ALGORITHMS, LONGEST_KID, KeySource, is_signed_by, strict_json
@@ -78,7 +79,7 @@ def issue(
         raise InvalidInput(
             "A token of the role customer needs a party.", hint="Name the party that the customer is: --party ID."
         )
-    now = int(time.time())
+    now = int(CLOCK.seconds())
     claims: dict[str, Any] = {
         "iss": issuer,
         "aud": audience,
@@ -111,7 +112,7 @@ class Verifier:
         names: ClaimNames | None = None,
         skew: float = 0,
         access_type: bool = False,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._secret = OctKey.import_key(secret) if secret is not None else None
@@ -121,7 +122,9 @@ class Verifier:
         self._audiences = [audience, *audiences]
         self._skew = math.ceil(skew)
         self._types = _TYPES if access_type else _ANY_TYPE
-        self._clock = clock
+        # Where this computer's clock and the database's differ, a token must be valid by both.
+        self._clock = clock or CLOCK.latest
+        self._earliest = clock or CLOCK.earliest
         self._ticks = ticks
         self._known: dict[str, tuple[Admitted, float, float]] = {}
         """By token: who, until when by the clock, until when by the monotonic one."""
@@ -231,6 +234,9 @@ class Verifier:
             value = claims.get(name)
             if isinstance(value, int | float) and abs(value) > _LATEST:
                 raise _unusable("A time in the token is none.")
+        begins = claims.get("nbf")
+        if isinstance(begins, int | float) and begins > self._earliest() + self._skew:
+            raise _unusable()
         registry = jwt.JWTClaimsRegistry(
             now=lambda: int(self._clock()),
             leeway=self._skew,

@@ -6,10 +6,12 @@ import asyncio
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from graph_crm.security.roles import Role
 from graph_crm.security.tokens import issue
 
 SECRET = "a-secret-of-more-than-thirty-two-characters"
+JUMPING = Path(__file__).with_name("jumping")
+"""The folder that makes the clock of a process jump."""
 PATIENCE = 90.0
 """Seconds after which something that should have happened has not; the machine may be busy."""
 
@@ -59,6 +63,8 @@ class FaultyBank:
             "GRAPH_CRM_DATA_DIR": str(self.folder / name),
             "GRAPH_CRM_JWT_SECRET": SECRET,
             "GRAPH_CRM_JWT_HS256": "true",
+            "PYTHONPATH": str(JUMPING),
+            "JUMPING_CLOCK": str(self.jump(name)),
             **settings,
         }
         with (self.folder / f"{name}.log").open("ab") as log:
@@ -67,6 +73,13 @@ class FaultyBank:
             )
         self.processes[name] = process
         return process
+
+    def jump(self, name: str, **period: float) -> Path:
+        """Put the wall clock of a process off by a period from now on, back to the true time without one."""
+        file = self.folder / f"{name}.clock"
+        with file.open("r+b" if file.exists() else "xb") as clock:
+            clock.write(struct.pack("d", timedelta(**period).total_seconds()))
+        return file
 
     def log(self, name: str) -> str:
         """What the process said so far."""
@@ -103,9 +116,11 @@ class FaultyBank:
         """Whether the server says that it may not."""
         return not await self.ready(url)
 
-    async def ask(self, url: str, query: str, **variables: Any) -> dict[str, Any]:
-        """The whole answer of GraphQL, with its errors."""
-        headers = {"Authorization": f"Bearer {issue(SECRET, Role.SERVICE, subject='faults')}"}
+    async def ask(
+        self, url: str, query: str, *, lasts: timedelta = timedelta(hours=12), **variables: Any
+    ) -> dict[str, Any]:
+        """The whole answer of GraphQL, with its errors, to a token that lasts so long from now."""
+        headers = {"Authorization": f"Bearer {issue(SECRET, Role.SERVICE, subject='faults', lifetime=lasts)}"}
         answer = await self.http.post(f"{url}/graphql", json={"query": query, "variables": variables}, headers=headers)
         found: dict[str, Any] = answer.json()
         return found

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hmac
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
 
+from graph_crm.clock import CLOCK
 from graph_crm.delivery.channels.webhook import sign
 from graph_crm.delivery.receipts import DeliveryReceipts
 from graph_crm.errors import CallbackRefused, InvalidInput
@@ -62,7 +62,7 @@ class SmsReceipts:
         secret: str | None,
         receipts: DeliveryReceipts,
         *,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = CLOCK.seconds,
     ) -> None:
         self._database = database
         self._secret = secret

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -17,6 +16,7 @@ from typing import Any, Final, NoReturn
 import httpx
 import orjson
 
+from graph_crm.clock import CLOCK
 from graph_crm.rules.delivery import Bounced, Refused, TryLater
 
 CONNECT_SECONDS: Final = 5.0
@@ -57,7 +57,7 @@ class Gateway:
 class GatewayClient:
     """Posts JSON to one gateway over connections that are kept; safe for many tasks at once."""
 
-    def __init__(self, gateway: Gateway, *, at_once: int = 8, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, gateway: Gateway, *, at_once: int = 8, clock: Callable[[], float] = CLOCK.seconds) -> None:
         self._gateway = gateway
         self._clock = clock
         self._client = httpx.AsyncClient(
@@ -132,7 +132,10 @@ def _pause(asked: str | None) -> float | None:
     if asked is None:
         return None
     try:
-        seconds = float(asked) if asked.strip().isdigit() else parsedate_to_datetime(asked).timestamp() - time.time()
+        if asked.strip().isdigit():
+            seconds = float(asked)
+        else:
+            seconds = parsedate_to_datetime(asked).timestamp() - CLOCK.seconds()
     except (ValueError, OverflowError):
         return None
     return min(max(seconds, 0.0), LONGEST_PAUSE)
