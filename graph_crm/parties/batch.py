@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from graph_crm.audit.acting import about
 from graph_crm.errors import CrmError
 from graph_crm.graph.database import Database, Transaction
 from graph_crm.parties import checks, cypher
@@ -21,7 +22,13 @@ from graph_crm.parties.commands import (
     merged,
 )
 from graph_crm.parties.kinds import PartyKind
-from graph_crm.parties.service import CONTACT_POINTS_LIMIT, attach_contact_points, require_kept, state_of
+from graph_crm.parties.service import (
+    CONTACT_POINTS_LIMIT,
+    attach_contact_points,
+    noted_change,
+    require_kept,
+    state_of,
+)
 from graph_crm.parties.writes import BATCH_LIMIT, BatchResult, RefusedRow, tell_closed
 
 
@@ -113,6 +120,7 @@ class PartyBatch:
         if new_and_bad:
             await tx.run(cypher.FORGET_NEW_PARTIES, {"ids": new_and_bad})
         changed = {id_: change for id_, change in done.items() if change.new or change.properties or change.points}
+        about(*changed)
         await self._store(tx, asked, states, changed)
         created = sum(change.new for change in changed.values())
         return BatchResult(
@@ -173,6 +181,7 @@ class PartyBatch:
                     "label": asked[identifier].kind.label,
                     "version": state.version + 1,
                     "properties": {**change.properties, "searchText": text},
+                    "changes": [] if change.new else noted_change(change.properties, points=bool(change.points)),
                 }
             )
         if rows:

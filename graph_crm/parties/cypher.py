@@ -66,6 +66,9 @@ WRITE_PARTIES = """
 UNWIND $rows AS row
 MATCH (p:Party {id: row.id})
 SET p:$(row.label), p += row.properties, p.version = row.version, p.updatedAt = $now
+FOREACH (one IN row.changes |
+  CREATE (p)-[:WAS_CHANGED]->(:PartyChange {id: one.id, at: $now, fields: one.fields, reason: one.reason, by: one.by,
+    version: row.version}))
 """
 
 FORGET_NEW_PARTIES = """

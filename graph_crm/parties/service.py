@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -92,6 +92,18 @@ def require_active(state: PartyState, field: str) -> None:
     require_kept(state, field)
     if state.properties.get("status") == PartyStatus.ENDED:
         raise checks.refuse(field, "names a party that has ended", "Name a party whose status is ACTIVE.")
+
+
+def noted_change(changed: Iterable[str], *, points: bool, reason: str | None = None) -> list[dict[str, Any]]:
+    """What `Party.changes` keeps of one change: the names of the fields, who made it and why; nothing for none.
+
+    ``points``: whether contact points changed as well.
+    """
+    fields = [name for name in sorted(changed) if name not in MADE_OF_OTHERS] + ["contactPoints"] * points
+    if not fields:
+        return []
+    who = (acting.actor if (acting := current()) is not None else SYSTEM).subject
+    return [{"id": new_id("change"), "fields": fields, "reason": reason, "by": who}]
 
 
 async def attach_contact_points(
@@ -244,9 +256,6 @@ class PartyService:
         text = index_text(state.id, stored, state.contact_points if points is None else points)
         version = state.version + 1
         changed = [name for name, value in sorted(properties.items()) if state.properties.get(name) != value]
-        fields = [name for name in changed if name not in MADE_OF_OTHERS] + ["contactPoints"] * (points is not None)
-        who = (acting.actor if (acting := current()) is not None else SYSTEM).subject
-        change = {"id": new_id("change"), "fields": fields, "reason": reason, "by": who}
         await tx.run(
             cypher.CHANGE_PARTY,
             {
@@ -254,7 +263,7 @@ class PartyService:
                 "properties": {**properties, "searchText": text},
                 "version": version,
                 "now": self._now(),
-                "changes": [change] if fields else [],
+                "changes": noted_change(changed, points=points is not None, reason=reason),
             },
         )
         if closes(state.properties, stored) or (points is not None and len(points) < len(state.contact_points)):

@@ -76,6 +76,8 @@ class ExportService:
         self._files = files
         self._links = links
         self._now = now
+        self._making = asyncio.Lock()
+        """Held while a copy is made: of somebody with a long history it takes much memory, and once is enough."""
 
     async def want(self, party_id: str, caller: Caller) -> Export:
         """Have a copy made by a worker; asked again while it is being made, or is fresh, it is the same one.
@@ -163,7 +165,14 @@ class ExportService:
         return await collect(self._database, party_id, at=self._now())
 
     async def packed(self, party_id: str) -> bytes:
-        """The ZIP: ``data.json``, ``index.html``, and what documents and mails there are. Raises: NotFound."""
+        """The ZIP: ``data.json``, ``index.html``, and what documents and mails there are; one at a time of a process.
+
+        Raises: NotFound.
+        """
+        async with self._making:
+            return await self._packed(party_id)
+
+    async def _packed(self, party_id: str) -> bytes:
         found = await self.holdings(party_id)
         documents = await self._documents(found)
         with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:

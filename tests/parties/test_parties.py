@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from graph_crm.audit.acting import Actor, acting
 from graph_crm.errors import AlreadyExists, CrmError, IdempotencyKeyReused, InvalidInput, NotFound, VersionConflict
 from graph_crm.graph.database import Database
 from graph_crm.parties.batch import PartyBatch
@@ -462,6 +464,19 @@ async def test_households_keep_their_members_through_time(
         ("MEMBER", "2021-01-01"),
         ("HEAD", TODAY.isoformat()),
         ("MEMBER", TODAY.isoformat()),
+    ]
+
+
+async def test_a_batch_that_corrects_a_party_is_kept_among_its_changes(empty_database: Database) -> None:
+    batch = PartyBatch(empty_database)
+    await batch.upsert([PartyRow(id="b:1", details=JAN), PartyRow(id="b:2", details=JAN)])
+    moved = PartyRow(id="b:1", details=replace(JAN, city="Brno"), contact_points=[phone("602123456")])
+    with acting(Actor("core-banking", "service"), writes="upsertParties") as made:
+        await batch.upsert([moved, PartyRow(id="b:2", details=JAN)])
+    assert made.about == ["b:1"]
+    kept = "MATCH (p:Party)-[:WAS_CHANGED]->(c) RETURN p.id AS id, c.fields AS fields, c.by AS by, c.version AS version"
+    assert [dict(row) for row in await empty_database.read(kept)] == [
+        {"id": "b:1", "fields": ["city", "contactPoints"], "by": "core-banking", "version": 2}
     ]
 
 

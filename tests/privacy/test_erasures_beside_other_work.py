@@ -64,6 +64,26 @@ async def test_a_copy_that_is_being_made_meanwhile_is_not_kept(quiet: PlantedBan
     assert len(list((quiet.data / "attachments").rglob("*.*"))) == before
 
 
+async def test_copies_are_made_one_at_a_time(quiet: PlantedBank, monkeypatch: pytest.MonkeyPatch) -> None:
+    exports = quiet.platform.service(PrivacyParts).exports
+    made, most = 0, 0
+    real = exports.holdings
+
+    async def counted(party_id: str) -> Any:
+        nonlocal made, most
+        made += 1
+        most = max(most, made)
+        try:
+            return await real(party_id)
+        finally:
+            made -= 1
+
+    monkeypatch.setattr(exports, "holdings", counted)
+    party = await person(quiet, "often")
+    await asyncio.gather(*[exports.packed(party) for _ in range(3)])
+    assert most == 1
+
+
 async def test_two_who_erase_the_same_party_at_once_erase_it_once(quiet: PlantedBank) -> None:
     party = await person(quiet, "twice")
     await asyncio.gather(*[erase(quiet, party) for _ in range(4)])
