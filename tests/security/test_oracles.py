@@ -45,8 +45,8 @@ CHANGES = {
     # Who a protected customer is.
     Role.ANALYST: """
         MATCH (p:Party {id: 'vip'})
-        SET p.id = 'zzz', p.displayName = 'Aaron', p.nameKey = 'aaron', p.searchText = 'anna nowak', p.city = 'Brno',
-            p.segment = 'GOLD', p.birthDate = date('2001-01-01'), p.version = 99, p.country = 'PL'
+        SET p.id = 'zzz', p.displayName = 'Aaron', p.nameKey = 'anna aaron', p.searchText = 'anna nowak',
+            p.city = 'Brno', p.segment = 'GOLD', p.birthDate = date('2001-01-01'), p.version = 99, p.country = 'PL'
         WITH p MATCH (p)-[t:PARENT_OF]->() SET t.id = 'aaa', t.note = 'x'
         WITH p MATCH (p)-[:HOLDS]->(a:Agreement {id: 'hidden'}) SET a.balance = 5, a.productCode = 'LOAN'
         WITH p MATCH (p)-[:DID]->(e) SET e.type = 'logout', e.at = datetime('2012-01-01T00:00:00Z')
@@ -144,7 +144,8 @@ def documents(caller: Caller) -> list[str]:
             "{ agreements(orderBy: ID_ASC) { totalCount nodes { id productCode } } }",
             '{ agreements(where: {productCode: {eq: "CARD"}}) { totalCount } }',
             "{ events { totalCount nodes { id type } } }",
-            '{ searchParties(query: "anna nowak") { totalCount nodes { id } } }',
+            '{ searchParties(query: "anna nowak") { totalCount edges { score node { id } } } }',
+            '{ searchParties(query: "ann") { edges { score node { id } } } }',
             '{ parties(where: {agreements: {none: {productCode: {eq: "CARD"}}}}) { totalCount nodes { id } } }',
             '{ parties(where: {not: {agreements: {every: {productCode: {eq: "LOAN"}}}}}) { totalCount nodes { id } } }',
             *known,

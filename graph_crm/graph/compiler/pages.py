@@ -27,6 +27,11 @@ from graph_crm.graph.mapping import EdgeMapping, NodeMapping, Scalar
 _DIGITS = re.compile(r"\d")
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.\d{1,9})?Z")
 """An instant as Neo4j writes it: up to nine decimals, where Python reads six."""
+PLACES = (
+    " WITH collect({n}) AS ranked UNWIND range(1, size(ranked)) AS place"
+    " WITH ranked[place - 1] AS {n}, 1.0 / place AS {e}"
+)
+"""Replaces what the rows of a start were ranked by with their place, the best first: 1, 1/2, 1/3, ..."""
 MOST_KEYS = 3
 """How many orderings one page may combine."""
 _ACCEPTED: dict[Any, tuple[type, ...]] = {

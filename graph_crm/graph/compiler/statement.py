@@ -13,7 +13,7 @@ from graph_crm.errors import InvalidInput
 from graph_crm.graph.compiler import guards, items, scalars
 from graph_crm.graph.compiler.arguments import Parameters, Value, Variables
 from graph_crm.graph.compiler.filters import Filters, Names, traversal
-from graph_crm.graph.compiler.pages import Ordering, orderings
+from graph_crm.graph.compiler.pages import PLACES, Ordering, orderings
 from graph_crm.graph.compiler.place import Limits, Place, both
 from graph_crm.graph.compiler.selection import Fields, Selections, sub_selections
 from graph_crm.graph.compiler.shaping import Bound, Columns, IncompleteData, ObjectShape, Page, Row, Shape, noting
@@ -170,7 +170,9 @@ class Compiler:
         where = f" WHERE {view.where}" if view.where else ""
         # As many as if those that are not shown were not there.
         found = fill(narrow.start, n=var, e=tie, limit=looked, **given) + f" WITH *{where}"
-        return f"{found} WITH * ORDER BY {rank}, {var}.{mapping.key} LIMIT {most} WITH *", View("", view.clear)
+        found += f" WITH * ORDER BY {rank}, {var}.{mapping.key} LIMIT {most}"
+        # How well something fits is measured against all that is in the index: only the places are told.
+        return f"{found}{PLACES.format(n=var, e=tie) if surplus else ''} WITH *", View("", view.clear)
 
     def _held(self, mapping: NodeMapping, var: str, as_of: Value) -> str:
         return fill(mapping.as_of, n=var, asOf=self._day(as_of))
