@@ -144,8 +144,10 @@ async def test_whose_data_were_shown_is_told_of_all_of_them_in_entries_of_a_boun
 
 
 async def test_what_ends_the_writing_against_all_expectation_is_told_and_leaves_no_task_behind(
-    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(reading._logger, "critical", lambda text, **_: told.append(text))
     store = Store()
     reads = readings(store)
 
@@ -160,7 +162,7 @@ async def test_what_ends_the_writing_against_all_expectation_is_told_and_leaves_
         if reads._writing is None:
             break
     gc.collect()
-    assert [one.message for one in caplog.records] == ["the audit stopped writing what was read"]
+    assert told == ["the audit stopped writing what was read"]
     assert reads.waiting == 1, "what was not written is not forgotten"
 
 
