@@ -100,6 +100,7 @@ class Readings:
         self._roomy.set()
         self._turn = asyncio.Lock()
         """Held by who writes: two would write the same, and forget what neither has written."""
+        self._draining = False
         self._closed = False
         self.written = 0
         """Records written so far."""
@@ -176,12 +177,16 @@ class Readings:
         await self.shown(f"token {token}", (), made=by, kind=AuditKind.LOGIN)
 
     async def drain(self) -> None:
-        """Write all that waits, now."""
+        """Write all that waits, now, and what comes meanwhile."""
+        self._draining = True
         self._hurry.set()
-        while self._writing is not None:
-            await asyncio.shield(self._writing)
-        if self.waiting:
-            await self._flush()
+        try:
+            while self._writing is not None:
+                await asyncio.shield(self._writing)
+            if self.waiting:
+                await self._flush()
+        finally:
+            self._draining = False
 
     async def close(self) -> bool:
         """Write what waits and take nothing more; whether all of it was written. What was not is told in the log."""
@@ -203,15 +208,20 @@ class Readings:
 
     async def _keep(self) -> None:
         """Write until nothing waits; a task of its own for as long as something does."""
+        now = asyncio.get_running_loop().time
+        begun = now()
         try:
             while self.waiting:
                 if not self._hurry.is_set():
                     try:
-                        async with asyncio.timeout(self._window):
+                        # Since the last ones were taken, so that the time of their writing is not waited for as well.
+                        async with asyncio.timeout_at(begun + self._window):
                             await self._hurry.wait()
                     except TimeoutError:
                         pass
-                self._hurry.clear()
+                if not self._draining:
+                    self._hurry.clear()
+                begun = now()
                 WAITING.set(self.waiting)
                 try:
                     await self._flush()
@@ -234,31 +244,35 @@ class Readings:
             await self._write_all()
 
     async def _write_all(self) -> None:
-        while self.waiting:
-            lines = self._first_lines()
-            if len(lines) == len(self._lines):
+        """Write what waits now. What comes meanwhile has its own turn: an entry costs much more than a line in it."""
+        left = len(self._lines)
+        done = not self.waiting
+        while not done:
+            lines = self._first_lines(left)
+            left -= len(lines)
+            done = not left
+            denials: dict[tuple[int, _Key], tuple[float, int]] = {}
+            if done:
                 denials, self._denials = self._denials, {}
-                lines += [(at, key, (), times) for (_, key), (at, times) in denials.items()]
-            else:
-                denials = {}
+            refused: list[_Line] = [(at, key, (), times) for (_, key), (at, times) in denials.items()]
             try:
-                await self._write(lines)
+                await self._write([*lines, *refused])
             except BaseException:
                 for key, (at, times) in denials.items():
                     first, more = self._denials.get(key, (at, 0))
                     self._denials[key] = (min(first, at), more + times)
                 raise
-            del self._lines[: len(lines) - len(denials)]
-            self.written += len(lines)
+            del self._lines[: len(lines)]
+            self.written += len(lines) + len(refused)
             WAITING.set(self.waiting)
             if len(self._lines) < self._room:
                 self._roomy.set()
 
-    def _first_lines(self) -> list[_Line]:
-        """The first lines that wait, as many as one entry takes."""
+    def _first_lines(self, most: int) -> list[_Line]:
+        """The first lines that wait, as many as one entry takes and at most ``most``."""
         lines: list[_Line] = []
         ids = 0
-        for line in self._lines[:ENTRY_RECORDS]:
+        for line in self._lines[: min(most, ENTRY_RECORDS)]:
             if lines and (line[0] > lines[0][0] + ENTRY_SECONDS or ids + len(line[2]) > ENTRY_IDS):
                 break
             lines.append(line)

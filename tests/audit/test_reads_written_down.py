@@ -56,9 +56,11 @@ class Store:
         return [record for batch in self.batches for record in batch.records]
 
 
-def readings(store: Store, *, room: int = 100, clock: Callable[[], float] = time.time) -> Readings:
+def readings(
+    store: Store, *, room: int = 100, clock: Callable[[], float] = time.time, window: float = 0.01
+) -> Readings:
     journal = Journal(cast(Any, None), lambda: Keyring(AuditKey.of(KEY)))
-    return Readings(cast(Database, store), journal, window=0.01, room=room, clock=clock)
+    return Readings(cast(Database, store), journal, window=window, room=room, clock=clock)
 
 
 async def test_reads_of_a_moment_are_one_entry_and_say_what_they_share_once() -> None:
@@ -71,6 +73,30 @@ async def test_reads_of_a_moment_are_one_entry_and_say_what_they_share_once() ->
     (batch,) = store.batches
     assert len(batch.contexts) == 1
     assert [record[2] for record in batch.records] == [[f"party-{number}"] for number in range(40)]
+
+
+async def test_what_comes_while_an_entry_is_written_waits_for_the_next_one() -> None:
+    """A write takes longer than a read: without a pause between them a busy server would do little else."""
+    store = Store()
+    reads = readings(store, window=0.02)
+    written: list[float] = []
+    enough = asyncio.Event()
+    write = store.write
+
+    async def busy(work: Callable[[Any], Awaitable[None]]) -> None:
+        written.append(asyncio.get_running_loop().time())
+        if len(written) == 5:
+            enough.set()
+        else:
+            await reads.shown("party", [f"party-{len(written)}"], made=acting.Acting(ANNA))
+        await write(work)
+
+    store.write = busy  # type: ignore[method-assign]
+    await reads.shown("party", ["party-0"], made=acting.Acting(ANNA))
+    await enough.wait()
+    await reads.drain()
+    assert all(later - earlier > 0.01 for earlier, later in pairwise(written))
+    assert [record[2] for record in store.records] == [[f"party-{number}"] for number in range(5)]
 
 
 async def test_what_can_not_be_written_now_is_kept_and_written_as_soon_as_it_can(
