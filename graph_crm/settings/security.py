@@ -67,7 +67,8 @@ class SecuritySettings(BaseModel):
     )
     trusted_proxies: list[str] = Field(
         default_factory=list,
-        description='Proxies whose X-Forwarded-For is believed, as JSON: ["10.0.0.5"]; no network that callers are in; empty: none.',
+        description='Proxies whose X-Forwarded-For is believed, as JSON: ["10.0.0.5"]; no network that callers are in; '
+        "empty: none.",
     )
     hsts_days: int = Field(
         default=365, ge=0, le=3650, description="Days of Strict-Transport-Security where public_url is https; 0: none."
