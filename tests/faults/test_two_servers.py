@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
+from datetime import timedelta
 
 import pytest
-from faulty_bank import FaultyBank, until
+from faulty_bank import PATIENCE, SECRET, FaultyBank, until
+from websockets.asyncio.client import connect
 
 from graph_crm.graph.migrations import Migrator
+from graph_crm.products.catalogue import load_catalogue
 from graph_crm.resources import folder
+from graph_crm.security.roles import Role
+from graph_crm.security.tokens import issue
 
 pytestmark = [pytest.mark.long, pytest.mark.lts]
 CREATE = """mutation M($name: String!, $key: String) {
@@ -31,6 +37,58 @@ async def test_what_one_server_stored_the_other_shows_at_once(bank: FaultyBank):
     party = made["data"]["createPerson"]["id"]
     shown = await bank.ask(bank.second, "query Q($id: ID!) { party(id: $id) { displayName } }", id=party)
     assert shown["data"]["party"]["displayName"] == "Seen by both"
+
+
+async def test_of_calls_that_both_servers_are_asked_for_at_once_one_is_granted(bank: FaultyBank):
+    await load_catalogue(bank.database)
+    made = await bank.ask(
+        bank.first,
+        """mutation { createPerson(input: {displayName: "Called once", country: "CZ",
+          contactPoints: [{kind: PHONE, value: "+420602123457"}]}) { id } }""",
+    )
+    party = made["data"]["createPerson"]["id"]
+    agreed = """mutation M($party: ID!) {
+      recordConsent(input: {partyId: $party, statements: [{purpose: MARKETING, status: GRANTED}]}) { id } }"""
+    assert "errors" not in await bank.ask(bank.second, agreed, party=party)
+    reserve = """mutation M($party: ID!, $at: DateTime!) {
+      reserveContact(input: {partyId: $party, channel: PHONE, at: $at}) { reserved findings { code } } }"""
+    earliest = "query Q($party: ID!) { earliestContactAt(partyId: $party, channel: PHONE) { at } }"
+    at = (await bank.ask(bank.first, earliest, party=party))["data"]["earliestContactAt"]["at"]
+    answers = await asyncio.gather(
+        *(bank.ask(url, reserve, party=party, at=at) for url in (bank.first, bank.second) * 4)
+    )
+    slots = [answer["data"]["reserveContact"] for answer in answers]
+    assert sum(slot["reserved"] for slot in slots) == 1
+    refused = [{one["code"] for one in slot["findings"]} for slot in slots if not slot["reserved"]]
+    assert all("CONTACT_LIMIT" in codes for codes in refused), refused
+
+
+async def test_who_subscribed_at_one_server_hears_what_was_changed_at_the_other(bank: FaultyBank):
+    party = (await bank.ask(bank.first, CREATE, name="Heard"))["data"]["createPerson"]["id"]
+    token = issue(SECRET, Role.SERVICE, subject="faults", lifetime=timedelta(hours=1))
+    opening = """mutation M($party: ID!) {
+      openRequest(input: {partyId: $party, channel: PHONE, text: "The card is gone."}) { request { number } } }"""
+    answer = await bank.ask(bank.second, opening, party=party)
+    number = answer["data"]["openRequest"]["request"]["number"]
+    follow = "subscription S($number: String!) { requestChanged(number: $number) { version } }"
+    address = bank.first.replace("http://", "ws://") + "/graphql"
+    async with connect(address, subprotocols=["graphql-transport-ws"]) as socket:  # type: ignore[list-item]
+
+        async def heard() -> int:
+            async with asyncio.timeout(PATIENCE):
+                while (said := json.loads(await socket.recv()))["type"] in {"ping", "pong", "connection_ack"}:
+                    pass
+            assert said["type"] == "next", said
+            return int(said["payload"]["data"]["requestChanged"]["version"])
+
+        await socket.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}))
+        asked = {"query": follow, "variables": {"number": number}}
+        await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": asked}))
+        before = await heard()
+        more = 'mutation M($number: String!) { writeToRequest(number: $number, text: "It is urgent.") { number } }'
+        answer = await bank.ask(bank.second, more, number=number)
+        assert "errors" not in answer, answer
+        assert await heard() > before
 
 
 async def test_a_server_killed_amid_mutations_leaves_nothing_half_written_and_the_key_answers_at_the_other(
