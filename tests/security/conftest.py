@@ -64,12 +64,12 @@ CREATE (anna:Party:Person {id: 'anna', displayName: 'Anna Nowak', nameKey: 'anna
   (eva:Employee {id: 'eva', displayName: 'Eva', capacity: 9, active: true}),
   (rita:Employee {id: 'rita', displayName: 'Rita', capacity: 9, active: true}),
   (rita)-[:LOOKS_AFTER {since: date('2020-01-01')}]->(rose),
-  (ra:ServiceRequest {id: 'ra', number: 'R-0000-0A0A', kind: 'QUESTION', status: 'ASSIGNED', version: 1,
+  (ra:ServiceRequest {id: 'ra', number: 'R-0000-0A0A', kind: 'REQUEST', status: 'ASSIGNED', version: 1,
           openedAt: datetime('2022-01-01T00:00:00Z'), openOwnerId: 'eva', ownerId: 'eva'}),
-  (rb:ServiceRequest {id: 'rb', number: 'R-0000-0B0B', kind: 'QUESTION', status: 'ASSIGNED', version: 1,
+  (rb:ServiceRequest {id: 'rb', number: 'R-0000-0B0B', kind: 'REQUEST', status: 'ASSIGNED', version: 1,
           openedAt: datetime('2022-01-01T00:00:00Z'), openOwnerId: 'someone', ownerId: 'someone'}),
   (anna)-[:ASKED]->(ra), (ben)-[:ASKED]->(rb), (eva)-[:OWNS_REQUEST]->(ra),
-  (stranger:ServiceRequest {id: 'rs', number: 'R-0000-0C0C', kind: 'QUESTION', status: 'ASSIGNED', version: 1,
+  (stranger:ServiceRequest {id: 'rs', number: 'R-0000-0C0C', kind: 'REQUEST', status: 'ASSIGNED', version: 1,
           openedAt: datetime('2022-01-01T00:00:00Z'), openOwnerId: 'eva', ownerId: 'eva'}),
   (:Product {code: 'LOAN', name: 'Loan'}), (:Product {code: 'CARD', name: 'Card'})
 """

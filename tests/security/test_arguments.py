@@ -133,3 +133,23 @@ async def test_whoever_is_restricted_stays_protected_for_that(bank) -> None:
     await bank.database.execute(
         "MATCH (p:Party {id: 'rose'}) REMOVE p.protected, p.protectedBefore, p.alias, p.restrictedAt"
     )
+
+
+@pytest.mark.parametrize("who", [EVA, Caller("anna", Role.CUSTOMER, "anna")], ids=lambda who: who.role.value)
+async def test_a_document_of_somebody_else_goes_into_no_request(bank, who: Caller) -> None:
+    """Otherwise who names it would read it there: the service compares who sent it, and nothing is opened."""
+    await bank.database.execute(
+        "CREATE (:Attachment {id: 'of ben', uploadedBy: 'ben', partyId: 'ben', state: 'CLEAN', name: 'a.pdf'})"
+    )
+    at_work = {"team": "CARDS", "role": "AGENT", "skills": [], "languages": ["en"]}
+    await bank.database.execute("MATCH (e:Employee) SET e += $given", {"given": at_work})
+    ask = 'mutation { openRequest(input: {partyId: "anna", text: "x", channel: ONLINE, attachments: ["@"]}) { id } }'
+    count = "MATCH (r:ServiceRequest) RETURN count(r) AS requests"
+    before = await bank.database.read(count)
+    try:
+        answers = [await bank.answer(who, ask.replace("@", key)) for key in ("of ben", "nothing")]
+        assert answers[0] == answers[1]
+        assert answers[0]["errors"][0]["extensions"]["code"] == "NOT_FOUND"
+        assert await bank.database.read(count) == before
+    finally:
+        await bank.database.execute("MATCH (a:Attachment) DETACH DELETE a")

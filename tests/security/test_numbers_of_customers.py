@@ -51,10 +51,7 @@ CREATE (r)-[:LOGGED]->(:RequestEntry {id: 'opened ' + r.id, seq: 1, kind: 'OPENE
 async def desk(bank) -> AsyncIterator[object]:
     """The bank with two complaints of the protected customer and two questions of Ben."""
     await bank.database.execute(SAY)
-    await bank.database.execute(
-        "MATCH (r:ServiceRequest) SET r.kind = coalesce({QUESTION: 'REQUEST'}[r.kind], r.kind)"
-        " WITH r MATCH (p:Party)-[:ASKED]->(r) SET r.partyId = p.id"
-    )
+    await bank.database.execute("MATCH (p:Party)-[:ASKED]->(r:ServiceRequest) SET r.partyId = p.id")
     await bank.database.execute(LOG)
     yield bank
     await bank.database.execute("MATCH (e:RequestEntry) DETACH DELETE e")
