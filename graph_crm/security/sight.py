@@ -8,6 +8,7 @@ none at all.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Any, Final
@@ -41,6 +42,13 @@ _HEADS: Final = {
     Rows.CASES: f"WITH COLLECT {{ {OPEN_CASES} }} AS mine ",
     Rows.PORTFOLIO: f"WITH COLLECT {{ {PORTFOLIO}\nUNION {OPEN_CASES} }} AS mine ",
 }
+_MINE: Final = re.compile(r"\bmine\b")
+_OF_CASES: Final = tuple(f"{{p}}.id IN COLLECT {{ {each.strip()} }}" for each in OPEN_CASES.split("UNION"))
+_ALONE: Final = {
+    Rows.CASES: _OF_CASES,
+    Rows.PORTFOLIO: ("EXISTS { (:Employee {id: $me})-[:LOOKS_AFTER]->({p}) }", *_OF_CASES),
+}
+"""The reasons for which one customer is seen in full. CASE looks no further than the first that holds; OR might."""
 _CLEAR: Final = {
     Rows.CASES: "{p}.id IN mine",
     Rows.PORTFOLIO: "{p}.id IN mine",
@@ -145,6 +153,16 @@ class RoleSight(Sight):
     def given(self, mapping: NodeMapping, var: str) -> View:
         """What a service answers with is there; of a customer outside there is no more than elsewhere."""
         return self.root(mapping, var) if _is_party(mapping) else View()
+
+    def needs_head(self, text: str) -> bool:
+        """Whether a part of a statement names the customers of the employee."""
+        return _MINE.search(text) is not None
+
+    def alone(self, mapping: NodeMapping, var: str) -> str:
+        """The same question of one customer: each reason is looked for only where those before it were none."""
+        reasons = _ALONE.get(self.rows, ()) if _is_party(mapping) else ()
+        tried = " ".join(f"WHEN {fill(reason, p=var)} THEN true" for reason in reasons)
+        return f"CASE {tried} ELSE false END" if tried else ""
 
     def start(self, mapping: NodeMapping, var: str) -> str:
         """The rows of the caller's customers, found from them."""

@@ -96,6 +96,14 @@ class Sight:
         """The same for a node that a service answers with: it has asked whether the caller may touch it."""
         return View()
 
+    def needs_head(self, _text: str) -> bool:
+        """Whether a part of a statement names what `head` binds."""
+        return bool(self.head)
+
+    def alone(self, _mapping: NodeMapping, _var: str) -> str:
+        """When the one row of a statement is seen in full, without what `head` binds; empty: as its view says."""
+        return ""
+
     def start(self, _mapping: NodeMapping, _var: str) -> str:
         """What finds the rows of a root page faster than a look at all nodes of the label; empty: nothing does.
 

@@ -88,7 +88,8 @@ class Compiler:
         var, _ = self._names.pair()
         columns = Columns()
         view = self._sight.given(mapping, var) if given else self._sight.root(mapping, var)
-        place = Place(mapping, var, as_of=as_of, clear=view.clear)
+        alone = self._sight.alone(mapping, var) if view.clear else ""
+        place = Place(mapping, var, as_of=as_of, clear=f"{var}clear" if alone else view.clear)
         pattern = f"({var}:{_labels(mapping)} {{{mapping.key}: {key}}})"
         held = self._held(mapping, var, as_of) if as_of and mapping.as_of else ""
         shape = self._object(place, nodes, columns, root=True)
@@ -97,7 +98,10 @@ class Compiler:
             return shape(rows[0][0], bound) if rows else None
 
         where = _where([each for each in (view.where, held) if each])
-        return Statement(f"{self._sight.head}MATCH {pattern}{where} RETURN {columns}", self._parameters, shaped)
+        head = self._sight.head if not alone or self._sight.needs_head(f"{where} {columns}") else ""
+        # What was found once for the whole statement is the faster way where something else has to look at it, too.
+        clear = f" WITH *, {view.clear if head else alone} AS {place.clear}" if alone else ""
+        return Statement(f"{head}MATCH {pattern}{where}{clear} RETURN {columns}", self._parameters, shaped)
 
     def _page_root(self, root: Root, nodes: list[FieldNode]) -> Statement:
         mapping = self._registry.of(root.node)
