@@ -6,7 +6,8 @@ On: `graph-crm serve`, with tokens verified, rates counted, the query priced, fi
 read in the audit; asked by agents for customers of their open cases, by relationship managers for customers of their
 portfolio, by an administrator. Off: the same executor behind the same HTTP server without a guard
 (bench/unguarded.py). Both over one Neo4j, asked for the same customers in turn; the median of the rounds counts, since
-rounds that follow each other share whatever else the machine does. Asked: 0.85 of the unguarded rate for every role.
+rounds that follow each other share whatever else the machine does. Beside the rates stands what an answer took of the
+processor, what was written down after it included. Asked: 0.85 of the unguarded rate for every role.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ import contextlib
 import statistics
 import sys
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import uvloop
 from bank import SECRET, bank, free_port, of_servers, party_ids, server, temporary_settings
 from load import Result, http, request
 from shapes import CUSTOMER_360
 
+from graph_crm.audit.reading import WINDOW_SECONDS
 from graph_crm.graph.database import Database
 from graph_crm.security.roles import Role
 from graph_crm.security.tokens import issue
@@ -82,28 +86,64 @@ async def unguarded(settings: Settings) -> AsyncIterator[int]:
         await asyncio.wait_for(process.wait(), 20)
 
 
+class Processor:
+    """Processor seconds of the process that listens on a port, and of Neo4j: steadier than rates beside other work."""
+
+    def __init__(self, port: int) -> None:
+        mine = psutil.Process().children(recursive=True)
+        self._server = next(each for each in mine if str(port) in each.cmdline())
+        self._neo4j = next(each for each in mine if "java" in each.name())
+
+    def seconds(self) -> tuple[float, float]:
+        """So far: of the server, of Neo4j."""
+        server, neo4j = self._server.cpu_times(), self._neo4j.cpu_times()
+        return server.user + server.system, neo4j.user + neo4j.system
+
+
+@dataclass
+class Round:
+    """One round with one server: its answers, and the processor microseconds of each, of the server and of Neo4j."""
+
+    result: Result
+    server: float
+    neo4j: float
+
+
+async def asked_of(port: int, requests: Sequence[bytes], seconds: float) -> Round:
+    """Ask for ``seconds``; then wait until what was read is written down, which belongs to this server's work."""
+    processor = Processor(port)
+    before = processor.seconds()
+    result = await http(port, requests, clients=CLIENTS, seconds=seconds)
+    await asyncio.sleep(2 * WINDOW_SECONDS)
+    server, neo4j = ((then - now) / result.count * 1e6 for now, then in zip(before, processor.seconds(), strict=True))
+    return Round(result, server, neo4j)
+
+
 async def compared(
     guarded: int, bare: int, role: Role, asked: Sequence[tuple[str, str]], options: argparse.Namespace
 ) -> bool:
     """Print the line of one role; True when its rate reaches the floor."""
     tokens = {subject: issue(SECRET, role, subject=subject) for subject, _ in asked}
     requests = [request(tokens[subject], CUSTOMER_360.graphql, {"id": key}) for subject, key in asked]
-    ratios: list[float] = []
-    on: list[Result] = []
-    off: list[Result] = []
+    on: list[Round] = []
+    off: list[Round] = []
     for number in range(options.rounds + 1):
         seconds = options.seconds if number else 1.5  # the first one warms up
         ports = (bare, guarded) if number % 2 else (guarded, bare)  # who comes first does not stay first
-        found = {port: await http(port, requests, clients=CLIENTS, seconds=seconds) for port in ports}
+        found = {port: await asked_of(port, requests, seconds) for port in ports}
         if number:
             off.append(found[bare])
             on.append(found[guarded])
-            ratios.append(on[-1].rate / off[-1].rate)
+    ratios = [one.result.rate / other.result.rate for one, other in zip(on, off, strict=True)]
     ratio = statistics.median(ratios)
-    best_off, best_on = max(off, key=lambda each: each.rate), max(on, key=lambda each: each.rate)
+    best_off, best_on = (max((one.result for one in each), key=lambda one: one.rate) for each in (off, on))
+    server_off, server_on = (statistics.median(one.server for one in each) for each in (off, on))
+    neo4j_off, neo4j_on = (statistics.median(one.neo4j for one in each) for each in (off, on))
     print(
         f"{role:<22}{best_off.rate:>9.0f}{best_on.rate:>9.0f}{ratio:>7.2f}{FLOOR:>7.2f}"
         f"   {best_off.percentile(0.95):.1f}, {best_on.percentile(0.95):.1f}"
+        f"   {server_off:.0f}, {server_on:.0f}   {neo4j_off:.0f}, {neo4j_on:.0f}"
+        f"   {(server_off + neo4j_off) / (server_on + neo4j_on):.2f}"
         f"   {' '.join(f'{each:.2f}' for each in ratios)}",
         flush=True,
     )
@@ -119,7 +159,10 @@ async def main(options: argparse.Namespace) -> bool:
             unguarded(settings) as bare,
         ):
             callers = await deal(database, await party_ids(database))
-            print(f"{'customer 360':<22}{'off/s':>9}{'on/s':>9}{'ratio':>7}{'asked':>7}   p95 ms off, on   ratios")
+            print(
+                f"{'customer 360':<22}{'off/s':>9}{'on/s':>9}{'ratio':>7}{'asked':>7}   p95 ms off, on"
+                "   server us off, on   Neo4j us off, on   processor   ratios"
+            )
             return all([await compared(guarded, bare, role, asked, options) for role, asked in callers.items()])
 
 
