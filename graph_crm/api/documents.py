@@ -42,12 +42,19 @@ INTROSPECTION = frozenset({"__schema", "__type"})
 """Root fields that tell of the schema itself."""
 _UNKNOWN_VALUE = re.compile(r"does not exist in '(\w+)' enum")
 """How graphql-core says that a value is none of an enum."""
-PLANS_KEPT = 6_000_000
-"""Characters of statements that are kept compiled, of all documents; what belongs to one takes several times that."""
+DOCUMENTS_KEPT = 1_000_000
+"""What parsed documents may weigh together, in units of about 100 bytes (measured: a document of 42 characters takes
+13 KB with what is compiled of it, one of 290 takes 30 KB)."""
+PLANS_KEPT = 2_000_000
+"""What compiled documents may weigh together, in the same units: each counts its document, which lives as long."""
 PRICES_KEPT = 200_000
 """Prices that are kept, each with the parts of what it depends on."""
-_PART = 20
-"""Characters that a part of a key counts as."""
+_DOCUMENT = 100
+"""What a document of no length weighs."""
+_PART = 2
+"""What a part of a key weighs."""
+_CHARACTERS = 10
+"""So many characters of a statement weigh one unit, with what reads its rows."""
 
 
 class Unparsable(CrmError):
@@ -108,6 +115,8 @@ class Operation:
     """Whether it asks for the description of the schema alone."""
     texts: frozenset[str]
     """The variables, where all of them are texts (ID and String)."""
+    weight: int
+    """What its document weighs (see `DOCUMENTS_KEPT`)."""
     told: Any = None
     """How the audit names it (`graph_crm.api.auditing`)."""
 
@@ -145,13 +154,13 @@ class Operation:
 class Documents:
     """Documents by their text."""
 
-    def __init__(self, schema: MappedSchema, *, kept: int = 2_000_000, most_tokens: int = MOST_TOKENS) -> None:
+    def __init__(self, schema: MappedSchema, *, kept: int = DOCUMENTS_KEPT, most_tokens: int = MOST_TOKENS) -> None:
         self._schema = schema
         self._mapped = frozenset(schema.registry.roots) | {"__typename"}
         self._most_tokens = most_tokens
         self._loaded: OrderedDict[str, dict[str, Operation] | Problem] = OrderedDict()
         self._kept = kept
-        self._characters = 0
+        self._weight = 0
         self._plans: Kept[list[Planned]] = Kept(PLANS_KEPT)
 
     def plan(self, operation: Operation, shape: Any) -> list[Planned] | None:
@@ -160,7 +169,8 @@ class Documents:
 
     def keep(self, operation: Operation, shape: Any, plan: list[Planned]) -> None:
         """Remember the statements of an operation."""
-        weight = sum(len(each.statement.text) for each in plan if each.statement) + _PART * parts(shape)
+        text = sum(len(each.statement.text) for each in plan if each.statement)
+        weight = operation.weight + text // _CHARACTERS + _PART * parts(shape)
         self._plans.keep((operation, shape), plan, weight)
 
     def knows(self, source: str) -> bool:
@@ -170,16 +180,16 @@ class Documents:
     def load(self, source: str) -> dict[str, Operation] | Problem:
         """The operations of a document by name (an anonymous one is ``""``), or what is wrong with it.
 
-        Documents are kept, ``kept`` characters of text in all: a parsed one takes about a hundred times its text.
+        Documents are kept, ``kept`` units in all: a parsed one takes about a hundred times its text.
         """
         found = self._loaded.get(source)
         if found is not None:
             self._loaded.move_to_end(source)
             return found
         made = self._loaded[source] = self._load(source)
-        self._characters += len(source)
-        while self._characters > self._kept:
-            self._characters -= len(self._loaded.popitem(last=False)[0])
+        self._weight += _weight(source)
+        while self._weight > self._kept:
+            self._weight -= _weight(self._loaded.popitem(last=False)[0])
         return made
 
     def _load(self, source: str) -> dict[str, Operation] | Problem:
@@ -198,13 +208,17 @@ class Documents:
             return Problem([shown(error, Invalid.code, self._schema.core) for error in errors])
         fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
         return {
-            each.name.value if each.name else "": self._operation(document, each, fragments)
+            each.name.value if each.name else "": self._operation(document, each, fragments, _weight(source))
             for each in document.definitions
             if isinstance(each, OperationDefinitionNode)
         }
 
     def _operation(
-        self, document: DocumentNode, node: OperationDefinitionNode, fragments: dict[str, FragmentDefinitionNode]
+        self,
+        document: DocumentNode,
+        node: OperationDefinitionNode,
+        fragments: dict[str, FragmentDefinitionNode],
+        weight: int,
     ) -> Operation:
         orderings = frozenset(
             definition.variable.name.value
@@ -216,7 +230,11 @@ class Documents:
         described = query and not mapped and _only(INTROSPECTION | {"__typename"}, node.selection_set, fragments)
         types = [(each.variable.name.value, _named_type(each.type)) for each in node.variable_definitions or ()]
         texts = frozenset(name for name, kind in types) if {kind for _, kind in types} <= _TEXTS else frozenset()
-        return Operation(document, node, fragments, orderings, mapped, described, texts)
+        return Operation(document, node, fragments, orderings, mapped, described, texts, weight)
+
+
+def _weight(source: str) -> int:
+    return len(source) + _DOCUMENT
 
 
 def _only(names: frozenset[str], selections: Any, fragments: Mapping[str, FragmentDefinitionNode]) -> bool:

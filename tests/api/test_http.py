@@ -18,7 +18,7 @@ import pytest
 from small_bank import Bank
 
 from graph_crm.api.app import LARGEST_BODY, create_app
-from graph_crm.api.documents import Documents
+from graph_crm.api.documents import PLANS_KEPT, Documents
 from graph_crm.api.platform import Platform
 from graph_crm.api.schema import MappedSchema
 from graph_crm.graph.database import Database
@@ -389,6 +389,18 @@ async def test_documents_are_kept_up_to_a_bound(schema: MappedSchema):
     assert documents.load("{ __typename }") is not first
     large = "{ " + " ".join(f"a{n}: __typename" for n in range(100)) + " }"
     assert "" in documents.load(large)
+
+
+async def test_what_is_kept_compiled_of_small_documents_has_a_bound_too(schema: MappedSchema):
+    documents = Documents(schema, kept=1_000)
+    operations = []
+    for n in range(PLANS_KEPT // 100):
+        if len(operations) < 50:
+            loaded = documents.load(f"{{ a{n}: __typename }}")
+            assert isinstance(loaded, dict)
+            operations.append(loaded[""])
+        documents.keep(operations[n % 50], n, [])
+    assert documents.plan(operations[0], 0) is None, "the first one had to leave"
 
 
 @pytest.mark.parametrize(
