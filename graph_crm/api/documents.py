@@ -47,8 +47,8 @@ DOCUMENTS_KEPT = 1_000_000
 13 KB with what is compiled of it, one of 290 takes 30 KB)."""
 PLANS_KEPT = 2_000_000
 """What compiled documents may weigh together, in the same units: each counts its document, which lives as long."""
-PRICES_KEPT = 200_000
-"""Prices that are kept, each with the parts of what it depends on."""
+PRICES_KEPT = 2_000_000
+"""What prices may weigh together, in the same units: each counts its document, which lives as long."""
 _DOCUMENT = 100
 """What a document of no length weighs."""
 _PART = 2

@@ -102,7 +102,7 @@ class Pricing:
         price = self._kept.get(known)
         if price is None:
             price = self._priced(operation, variables)
-            self._kept.keep(known, price, parts(known[1:]) + len(price.parts))
+            self._kept.keep(known, price, operation.weight + parts(known[1:]) + len(price.parts))
         return price
 
     def _priced(self, operation: Operation, variables: Mapping[str, Any]) -> Price:

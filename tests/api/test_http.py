@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import dataclasses
+import gc
 import json
 import re
 import time
+import weakref
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +22,7 @@ from small_bank import Bank
 from graph_crm.api.app import LARGEST_BODY, create_app
 from graph_crm.api.documents import PLANS_KEPT, Documents
 from graph_crm.api.platform import Platform
+from graph_crm.api.pricing import Pricing
 from graph_crm.api.schema import MappedSchema
 from graph_crm.graph.database import Database
 from graph_crm.resources import folder
@@ -401,6 +404,23 @@ async def test_what_is_kept_compiled_of_small_documents_has_a_bound_too(schema: 
             operations.append(loaded[""])
         documents.keep(operations[n % 50], n, [])
     assert documents.plan(operations[0], 0) is None, "the first one had to leave"
+
+
+async def test_a_document_that_had_to_leave_is_held_by_nothing_else(schema: MappedSchema):
+    documents, pricing = Documents(schema), Pricing(schema)
+    heavy = "#" + "x" * 40_000 + "\n"
+    held = []
+    for n in range(100):
+        loaded = documents.load(f"{heavy}{{ a{n}: __typename }}")
+        assert isinstance(loaded, dict)
+        operation = loaded.pop("")
+        documents.keep(operation, (), [])
+        pricing.of(operation, {}, ())
+        held.append(weakref.ref(operation))
+        del operation, loaded
+    gc.collect()
+    assert held[0]() is None
+    assert held[-1]() is not None
 
 
 @pytest.mark.parametrize(
