@@ -68,6 +68,7 @@ class RoleSight(Sight):
         self.key = f"{role}{' noted' if notes else ''}"
         self.rows = rules.rows[role]
         self.head = _HEADS.get(self.rows, "")
+        self.head_name = "mine" if self.head else ""
         self.seal = None if self.rows is Rows.ALL else seal
         self.narrow = self.rows is not Rows.ALL
         self.knows = rules.cells["contact"][role] is Cell.SEE

@@ -58,6 +58,8 @@ class Sight:
     key = ""
     head = ""
     """Cypher that a statement begins with, for example to bind the customers of the caller."""
+    head_name = ""
+    """The name that ``head`` binds."""
     seal: Seal | None = None
     """Seals cursors; None: they can be read."""
     narrow = False
