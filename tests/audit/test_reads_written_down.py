@@ -173,7 +173,13 @@ async def test_what_ends_the_writing_against_all_expectation_is_told_and_leaves_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr(reading._logger, "critical", lambda text, **_: told.append(text))
+    heard = asyncio.Event()
+
+    def critical(text: str, **_: object) -> None:
+        told.append(text)
+        heard.set()
+
+    monkeypatch.setattr(reading._logger, "critical", critical)
     store = Store()
     reads = readings(store)
 
@@ -183,10 +189,8 @@ async def test_what_ends_the_writing_against_all_expectation_is_told_and_leaves_
     store.write = broken  # type: ignore[method-assign,assignment]
     with acting.acting(ANNA):
         await reads.shown("party", ["party-1"])
-    for _ in range(100):
-        await asyncio.sleep(0.001)
-        if reads._writing is None:
-            break
+    await asyncio.wait_for(heard.wait(), 10)
+    assert reads._writing is None
     gc.collect()
     assert told == ["the audit stopped writing what was read"]
     assert reads.waiting == 1, "what was not written is not forgotten"
