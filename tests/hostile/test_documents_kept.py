@@ -41,7 +41,7 @@ def test_a_key_weighs_what_it_holds():
 
 async def test_filters_of_ever_other_shapes_are_not_all_kept(monkeypatch: pytest.MonkeyPatch):
     """Each shape of a filter is a statement of its own: an endless supply for who wants to fill the memory."""
-    monkeypatch.setattr("graph_crm.api.documents.PLANS_KEPT", 200_000)
+    monkeypatch.setattr("graph_crm.api.documents.PLANS_KEPT", 20_000)
     desk = Desk(budgets=Budgets({"analyst": 0}, {"analyst": 0}))
     query = "query($w: PartyFilter) { parties(where: $w) { totalCount } }"
     plans = desk.executor._documents._plans
@@ -51,7 +51,7 @@ async def test_filters_of_ever_other_shapes_are_not_all_kept(monkeypatch: pytest
         where = {"and": [{"or": some}] * (number % 7 + 1), "not": {"city": {"isNull": bool(number % 2)}}}
         await desk.ask(query, ANALYST, variables={"w": where})
     assert 3 < len(plans) < 100
-    assert plans.weight <= 200_000
+    assert plans.weight <= 20_000
 
 
 def test_documents_without_end_leave_no_more_than_their_bound():
@@ -64,4 +64,4 @@ def test_documents_without_end_leave_no_more_than_their_bound():
         gc.collect()
         sizes.append(len(gc.get_objects()))
     assert sizes[2] < sizes[1] * 1.05
-    assert documents._characters <= 20_000
+    assert documents._weight <= 20_000
