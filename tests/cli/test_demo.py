@@ -110,6 +110,12 @@ def test_the_demo_opens_a_bank_and_stops_without_a_trace(environment: dict[str, 
     with running(environment, tmp_path / "first") as demo:
         demo.wait_until_open()
 
+        # The stories that it prints can be copied into a shell as they stand. They come first: what
+        # somebody else was advised to would be the next call of the story.
+        with shell(environment, stories(demo.output.read_text("utf-8"))) as run:
+            the_loan_is_refused(run)
+            the_complaint_is_answered(run)
+
         # The queries that it prints answer as they stand.
         printed = re.findall(r"^  #   ((?:mutation )?\{.*\})$", demo.output.read_text("utf-8"), flags=re.MULTILINE)
         assert len(printed) == 6
@@ -120,11 +126,6 @@ def test_the_demo_opens_a_bank_and_stops_without_a_trace(environment: dict[str, 
         assert advice["decide"]["offers"]["nodes"]
         assert why_not["party"]["whyNot"]["text"]
         assert "nodes" in next_calls["reservations"]
-
-        # The stories that it prints can be copied into a shell as they stand.
-        with shell(environment, stories(demo.output.read_text("utf-8"))) as run:
-            the_loan_is_refused(run)
-            the_complaint_is_answered(run)
 
         # A token for each role; a customer's own party and no other.
         assert len(demo.tokens) == 9

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from graph_crm.api import files as routes
+from graph_crm.api.edge.rates import Rates
 from graph_crm.api.platform import Platform
 from graph_crm.contacts.kinds import Channel
 from graph_crm.errors import ConfigurationError, Forbidden, InvalidInput, NotFound
@@ -378,7 +379,7 @@ async def test_documents_over_http(archived: Archive) -> None:
         settings=Settings(neo4j_uri=None), database=archived.database, verifier=Verifier(SECRET), rules=RuleBook([])
     )
     platform.provide(archived.documents)
-    transport = httpx.ASGITransport(Starlette(routes=routes.routes(platform)))
+    transport = httpx.ASGITransport(Starlette(routes=routes.routes(platform, Rates({}, 0))))
     token = issue(SECRET, Role.AGENT)
     async with httpx.AsyncClient(transport=transport, base_url="http://bank") as client:
         assert (await client.post("/attachments", content=PDF)).status_code == 401
