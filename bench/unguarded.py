@@ -61,9 +61,14 @@ class EverythingSeen:
 class Unpriced(Executor):
     """Asks for no price."""
 
-    def _priced(self, operation: Operation, variables: dict[str, Any], caller: Caller) -> Price:
-        del operation, variables, caller
-        return FREE
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._preparation.priced = _free  # type: ignore[method-assign]
+
+
+def _free(operation: Operation, variables: dict[str, Any], caller: Caller) -> Price:
+    del operation, variables, caller
+    return FREE
 
 
 class Unguarded:
