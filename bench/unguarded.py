@@ -63,6 +63,7 @@ class Unpriced(Executor):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
+        # The executor makes its own preparation, and only the price of it is left out here.
         self._preparation.priced = _free  # type: ignore[method-assign]
 
 

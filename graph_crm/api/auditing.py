@@ -23,14 +23,13 @@ from graph_crm.api.documents import Operation
 from graph_crm.audit import acting
 from graph_crm.audit.acting import Acting, Actor
 from graph_crm.audit.entries import NOTHING, Shown
+from graph_crm.audit.reading import NOBODY
 from graph_crm.audit.service import Audit
 from graph_crm.errors import CrmError, Forbidden, Unauthenticated
 from graph_crm.security.matrix import matrix
 from graph_crm.security.roles import Caller
 
 _REFUSALS: Final = frozenset({Forbidden.code, Unauthenticated.code})
-NO_ROLE: Final = "none"
-"""The role of who is not known (yet)."""
 _STRUCTURE: Final = ("Connection", "Edge")
 _NOT_PERSONAL: Final = frozenset({"catalogue", "rules", "numbers", "answers", "profit"})
 """Classes of data that say nothing of any person."""
@@ -54,7 +53,7 @@ def actor_of(caller: Caller, audit: Audit | None, scope: Mapping[str, Any] | Non
 def nobody(scope: Mapping[str, Any]) -> Actor:
     """Who acts where no valid token came."""
     address, agent, _ = origin(scope)
-    return Actor("nobody", NO_ROLE, address, agent)
+    return Actor(*NOBODY, address, agent)
 
 
 def origin(scope: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:

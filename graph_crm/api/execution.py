@@ -306,7 +306,7 @@ class Executor:
             raise InvalidInput(
                 "Subscriptions are not answered over POST.", hint="Open a WebSocket (graphql-transport-ws) at /graphql."
             )
-        root_type = self._preparation.roots[operation.kind]
+        root_type = self._schema.core.get_root_type(operation.kind)
         self._check_answers(operation, variables, caller, root_type)
         await self._check_arguments(operation, variables, caller, root_type)
         explained: list[dict[str, Any]] | None = [] if request.explain else None

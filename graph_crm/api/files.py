@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Final
 
@@ -69,24 +70,16 @@ def routes(platform: Platform, rates: Rates) -> list[Route]:
     async def download(request: Request) -> Response:
         caller = await known(request)
         await seen(caller, "GET /attachments", request.path_params["id"])
-        leave = places.take(caller.subject)
-        try:
+        with _kept(places.take(caller.subject)) as leave:
             found = await platform.service(AttachmentService).open(request.path_params["id"], caller)
             return _file(found.name, found.media_type, found.content, leave)
-        except BaseException:
-            leave()
-            raise
 
     async def mail(request: Request) -> Response:
         caller = await known(request)
         await seen(caller, "GET /mails", request.path_params["id"])
-        leave = places.take(caller.subject)
-        try:
+        with _kept(places.take(caller.subject)) as leave:
             content = await platform.service(MailArchive).original(request.path_params["id"], caller)
             return _file("mail.eml", "message/rfc822", content, leave)
-        except BaseException:
-            leave()
-            raise
 
     async def export(request: Request) -> Response:
         key = request.query_params.get("key")
@@ -131,6 +124,16 @@ async def _body(request: Request, largest: int) -> bytes:
             )
         parts.append(part)
     return b"".join(parts)
+
+
+@contextmanager
+def _kept(leave: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    """A place that the answer of the block gives back when it is sent; the block itself where there is none."""
+    try:
+        yield leave
+    except BaseException:
+        leave()
+        raise
 
 
 class _Sent(Response):

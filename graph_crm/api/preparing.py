@@ -58,11 +58,6 @@ class Preparation:
         self._budgets = budgets
         self._unseen = unseen
         self._pricing = Pricing(schema)
-        self.roots = {
-            OperationType.QUERY: schema.core.query_type,
-            OperationType.MUTATION: schema.core.mutation_type,
-            OperationType.SUBSCRIPTION: schema.core.subscription_type,
-        }
 
     def ready(self, request: Request) -> tuple[Operation, dict[str, Any], Price] | Problem:
         """What is asked for, if the caller may ask it, and what it costs. The time that takes is counted."""
@@ -76,7 +71,7 @@ class Preparation:
                 caller.require(Permission.EXPLAIN)
             auditing.tell_operation(self._schema.core, operation)
             if not operation.mapped:
-                self.require(operation, variables, caller, self.roots[operation.kind])
+                self.require(operation, variables, caller, self._schema.core.get_root_type(operation.kind))
             return operation, variables, self.priced(operation, variables, caller)
 
     def read(self, request: Request) -> tuple[Operation, dict[str, Any]] | Problem:

@@ -85,11 +85,6 @@ class Pricing:
     def __init__(self, schema: MappedSchema) -> None:
         self._schema = schema
         self._kept: Kept[Price] = Kept(PRICES_KEPT)
-        self._roots = {
-            OperationType.QUERY: schema.core.query_type,
-            OperationType.MUTATION: schema.core.mutation_type,
-            OperationType.SUBSCRIPTION: schema.core.subscription_type,
-        }
 
     def of(self, operation: Operation, variables: Mapping[str, Any], shape: Any = None) -> Price:
         """The price of an operation with these variables. Raises InvalidInput where it nests too deeply.
@@ -106,7 +101,7 @@ class Pricing:
         return price
 
     def _priced(self, operation: Operation, variables: Mapping[str, Any]) -> Price:
-        root = self._roots[operation.kind]
+        root = self._schema.core.get_root_type(operation.kind)
         selections = Selections(operation.fragments, variables)
         names = frozenset({root.name}) if root else frozenset()
         asked = selections.fields([operation.node.selection_set], names)

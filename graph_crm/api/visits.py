@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph_crm.api import auditing
 from graph_crm.audit import acting
+from graph_crm.audit.reading import NO_ROLE
 from graph_crm.audit.service import Audit
 from graph_crm.errors import Forbidden, Unauthenticated
 
@@ -59,7 +60,7 @@ def _shows(method: str, status: int, made: acting.Acting) -> bool:
     """Whether the answer shows what the address names: a form that went wrong comes back with the whole page."""
     if method in _LOOKS:
         return status < _WRONG
-    return status >= _WRONG and made.actor.role != auditing.NO_ROLE
+    return status >= _WRONG and made.actor.role != NO_ROLE
 
 
 def _template(scope: Scope) -> str:

@@ -30,11 +30,11 @@ def watch(schema: GraphQLSchema, mapped: Mapping[str, Any]) -> None:
     if schema.query_type:
         for name, field in schema.query_type.fields.items():
             if name not in mapped and name not in _OF_NOBODY:
-                field.resolve = _query(name, _resolver(field))
+                field.resolve = _shows(name, _resolver(field))
     if schema.subscription_type:
         for name, field in schema.subscription_type.fields.items():
             if field.subscribe is not None:
-                field.subscribe = _subscription(name, field.subscribe)
+                field.subscribe = _shows(name, field.subscribe)
 
 
 def _resolver(field: GraphQLField) -> Callable[..., Any]:
@@ -53,22 +53,13 @@ def _mutation(name: str, resolve: Callable[..., Any]) -> Callable[..., Any]:
     return resolver
 
 
-def _query(name: str, resolve: Callable[..., Any]) -> Callable[..., Any]:
+def _shows(name: str, resolve: Callable[..., Any]) -> Callable[..., Any]:
     async def resolver(source: Any, info: Any, **arguments: Any) -> Any:
         await _shown(name, info, arguments)
         found = resolve(source, info, **arguments)
         return await found if isawaitable(found) else found
 
     return resolver
-
-
-def _subscription(name: str, subscribe: Callable[..., Any]) -> Callable[..., Any]:
-    async def subscriber(source: Any, info: Any, **arguments: Any) -> Any:
-        await _shown(name, info, arguments)
-        found = subscribe(source, info, **arguments)
-        return await found if isawaitable(found) else found
-
-    return subscriber
 
 
 async def _shown(name: str, info: Any, arguments: Mapping[str, Any]) -> None:

@@ -52,7 +52,9 @@ _WITH_CASES: Final = frozenset({Role.AGENT.value, Role.RELATIONSHIP_MANAGER.valu
 """Roles that see customers because of a case, or of a portfolio."""
 MANY: Final = Actor("many", "unknown")
 """To whom refusals are put down when there are too many to tell them apart."""
-NOBODY: Final = ("nobody", "none")
+NO_ROLE: Final = "none"
+"""The role of who is not known (yet)."""
+NOBODY: Final = ("nobody", NO_ROLE)
 """Subject and role of who has no valid token."""
 
 WAITING: Final = Gauge("graph_crm_audit_waiting", "Reads and refusals that are not written down yet")

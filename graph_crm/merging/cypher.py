@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from graph_crm.contacts.ledger import OF_PARTY
+from graph_crm.privacy.erasure_cypher import COPIES_GONE
 
 TIES: Final = "REACHABLE_AT|MEMBER_OF|HOLDS|SPOUSE_OF|PARENT_OF|GUARANTEES|OWNS|DIRECTS|EMPLOYS|REFERRED|LOOKS_AFTER"
 """Relationships of which both parties may have the same."""
@@ -264,13 +265,7 @@ SET n = i {{.channel, .direction, .purpose, .outcome, .at, .productCode, .action
 """
 COPIES_BACK: Final = f"""{_SINCE}
 MATCH (x:PrivacyExport {{partyId: k.id}})
-WHERE x.state = 'WANTED' OR x.state = 'READY' AND x.readyAt >= g.at
-SET x.state = 'GONE'
-WITH x
-MATCH (x)-[r:STORED_AS]->(s:StoredFile)
-SET s.idleSince = datetime({{epochMillis: 0}})
-DELETE r
-"""
+WHERE x.state = 'WANTED' OR x.state = 'READY' AND x.readyAt >= g.at{COPIES_GONE}"""
 FOR_BOTH: Final = (REFUSED_SINCE, CONTACTED_SINCE, COPIES_BACK)
 """What happened while two persons were taken for one, and nobody can tell of which it was: a refusal holds for both, a
 contact counts for both, and a copy of what is held on both is handed out to neither."""

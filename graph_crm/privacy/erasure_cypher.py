@@ -41,14 +41,15 @@ SET r.status = 'CLOSED', r.closedAt = $now, r.openOwnerId = null, r.unowned = nu
 RETURN collect(r.id) + collect('request:' + r.id) AS lines
 """
 
-TAKE_COPIES_BACK = """
-MATCH (x:PrivacyExport {partyId: $id}) WHERE x.state IN ['WANTED', 'READY']
+COPIES_GONE = """
 SET x.state = 'GONE'
 WITH x
 MATCH (x)-[r:STORED_AS]->(s:StoredFile)
 SET s.idleSince = datetime({epochMillis: 0})
 DELETE r
 """
+TAKE_COPIES_BACK = f"""
+MATCH (x:PrivacyExport {{partyId: $id}}) WHERE x.state IN ['WANTED', 'READY']{COPIES_GONE}"""
 """Copies of everything: from now on no link leads to one, and one that is being made is not kept."""
 
 END_OPEN_SESSIONS = """

@@ -62,10 +62,7 @@ async def read_body(receive: Receive, seconds: float, places: Places, key: str) 
         async with asyncio.timeout(seconds):
             first = await receive()
             if first["type"] == "http.request" and not first.get("more_body", False):
-                body: bytes = first.get("body", b"")
-                if len(body) > LARGEST_BODY:
-                    raise _too_large()
-                return body
+                return await _body(first, receive)
             with places.place(key):
                 return await _body(first, receive)
     except TimeoutError:
@@ -84,14 +81,12 @@ async def _body(message: Message, receive: Receive) -> bytes:
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > LARGEST_BODY:
-            raise _too_large()
+            raise BodyTooLarge(
+                "The request is too large.", hint=f"Send at most {LARGEST_BODY} bytes.", limit=LARGEST_BODY
+            )
         if not message.get("more_body", False):
             return b"".join(parts)
         message = await receive()
-
-
-def _too_large() -> BodyTooLarge:
-    return BodyTooLarge("The request is too large.", hint=f"Send at most {LARGEST_BODY} bytes.", limit=LARGEST_BODY)
 
 
 def request_of(body: bytes, caller: Caller) -> Request:
